@@ -1,0 +1,92 @@
+"""Scores of stock spaCy and of `multitask` on real corpora, over the run cache.
+
+python -m benchmarks.quality --data DIR --corpus gum --corpus ewt --corpus snips --seeds 3
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable
+
+import typer
+
+from spacy_mtl.evaluation.runs import Result, Run, execute
+
+from . import systems
+from .corpora import BenchmarkCorpus, prepare
+
+SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
+    "joint": systems.joint,
+    "joint-ensemble": systems.joint_ensemble,
+    "expert": systems.expert,
+    "separate": systems.separate,
+    "multitask": systems.multitask,
+}
+COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc")
+
+
+def main(
+    data: Path = typer.Option(..., help="Folder with gum/, ewt/ and snips/"),
+    cache: Path = typer.Option(Path("benchmarks/cache"), help="Where finished runs are kept"),
+    corpus: list[str] = typer.Option(["gum", "ewt", "snips"], help="May be repeated"),
+    system: list[str] = typer.Option(list(SYSTEMS), help="May be repeated"),
+    seeds: int = typer.Option(3, help="Seeds 0, 1, ..."),
+    steps: int = typer.Option(2000, help="Training steps of every run"),
+    jobs: int = typer.Option(1, help="Runs at once, one thread each"),
+) -> None:
+    """Train what is not in the cache, then print a table: mean and range over seeds."""
+    runs = []
+    for name in corpus:
+        prepared = prepare(data, cache, name)
+        runs += [
+            run
+            for seed in range(seeds)
+            for kind in system
+            for run in system_runs(kind, prepared, steps, seed)
+        ]
+    results = execute(runs, cache, jobs=jobs, on_done=_report)
+    typer.echo(table(results))
+
+
+def system_runs(kind: str, corpus: BenchmarkCorpus, steps: int, seed: int) -> list[Run]:
+    """The runs that make up a system: one, or one for each layer of the separate pipelines."""
+    if kind == "separate":
+        configs = SYSTEMS[kind](corpus, steps)
+    else:
+        configs = {"": SYSTEMS[kind](corpus, steps)}
+    return [
+        Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)) for config in configs.values()
+    ]
+
+
+def table(results: list[Result]) -> str:
+    """A Markdown table of mean and range over the seeds, a row for each corpus and system."""
+    by_system: dict[str, dict[int, dict[str, float]]] = {}
+    for result in results:
+        seeds = by_system.setdefault(result.name, {})
+        seeds.setdefault(result.seed, {"seconds": 0.0})
+        seeds[result.seed].update(result.scores)
+        seeds[result.seed]["seconds"] += result.train_seconds
+    lines = ["| system | " + " | ".join(COLUMNS) + " | training s |"]
+    lines.append("|---" * (len(COLUMNS) + 2) + "|")
+    for name, by_seed in by_system.items():
+        cells = [_cell([s[c] for s in by_seed.values() if c in s]) for c in COLUMNS]
+        seconds = sum(s["seconds"] for s in by_seed.values()) / len(by_seed)
+        lines.append(f"| {name} | " + " | ".join(cells) + f" | {seconds:.0f} |")
+    return "\n".join(lines)
+
+
+def _cell(values: list[float]) -> str:
+    if not values:
+        return ""
+    mean = sum(values) / len(values)
+    return f"{mean:.3f} ({min(values):.3f}–{max(values):.3f})"
+
+
+def _report(run: Run, result: Result) -> None:
+    shown = {k: round(v, 4) for k, v in result.scores.items() if k in COLUMNS}
+    typer.echo(f"{run.name} seed {run.seed}: {shown} {result.train_seconds:.0f} s", err=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,134 @@
+"""The configurations that are compared: stock spaCy's and ours, on the same encoder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from spacy.cli.init_config import init_config
+
+from .corpora import BenchmarkCorpus
+
+Settings = dict[str, Any]
+
+ENCODER: Settings = {
+    "@architectures": "spacy.HashEmbedCNN.v2",
+    "pretrained_vectors": None,
+    "width": 96,
+    "depth": 4,
+    "embed_size": 5000,
+    "window_size": 1,
+    "maxout_pieces": 3,
+    "subword_features": True,
+}
+LISTENER: Settings = {
+    "@architectures": "spacy.Tok2VecListener.v1",
+    "width": ENCODER["width"],
+    "upstream": "tok2vec",
+}
+BAG_OF_WORDS: Settings = {
+    "@architectures": "spacy.TextCatBOW.v3",
+    "exclusive_classes": True,
+    "ngram_size": 1,
+    "no_output_layer": False,
+    "length": 262144,
+    "nO": None,
+}
+COMPONENTS = {"tag": "tagger", "ents": "ner", "cats": "textcat"}
+TASKS: Settings = {
+    "tag": ("tagger", {"@mtl_tasks": "spacy_mtl.Tagger.v1"}),
+    "ents": ("ner", {"@mtl_tasks": "spacy_mtl.NER.v1"}),
+    "cats": ("textcat", {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True}),
+}
+
+
+def separate(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
+    """A stock pipeline for each layer, trained on the files that have it."""
+    return {
+        layer: stock(corpus, steps, [COMPONENTS[layer]], train=corpus.train[layer])
+        for layer in corpus.layers
+    }
+
+
+def joint(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """Stock components on one encoder; `textcat` is the bag of words, which does not listen."""
+    return stock(corpus, steps, [COMPONENTS[layer] for layer in corpus.layers])
+
+
+def joint_ensemble(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """Stock components on one encoder; `textcat` is the ensemble, which listens."""
+    return _with_ensemble(joint(corpus, steps), "textcat", exclusive=True)
+
+
+def expert(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """The order and component that avoid the lost gradient and the false negatives."""
+    names = ["ner", "tagger", "textcat_multilabel"]
+    if "tag" not in corpus.layers:
+        names.remove("tagger")
+    return _with_ensemble(stock(corpus, steps, names), "textcat_multilabel", exclusive=False)
+
+
+def stock(
+    corpus: BenchmarkCorpus, steps: int, names: list[str], train: Path | None = None
+) -> Settings:
+    """What `spacy init config` writes for these components, with the common encoder."""
+    config = init_config(lang="en", pipeline=names, optimize="efficiency", silent=True)
+    settings: Settings = config.interpolate()
+    if "tok2vec" in settings["components"]:
+        settings["components"]["tok2vec"]["model"] = dict(ENCODER)
+    if "textcat" in names:
+        settings["components"]["textcat"]["model"] = dict(BAG_OF_WORDS)
+    return _with_training(settings, corpus, steps, train or corpus.train_all)
+
+
+def multitask(
+    corpus: BenchmarkCorpus, steps: int, layers: list[str] | None = None, **changes: Any
+) -> Settings:
+    """Our component with its defaults; `changes` are dotted paths with `__` for the dots."""
+    config = init_config(lang="en", pipeline=["tagger"], optimize="efficiency", silent=True)
+    settings: Settings = config.interpolate()
+    settings["nlp"]["pipeline"] = ["tok2vec", "multitask"]
+    settings["components"] = {
+        "tok2vec": {"factory": "tok2vec", "model": dict(ENCODER)},
+        "multitask": {
+            "factory": "multitask",
+            "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": dict(LISTENER)},
+            "tasks": {TASKS[layer][0]: dict(TASKS[layer][1]) for layer in layers or corpus.layers},
+        },
+    }
+    weights = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_score"}
+    settings["training"]["score_weights"] = {
+        weights[layer]: 1 / len(corpus.layers) for layer in layers or corpus.layers
+    }
+    for path, value in changes.items():
+        _set(settings, path.split("__"), value)
+    return _with_training(settings, corpus, steps, corpus.train_all)
+
+
+def _with_training(
+    settings: Settings, corpus: BenchmarkCorpus, steps: int, train: Path
+) -> Settings:
+    for name, path in (("train", train), ("dev", corpus.dev)):
+        settings["corpora"][name] = {
+            "@readers": "spacy_mtl.GoldTokenCorpus.v1",
+            "path": str(path),
+            "max_length": 0,
+        }
+    settings["training"].update(max_steps=steps, patience=0)
+    return settings
+
+
+def _with_ensemble(settings: Settings, name: str, *, exclusive: bool) -> Settings:
+    settings["components"][name]["model"] = {
+        "@architectures": "spacy.TextCatEnsemble.v2",
+        "nO": None,
+        "tok2vec": dict(LISTENER),
+        "linear_model": {**BAG_OF_WORDS, "exclusive_classes": exclusive},
+    }
+    return settings
+
+
+def _set(settings: Settings, path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        settings = settings.setdefault(key, {})
+    settings[path[-1]] = value

@@ -1,0 +1,1 @@
+"""Balancing: from task losses and gradients, as arrays, to task weights."""

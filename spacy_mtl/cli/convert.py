@@ -1,0 +1,190 @@
+"""`spacy mtl convert`: annotated files to `.spacy` files."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import spacy
+import typer
+from spacy.language import Language
+from tqdm import tqdm
+from typer import Argument, Option
+
+from ..corpora import LAYERS, Conversion, convert_file
+from ..errors import FormatError, MTLError
+from ._app import app
+
+_MAX_ERRORS_SHOWN = 20
+_UNITS = {"spans": "span groups", "cats": "docs"}
+
+
+class Format(str, Enum):
+    """The values of --format."""
+
+    auto = "auto"
+    columns = "columns"
+    conllu = "conllu"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+class OnError(str, Enum):
+    """The values of --on-error."""
+
+    stop = "stop"
+    skip = "skip"
+
+
+@app.command("convert")
+def convert(
+    input_path: Annotated[
+        Path, Argument(metavar="INPUT", exists=True, dir_okay=False, help="Annotated file.")
+    ],
+    output_path: Annotated[
+        Path,
+        Argument(
+            metavar="OUTPUT", dir_okay=False, help="The .spacy file to write; its folder is made."
+        ),
+    ],
+    format: Annotated[
+        Format,
+        Option(
+            "--format",
+            "-f",
+            help="Format of INPUT. With auto it is columns if these are named, or else the one "
+            "that goes with the suffix.",
+        ),
+    ] = Format.auto,
+    lang: Annotated[
+        str,
+        Option("--lang", "-l", help="Language whose rules tokenize texts that have no tokens."),
+    ] = "en",
+    columns: Annotated[
+        str,
+        Option(
+            metavar="NAMES",
+            help="Names of the columns in the format columns, joined by commas: form, tag, pos, "
+            "morph, ner, id, or _ for one to pass over. For .iob2 the default is id,form,ner.",
+        ),
+    ] = "",
+    text_column: Annotated[
+        str, Option(metavar="NAME", help="Column of a CSV or TSV file that holds the text.")
+    ] = "text",
+    cats_from: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME",
+            help="Comment, JSON field or column that holds a class group, whose labels become "
+            "NAME=value; give it once for each group. Without it, label or labels are taken.",
+        ),
+    ] = None,
+    group_name: Annotated[
+        str,
+        Option(
+            metavar="NAME",
+            help="Name of the class group of label or labels, which then become NAME=value.",
+        ),
+    ] = "",
+    group: Annotated[
+        int,
+        Option(
+            "--group",
+            "-n",
+            min=0,
+            help="Number of consecutive sentences in a Doc, 0 for whole source documents. A Doc "
+            "never crosses the border of a source document (# newdoc, -DOCSTART-); a file "
+            "without borders is one document. Each row of JSONL, CSV or TSV is a Doc anyway.",
+        ),
+    ] = 1,
+    layers: Annotated[
+        str,
+        Option(
+            metavar="NAMES",
+            help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
+            "others stay missing. Default: those that INPUT has.",
+        ),
+    ] = "",
+    on_error: Annotated[
+        OnError,
+        Option(help="At a sentence or document with an error: stop and write nothing, or skip it."),
+    ] = OnError.stop,
+) -> None:
+    """Convert annotated data into a .spacy file for training.
+
+    What INPUT does not say stays missing in OUTPUT: a token without a tag, a sentence whose
+    entities nobody looked for, a document without a class. A document with a class has all
+    classes of its group as categories, 1.0 for its own and 0.0 for the others.
+
+    \b
+    CoNLL-U:  XPOS, UPOS, FEATS, entities as NER= in MISC, classes as # NAME = value
+    columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
+    JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
+              morphs; Prodigy's rejected or ignored lines are left out
+    CSV/TSV:  a text and its classes per row, with a header
+
+    \b
+    Examples:
+      spacy mtl convert train.conllu train.spacy --group 10 --cats-from genre
+      spacy mtl convert eng.train conll.spacy --format columns --columns form,tag,_,ner
+      spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment
+    """
+    errors = _ErrorPrinter()
+    conversion = convert_file(
+        input_path,
+        output_path,
+        _blank(lang),
+        format=format.value,
+        columns=_names(columns),
+        text_column=text_column,
+        cats_from=cats_from or (),
+        group_name=group_name,
+        group=group,
+        layers=_names(layers) or None,
+        on_error=errors if on_error is OnError.skip else "stop",
+        progress=True,
+    )
+    errors.finish()
+    typer.echo(_summary(conversion, output_path))
+
+
+class _ErrorPrinter:
+    """Prints the first errors on stderr and counts the rest."""
+
+    def __init__(self) -> None:
+        self.n_errors = 0
+
+    def __call__(self, error: FormatError) -> None:
+        self.n_errors += 1
+        if self.n_errors <= _MAX_ERRORS_SHOWN:
+            tqdm.write(f"left out: {error}", file=sys.stderr)  # above the progress bar
+
+    def finish(self) -> None:
+        if self.n_errors > _MAX_ERRORS_SHOWN:
+            typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
+
+
+def _blank(lang: str) -> Language:
+    try:
+        return spacy.blank(lang)
+    except ImportError as error:
+        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
+
+
+def _names(joined: str) -> list[str]:
+    return [name.strip() for name in joined.split(",") if name.strip()]
+
+
+def _summary(conversion: Conversion, output: Path) -> str:
+    lines = [f"{output}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
+    for layer in LAYERS:
+        if conversion.units[layer]:
+            unit = _UNITS.get(layer, "tokens")
+            lines.append(f"  {layer:<6} {conversion.units[layer]:>11,} {unit} labelled")
+    if conversion.rejected:
+        lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
+    if conversion.errors:
+        lines.append(f"  {conversion.errors:,} left out because of an error")
+    return "\n".join(lines)

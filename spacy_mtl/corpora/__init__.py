@@ -1,0 +1,16 @@
+"""Annotated corpora: file formats to Docs, and the layers of annotation that Docs have."""
+
+from .convert import Conversion, convert_file
+from .layers import LAYERS, blank_layer, count_units, present_layers
+from .reading import DocStream, read_docs
+
+__all__ = [
+    "LAYERS",
+    "Conversion",
+    "DocStream",
+    "blank_layer",
+    "convert_file",
+    "count_units",
+    "present_layers",
+    "read_docs",
+]

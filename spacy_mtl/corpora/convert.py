@@ -1,0 +1,75 @@
+"""Annotated files in any format to `.spacy` files."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import DocBin
+from spacy.vocab import Vocab
+
+from ..errors import MTLError
+from .layers import count_units
+from .reading import read_docs
+
+
+@dataclass
+class Conversion:
+    """What became of a file.
+
+    docs: Number of Docs written.
+    tokens: Number of their tokens.
+    units: Number of labelled units of each layer, as `count_units` counts them.
+    rejected: Number of records that their annotator rejected.
+    errors: Number of sentences or documents left out because of an error.
+    """
+
+    docs: int = 0
+    tokens: int = 0
+    units: Counter[str] = field(default_factory=Counter)
+    rejected: int = 0
+    errors: int = 0
+
+
+def convert_file(
+    path: str | Path, output: str | Path, nlp: Language | Vocab, **options: Any
+) -> Conversion:
+    """Write the Docs of an annotated file into a `.spacy` file.
+
+    path: The annotated file.
+    output: The file to write, replaced only when all Docs are there; its folder is made.
+    nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
+    options: The keyword arguments of `read_docs`.
+    RAISES (FormatError): If the file is not as its format wants it.
+    RAISES (MTLError): If an argument is wrong.
+    """
+    output = Path(output)
+    if output.suffix != ".spacy":
+        raise MTLError(f"Expected an output file that ends in .spacy, got {output.name}.")
+    docs = read_docs(path, nlp, **options)
+    doc_bin = DocBin()
+    conversion = Conversion()
+    for doc in docs:
+        doc_bin.add(doc)
+        conversion.docs += 1
+        conversion.tokens += len(doc)
+        conversion.units.update(count_units(doc))
+    conversion.rejected = docs.rejected
+    conversion.errors = docs.errors
+    _write_whole(output, doc_bin.to_bytes())
+    return conversion
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write beside the file and rename, so that it is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,196 @@
+"""Records to Docs: the one place where annotation is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice, pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.vocab import Vocab
+
+from ..errors import FormatError, MTLError
+from .alignment import align
+from .records import CharSpan, Record
+from .survey import Survey
+
+# Where a Record has what becomes a layer of its tokens.
+_FIELDS = {"tag": "tags", "pos": "pos", "morph": "morphs", "ents": "ner"}
+
+
+def group_records(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """Runs of up to `size` records that never cross the border of a source document.
+
+    size: Number of records in a group, 0 for whole source documents.
+    """
+    for _, document in groupby(records, key=lambda record: record.document):
+        while group := list(islice(document, size or None)):
+            yield group
+
+
+class DocBuilder:
+    """Makes Docs out of the records of one file.
+
+    nlp: The pipeline whose tokenizer and vocab are used, or only a vocab for tokenized files.
+    path: The file, for messages.
+    survey: What the whole of it has.
+    layers: The layers to write; all others stay missing.
+    """
+
+    def __init__(
+        self, nlp: Language | Vocab, path: Path, survey: Survey, layers: frozenset[str]
+    ) -> None:
+        self.nlp = nlp
+        self.path = path
+        self.survey = survey
+        self.layers = layers
+
+    def build(self, records: Sequence[Record]) -> Doc:
+        """Make one Doc out of consecutive records, each of which is a sentence of it.
+
+        RAISES (FormatError): If the annotation does not fit the tokens, or the records have
+            different values of one class group.
+        """
+        first = records[0]
+        doc = self._tokenize(first) if first.words is None else self._join(records)
+        if first.ents is not None and "ents" in self.layers:
+            doc.set_ents(self._ents(doc, first, first.ents))
+        if first.spans is not None and "spans" in self.layers:
+            for key, spans in first.spans.items():
+                doc.spans[key] = self._spans(doc, first, spans)
+        if "cats" in self.layers:
+            doc.cats = self._cats(records)
+        return doc
+
+    def _tokenize(self, record: Record) -> Doc:
+        if isinstance(self.nlp, Vocab):
+            raise MTLError(
+                f"Expected a pipeline to tokenize the texts of {self.path}, got only a vocab. "
+                "Give one such as spacy.blank('en')."
+            )
+        text = record.text or ""
+        if len(text) > self.nlp.max_length:
+            raise FormatError(
+                f"Expected a text of at most {self.nlp.max_length} characters (nlp.max_length), "
+                f"got {len(text)}. Split it.",
+                self.path,
+                record.line,
+            )
+        return self.nlp.make_doc(text)
+
+    def _join(self, records: Sequence[Record]) -> Doc:
+        columns = {layer: self._column(records, layer) for layer in _FIELDS}
+        doc = Doc(
+            self.nlp if isinstance(self.nlp, Vocab) else self.nlp.vocab,
+            words=_words(records),
+            spaces=_spaces(records),
+            tags=_strings(columns["tag"]),
+            pos=_strings(columns["pos"]),
+            ents=_strings(columns["ents"]),
+            sent_starts=_sent_starts(records),
+        )
+        if columns["morph"] is not None:  # Doc() cannot tell missing from empty
+            add = doc.vocab.morphology.add
+            keys = [0 if morph is None else add(morph) for morph in columns["morph"]]
+            array: Any = numpy.asarray(keys, dtype="uint64")
+            doc.from_array(["MORPH"], array)
+        return doc
+
+    def _column(self, records: Sequence[Record], layer: str) -> list[str | None] | None:
+        """The values of a layer for all tokens, None if the layer is not to be written."""
+        if layer not in self.layers:
+            return None
+        values: list[str | None] = []
+        for record in records:
+            values.extend(getattr(record, _FIELDS[layer]) or [None] * len(record.words or ()))
+        return values
+
+    def _ents(self, doc: Doc, record: Record, ents: list[CharSpan]) -> list[Span]:
+        spans = sorted(self._spans(doc, record, ents), key=lambda span: span.start)
+        for span, following in pairwise(spans):
+            if following.start < span.end:
+                raise FormatError(
+                    f"Expected entities that do not overlap, got {span.text!r} ({span.label_}) "
+                    f"and {following.text!r} ({following.label_}). Overlapping spans belong to "
+                    'a group of their own: "spans": {"sc": [...]}.',
+                    self.path,
+                    record.line,
+                )
+        return spans
+
+    def _spans(self, doc: Doc, record: Record, char_spans: list[CharSpan]) -> list[Span]:
+        """Spans of the Doc from offsets in characters of the record's text."""
+        text = record.text or ""
+        if record.words is None:
+            offsets = [(token.idx, token.idx + len(token)) for token in doc]
+        else:
+            offsets = align(record.words, text)
+        starts = {start: i for i, (start, _) in enumerate(offsets)}
+        ends = {end: i for i, (_, end) in enumerate(offsets, start=1)}
+        for start, end, label in char_spans:
+            if start not in starts or end not in ends or start >= end:
+                tokens = [text[s:e] for s, e in offsets if s < end and e > start]
+                raise FormatError(
+                    f"Expected a span on the borders of tokens, got [{start}, {end}] {label!r} "
+                    f"({text[max(start, 0) : max(end, 0)]!r}) over the tokens {tokens}. Correct "
+                    "its offsets, or give 'tokens' beside 'text'.",
+                    self.path,
+                    record.line,
+                )
+        return [Span(doc, starts[start], ends[end], label) for start, end, label in char_spans]
+
+    def _cats(self, records: Sequence[Record]) -> dict[str, float]:
+        """All labels of each class group that the records have a value of."""
+        cats: dict[str, float] = {}
+        for group, labels in self.survey.labels.items():
+            values = self._shared_value(records, group)
+            if values is not None:
+                cats.update({label_key(group, label): float(label in values) for label in labels})
+        cats.update(records[0].cats or {})
+        return cats
+
+    def _shared_value(self, records: Sequence[Record], group: str) -> list[str] | None:
+        shared: list[str] | None = None
+        for record in records:
+            values = record.classes.get(group)
+            if values is not None and shared not in (None, values):
+                raise FormatError(
+                    f"Expected one value of {group!r} for the sentences of a Doc, got {shared} "
+                    f"and {values}. Make each sentence a Doc of its own (--group 1).",
+                    self.path,
+                    record.line,
+                )
+            shared = values if shared is None else shared
+        return shared
+
+
+def label_key(group: str, value: str) -> str:
+    """The key in `Doc.cats` of a value of a class group."""
+    return f"{group}={value}" if group else value
+
+
+def _words(records: Sequence[Record]) -> list[str]:
+    return [word for record in records for word in record.words or ()]
+
+
+def _spaces(records: Sequence[Record]) -> list[bool] | None:
+    spaces: list[bool] = []
+    for record in records:
+        if record.spaces is None:
+            return None
+        spaces.extend(record.spaces)
+    return [*spaces[:-1], False]
+
+
+def _strings(values: list[str | None] | None) -> list[str] | None:
+    """The values as Doc() takes them, "" for a missing one."""
+    return None if values is None else [value or "" for value in values]
+
+
+def _sent_starts(records: Sequence[Record]) -> list[bool | int | None] | None:
+    if not all(record.is_sentence for record in records):
+        return None
+    return [i == 0 for record in records for i in range(len(record.words or ()))]

@@ -1,0 +1,122 @@
+"""The fields of a JSON object, each read as the type that it must have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ...errors import MTLError
+from ..records import CharSpan
+
+
+class FieldError(MTLError):
+    """A field does not hold what it should."""
+
+
+class Fields:
+    """A JSON object; a field that is null counts as not there.
+
+    RAISES (FieldError): If the value is not an object, and by each method where a field holds
+        something else than it should.
+    """
+
+    def __init__(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise FieldError(f"Expected a JSON object, got {_show(value)}.")
+        self._values = {name: field for name, field in value.items() if field is not None}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value as it is."""
+        return self._values.get(name, default)
+
+    def names(self) -> str:
+        """The names of all fields, for messages."""
+        return ", ".join(map(repr, self._values)) or "no field"
+
+    def string(self, name: str) -> str | None:
+        """A text."""
+        value = self.get(name)
+        if value is not None and not isinstance(value, str):
+            raise self._wrong(name, "a string", value)
+        return value
+
+    def strings(self, name: str, read: Callable[[str], str | None]) -> list[str | None] | None:
+        """A list of strings, each as `read` takes it, and null for a missing one."""
+        values = self._list(name)
+        for value in values or ():
+            if value is not None and not isinstance(value, str):
+                raise self._wrong(name, "a list of strings (names, not their ids)", value)
+        return values and [None if value is None else read(value) for value in values]
+
+    def tokens(self, name: str) -> list[str] | None:
+        """A list of tokens, as strings or as Prodigy's objects with a `text`."""
+        words = []
+        for value in self._list(name) or ():
+            word = value.get("text") if isinstance(value, dict) else value
+            if not isinstance(word, str):
+                raise self._wrong(name, "a list of strings or of objects with a 'text'", value)
+            words.append(word)
+        return words if name in self else None
+
+    def labels(self, name: str) -> list[str]:
+        """The values of a class group: one label or a list of them."""
+        value = self.get(name)
+        values = value if isinstance(value, list) else [value]
+        for label in values:
+            if not isinstance(label, str | int | float) or label == "":
+                raise self._wrong(name, "a label or a list of labels", label)
+        return [label if isinstance(label, str) else json.dumps(label) for label in values]
+
+    def cats(self, name: str) -> dict[str, float] | None:
+        """Categories with their values, as in `Doc.cats`."""
+        cats = self.get(name)
+        if cats is None:
+            return None
+        if not isinstance(cats, dict):
+            raise self._wrong(name, "an object with a number from 0 to 1 for each label", cats)
+        for label, value in cats.items():
+            if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise self._wrong(name, f"a number from 0 to 1 for {label!r}", value)
+        return {label: float(value) for label, value in cats.items()}
+
+    def char_spans(self, name: str) -> list[CharSpan] | None:
+        """Spans as [start, end, label] or {"start", "end", "label"}, in characters."""
+        values = self._list(name)
+        return None if values is None else [self._char_span(name, value) for value in values]
+
+    def span_groups(self, name: str) -> dict[str, list[CharSpan]]:
+        """Groups of spans by their key in `Doc.spans`."""
+        groups = Fields(self.get(name))
+        return {key: groups.char_spans(key) or [] for key in groups._values}
+
+    def _char_span(self, name: str, value: Any) -> CharSpan:
+        expected = '[start, end, label] or {"start", "end", "label"} with offsets in characters'
+        if isinstance(value, dict):
+            value = [value.get(key) for key in ("start", "end", "label")]
+        if not isinstance(value, list) or len(value) != 3:
+            raise self._wrong(name, expected, value)
+        start, end, label = value
+        if type(start) is not int or type(end) is not int or not isinstance(label, str):
+            raise self._wrong(name, expected, value)
+        if not label:
+            raise self._wrong(name, "a label for each span", value)
+        return start, end, label
+
+    def _list(self, name: str) -> list[Any] | None:
+        value = self.get(name)
+        if value is not None and not isinstance(value, list):
+            raise self._wrong(name, "a list", value)
+        return value
+
+    @staticmethod
+    def _wrong(name: str, expected: str, came: Any) -> FieldError:
+        return FieldError(f"Expected {expected} in {name!r}, got {_show(came)}.")
+
+
+def _show(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,130 @@
+"""CoNLL-U: XPOS, UPOS and FEATS, entities as `NER=` in MISC, document labels in comments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from conllu.exceptions import ParseException
+from conllu.models import Token
+from conllu.parser import DEFAULT_FIELDS, parse_id_value, parse_line
+
+from ...errors import FormatError
+from ..records import ReadOptions, Record
+from ._comments import CommentReader
+from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
+
+
+def _parse_id(values: list[str], i: int) -> int | tuple[int, str, int]:
+    parsed = parse_id_value(values[i])
+    if parsed is None:
+        raise ParseException(f"'{values[i]}' is not a valid ID.")
+    return parsed
+
+
+_PARSERS: dict[str, Callable[[list[str], int], Any]] = {"id": _parse_id}
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[Item]:
+    """The sentences of a CoNLL-U file, documents beginning at `# newdoc`."""
+    comments = CommentReader(options.cats_from)
+    for block in blocks(path):
+        rows = [line for line in block if not line.text.startswith("#")]
+        comments.read(line.text for line in block if line.text.startswith("#"))
+        if rows:
+            item = attempt(partial(_sentence, rows, path))
+            if isinstance(item, Record):
+                item.classes = comments.classes
+                item.document = comments.document
+            yield item
+
+
+def _sentence(rows: list[Line], path: Path) -> Record:
+    tokens = [_token(row, path) for row in rows]
+    words = [token for token in tokens if isinstance(token["id"], int)]
+    for i, word in enumerate(words, start=1):
+        if word["id"] != i:
+            raise FormatError(
+                f"Expected the word with ID {i}, got ID {word['id']}. Number the words of a "
+                "sentence from 1 and put a blank line between sentences.",
+                path,
+                word["line"],
+            )
+    if not words:
+        raise FormatError("Expected a word with ID 1, got no word.", path, rows[0].number)
+    return Record(
+        line=rows[0].number,
+        is_sentence=True,
+        words=[word["form"] for word in words],
+        token_lines=[word["line"] for word in words],
+        spaces=_spaces(words, tokens, path),
+        tags=[missing(word["xpos"]) for word in words],
+        pos=[missing(word["upos"]) for word in words],
+        morphs=[None if _is_bare(word) else features(word["feats"]) for word in words],
+        ner=[missing_ner(_misc(word).get("NER", "_")) for word in words],
+    )
+
+
+def _token(row: Line, path: Path) -> Token:
+    text = require_text(row.text, path, row.number)
+    n_columns = text.count("\t") + 1
+    if n_columns != len(DEFAULT_FIELDS):
+        raise FormatError(
+            f"Expected {len(DEFAULT_FIELDS)} columns separated by tabs, got {n_columns}. "
+            "Is it CoNLL-U? For other columns use the format 'columns'.",
+            path,
+            row.number,
+        )
+    if "  " in text or "\t\t" in text:  # the parser takes two spaces for a tab
+        raise FormatError(
+            "Expected no empty column and no two spaces in a row, as CoNLL-U wants it. "
+            "Write '_' for an empty column.",
+            path,
+            row.number,
+        )
+    try:
+        token = parse_line(text, DEFAULT_FIELDS, _PARSERS)
+    except ParseException as error:
+        raise FormatError(
+            f"Expected an ID like 1, 1-2 or 1.1 in the first column, got "
+            f"{text.split(chr(9))[0]!r}.",
+            path,
+            row.number,
+        ) from error
+    token["line"] = row.number
+    return token
+
+
+def _is_bare(word: Token) -> bool:
+    """Whether nobody annotated the word, so that "_" as features does not mean none."""
+    return word["upos"] == word["feats"] == "_"
+
+
+def _misc(token: Token) -> dict[str, str]:
+    pairs = (part.partition("=") for part in token["misc"].split("|"))
+    return {key: value for key, _, value in pairs}
+
+
+def _spaces(words: list[Token], tokens: list[Token], path: Path) -> list[bool]:
+    """Whether a space follows each word.
+
+    The words of a multiword token are written without spaces where they add up to its form
+    ("do" + "n't"), and with spaces where they do not ("de" + "le" for "du").
+    """
+    spaces = [_misc(word).get("SpaceAfter") != "No" for word in words]
+    for token in tokens:
+        if isinstance(token["id"], tuple) and token["id"][1] == "-":
+            start, end = token["id"][0] - 1, token["id"][2]
+            if end > len(words):
+                raise FormatError(
+                    f"Expected words with the IDs {start + 1} to {end} for the multiword token "
+                    f"{token['form']!r}, got {len(words)} words.",
+                    path,
+                    token["line"],
+                )
+            exact = "".join(word["form"] for word in words[start:end]) == token["form"]
+            spaces[start:end] = [not exact] * (end - start)
+            spaces[end - 1] = _misc(token).get("SpaceAfter") != "No"
+    return spaces

@@ -1,0 +1,103 @@
+"""CSV and TSV with a header: one text per row, its classes in other columns."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+from ...errors import FormatError
+from ..records import ReadOptions, Record
+from ._text import Item, attempt, numbered_lines, require_text
+
+_MAX_FIELD = 1_000_000  # characters: no more can a text have by nlp.max_length
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[Item]:
+    """The rows of a file whose columns are separated by commas, tabs or semicolons.
+
+    The classes are in the columns `cats_from`, or else in `label` where there is one.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
+    lines = (line.text + "\n" for line in numbered_lines(path))
+    header_line = next(lines, "")
+    delimiter = max(",\t;", key=header_line.count)
+    rows = csv.reader(chain([header_line], lines), delimiter=delimiter, strict=True)
+    header = _header(rows, path)
+    groups = _class_columns(path, header, options)
+    document = 0
+    while True:
+        line = rows.line_num + 1
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield _quoting_error(error, path, line)
+            continue
+        if row:
+            yield attempt(partial(_record, row, header, groups, options, path, line, document))
+            document += 1
+
+
+def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
+    try:
+        return [require_text(name, path, 1).strip() for name in next(rows)]
+    except csv.Error as error:
+        raise _quoting_error(error, path, 1) from error
+
+
+def _class_columns(path: Path, header: list[str], options: ReadOptions) -> dict[str, str]:
+    """The name of the class group in each column that holds one."""
+    groups = {name: name for name in options.cats_from}
+    if not groups and "label" in header:
+        groups = {"label": options.group_name}
+    for name in (options.text_column, *groups):
+        if header.count(name) != 1:
+            raise FormatError(
+                f"Expected one column {name!r} in the header, got {', '.join(header) or 'none'}. "
+                "Name the text with --text-column and the classes with --cats-from.",
+                path,
+                1,
+            )
+    return groups
+
+
+def _quoting_error(error: csv.Error, path: Path, line: int) -> FormatError:
+    return FormatError(
+        f"Expected fields with a delimiter, a quote or a line break in double quotes, and quotes "
+        f"in them doubled; got: {error}.",
+        path,
+        line,
+    )
+
+
+def _record(
+    row: list[str],
+    header: list[str],
+    groups: dict[str, str],
+    options: ReadOptions,
+    path: Path,
+    line: int,
+    document: int,
+) -> Record:
+    if len(row) != len(header):
+        raise FormatError(
+            f"Expected {len(header)} columns as in the header, got {len(row)}. "
+            "Put a field that contains the delimiter in double quotes.",
+            path,
+            line,
+        )
+    values = {
+        name: require_text(value, path, line) for name, value in zip(header, row, strict=True)
+    }
+    return Record(
+        line=line,
+        text=values[options.text_column],
+        classes={
+            group: [values[name].strip()] for name, group in groups.items() if values[name].strip()
+        },
+        document=document,
+    )

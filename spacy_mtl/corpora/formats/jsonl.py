@@ -1,0 +1,111 @@
+"""JSONL: one document per line as a JSON object, Prodigy's export among them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ...errors import FormatError
+from ..alignment import AlignmentError, align, spaces_between
+from ..records import ReadOptions, Record
+from ._fields import FieldError, Fields
+from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[Item]:
+    """The objects of a JSONL file.
+
+    Fields: `text` or `tokens` or both; `label`, `labels` or `cats` (or the fields `cats_from`);
+    `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is not there or
+    is null is missing annotation.
+    """
+    lines = (line for line in numbered_lines(path) if line.text.strip())
+    for document, line in enumerate(lines):
+        item = attempt(partial(_record, path, line.number, line.text, options))
+        if isinstance(item, Record):
+            item.document = document
+        yield item
+
+
+def _record(path: Path, line: int, source: str, options: ReadOptions) -> Record:
+    require_text(source, path, line)
+    try:
+        value = json.loads(source)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(
+            f"Expected a JSON object on one line, got: {error}.", path, line
+        ) from error
+    if "\\u" in source:  # an escaped character is none of the line's own
+        for text in _strings(value):
+            require_text(text, path, line)
+    try:
+        return _from_fields(Fields(value), line, options)
+    except (FieldError, AlignmentError) as error:
+        raise FormatError(str(error), path, line) from error
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """All strings in a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for part in value:
+            yield from _strings(part)
+        if isinstance(value, dict):
+            yield from _strings(list(value.values()))
+
+
+def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
+    if fields.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
+        return Record(line=line, rejected=True)
+    text, words = fields.string("text"), fields.tokens("tokens")
+    if text is None and words is None:
+        raise FieldError(f"Expected a field 'text' or 'tokens', got {fields.names()}.")
+    grouped = isinstance(fields.get("spans"), dict)
+    record = Record(
+        line=line,
+        text=text,
+        words=words,
+        tags=fields.strings("tags", missing),
+        pos=fields.strings("pos", missing),
+        morphs=fields.strings("morphs", features),
+        ner=fields.strings("ner_tags", missing_ner),
+        ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
+        spans=fields.span_groups("spans") if grouped else None,
+        cats=fields.cats("cats"),
+        classes=_classes(fields, options),
+    )
+    if record.cats is not None and options.group_name in record.classes:
+        raise FieldError("Expected 'cats' or labels, got both.")
+    _check_combination(record, fields)
+    if text is not None and words is not None:
+        record.spaces = spaces_between(align(words, text), text)
+    return record
+
+
+def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
+    groups = {name: name for name in options.cats_from}
+    if not groups:
+        if "label" in fields and "labels" in fields:
+            raise FieldError("Expected 'label' or 'labels', got both.")
+        groups = {"label": options.group_name, "labels": options.group_name}
+    return {group: fields.labels(name) for name, group in groups.items() if name in fields}
+
+
+def _check_combination(record: Record, fields: Fields) -> None:
+    entities = [name for name in ("entities", "ner_tags") if name in fields]
+    if isinstance(fields.get("spans"), list):
+        entities.append("spans")
+    if len(entities) > 1:
+        raise FieldError(f"Expected entities in one field, got {' and '.join(entities)}.")
+    if record.words is None:
+        for name in ("tags", "pos", "morphs", "ner_tags"):
+            if name in fields:
+                raise FieldError(f"Expected 'tokens' beside {name!r}, got {fields.names()}.")
+    if record.text is None and (record.ents is not None or record.spans is not None):
+        raise FieldError(
+            f"Expected a field 'text' that character offsets refer to, got {fields.names()}."
+        )

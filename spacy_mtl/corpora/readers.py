@@ -1,0 +1,53 @@
+"""Readers of `.spacy` files for `[corpora]` blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc, DocBin
+from spacy.training import Corpus, Example
+
+from ..errors import MTLError
+
+
+class GoldTokenCorpus(Corpus):
+    """`spacy.Corpus` that keeps the files' own tokens instead of tokenizing their text again.
+
+    For corpora that were tokenized by hand or by another tool, where a comparison should not
+    depend on the tokenizer. Not for pipelines that will see raw text: they should be trained
+    and scored on the tokens that they will meet, which is what `spacy.Corpus.v1` does.
+    """
+
+    def _make_example(self, nlp: Language, reference: Doc, gold_preproc: bool) -> Example:
+        return Example(_bare_copy(nlp, reference), reference)
+
+
+def create_gold_token_corpus(
+    path: Path | None,
+    max_length: int = 0,
+    limit: int = 0,
+    augmenter: Callable[[Language, Example], Iterator[Example]] | None = None,
+) -> Callable[[Language], Iterator[Example]]:
+    """Read a `.spacy` file or a folder of them, on the files' own tokens.
+
+    max_length: in tokens; longer documents are split into sentences where these are known
+    and left out where they are not, 0 for no limit. limit: of examples, 0 for all.
+    """
+    if path is None:
+        raise MTLError(
+            "Expected a .spacy file or a folder of them as `path` of "
+            "'spacy_mtl.GoldTokenCorpus.v1', got null. Set it in the config or as an override."
+        )
+    return GoldTokenCorpus(path, max_length=max_length, limit=limit, augmenter=augmenter)
+
+
+def gold_token_examples(path: Path, nlp: Language) -> Iterator[Example]:
+    """Each document of a `.spacy` file as an example whose predicted side has its tokens."""
+    for reference in DocBin().from_disk(path).get_docs(nlp.vocab):
+        yield Example(_bare_copy(nlp, reference), reference)
+
+
+def _bare_copy(nlp: Language, doc: Doc) -> Doc:
+    return Doc(nlp.vocab, words=[t.text for t in doc], spaces=[bool(t.whitespace_) for t in doc])

@@ -1,0 +1,185 @@
+"""Annotated files in any format as Docs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+from tqdm import tqdm
+
+from ..errors import FormatError, MTLError
+from .checks import check_record
+from .documents import DocBuilder, group_records
+from .formats import Item, find_reader
+from .layers import check_layer
+from .records import ReadOptions, Record
+from .survey import Survey, survey
+
+OnError = Callable[[FormatError], None]
+
+_logger = logging.getLogger("spacy_mtl")
+
+
+def read_docs(
+    path: str | Path,
+    nlp: Language | Vocab,
+    *,
+    format: str = "auto",
+    columns: Iterable[str] = (),
+    text_column: str = "text",
+    cats_from: Iterable[str] = (),
+    group_name: str = "",
+    group: int = 1,
+    layers: Iterable[str] | None = None,
+    on_error: str | OnError = "stop",
+    progress: bool = False,
+) -> DocStream:
+    """Read an annotated file as Docs, in the order of the file.
+
+    It is read twice: first for what only the whole of it can tell (the layers that it has, the
+    labels of its class groups, the scheme of its entity tags), then for the Docs.
+
+    path: The file.
+    nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
+    format: "conllu", "columns", "jsonl", "csv", or "auto": "columns" if these are named, or
+        else the one that goes with the file's suffix.
+    columns: Names of the columns in the format "columns": form, tag, pos, morph, ner, id, and
+        "_" for one to pass over.
+    text_column: Name of the column with the text in the format "csv".
+    cats_from: Names of the comments, fields or columns that hold one class group each; its
+        labels become the keys "NAME=value".
+    group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
+    group: Number of consecutive sentences in a Doc, which never crosses the border of a source
+        document; 0 for whole source documents.
+    layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
+        Any other stays missing.
+    on_error: "stop" raises the first error; "skip" logs each and leaves the sentence or
+        document out; a function is called with each instead of logging it.
+    progress: Whether to show a progress bar, if stderr is a terminal.
+    RAISES (FormatError): If the file is not as its format wants it.
+    RAISES (MTLError): If an argument is wrong.
+    """
+    path = Path(path)
+    if group < 0:
+        raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
+    handle = _error_handler(on_error)
+    options = ReadOptions(tuple(columns), text_column, tuple(cats_from), group_name)
+    if format == "auto" and options.columns:
+        format = "columns"
+    read = partial(find_reader(format, path), path, options)
+    first_pass = _with_progress(read(), "Scanning" if progress else "")
+    found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
+    for name in options.cats_from:
+        if name not in found.labels:
+            _logger.warning("%s: no value of %r, so no document is labelled with it", path, name)
+    builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path))
+    return DocStream(
+        _with_progress(read(), "Converting" if progress else ""), builder, group, handle
+    )
+
+
+class DocStream(Iterator[Doc]):
+    """The Docs of a file, one at a time.
+
+    rejected (int): How many records were passed over so far as their annotator rejected them.
+    errors (int): How many sentences or documents were left out so far because of an error.
+    """
+
+    def __init__(
+        self, items: Iterable[Item], builder: DocBuilder, group: int, on_error: OnError
+    ) -> None:
+        self.rejected = 0
+        self.errors = 0
+        self._on_error = on_error
+        self._docs = self._build(items, builder, group)
+
+    def __next__(self) -> Doc:
+        return next(self._docs)
+
+    def _build(self, items: Iterable[Item], builder: DocBuilder, group: int) -> Iterator[Doc]:
+        n_docs = 0
+        for records in group_records(self._checked(items, builder), group):
+            try:
+                doc = builder.build(records)
+            except FormatError as error:
+                self._leave_out(error)
+            else:
+                n_docs += 1
+                yield doc
+        if n_docs == 0:
+            raise FormatError(
+                f"Expected at least one sentence or document, got none ({self.errors} with "
+                f"errors, {self.rejected} rejected).",
+                builder.path,
+            )
+
+    def _checked(self, items: Iterable[Item], builder: DocBuilder) -> Iterator[Record]:
+        for record in _records(items, self._leave_out):
+            if record.rejected:
+                self.rejected += 1
+                continue
+            try:
+                checked = check_record(record, builder.path, builder.survey.scheme)
+            except FormatError as error:
+                self._leave_out(error)
+            else:
+                yield checked
+
+    def _leave_out(self, error: FormatError) -> None:
+        self._on_error(error)
+        self.errors += 1
+
+
+def _records(items: Iterable[Item], on_error: OnError) -> Iterator[Record]:
+    for item in items:
+        if isinstance(item, FormatError):
+            on_error(item)
+        else:
+            yield item
+
+
+def _with_progress(items: Iterable[Item], description: str) -> Iterable[Item]:
+    if not description:
+        return items
+    return tqdm(items, desc=description, unit=" records", leave=False, disable=None)
+
+
+def _choose_layers(layers: Iterable[str] | None, found: Survey, path: Path) -> frozenset[str]:
+    if layers is None:
+        return found.layers
+    chosen = frozenset(layers)
+    for layer in chosen:
+        check_layer(layer)
+    absent = sorted(chosen - found.layers)
+    if absent and found.n_records:
+        raise FormatError(
+            f"Expected a file with the chosen layers {', '.join(sorted(chosen))}, got one with "
+            f"{', '.join(sorted(found.layers)) or 'none'}. Leave out {', '.join(absent)}.",
+            path,
+        )
+    return chosen
+
+
+def _error_handler(on_error: str | OnError) -> OnError:
+    if callable(on_error):
+        return on_error
+    if on_error not in ("stop", "skip"):
+        raise MTLError(f"Expected 'stop', 'skip' or a function as on_error, got {on_error!r}.")
+    return _raise if on_error == "stop" else _log
+
+
+def _raise(error: FormatError) -> None:
+    raise error
+
+
+def _log(error: FormatError) -> None:
+    _logger.warning("left out: %s", error)
+
+
+def _ignore(error: FormatError) -> None:
+    pass

@@ -1,0 +1,73 @@
+"""What a file format gives: records that are still near to their source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CharSpan = tuple[int, int, str]
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user says about a file beyond its name.
+
+    columns: Names of the columns of a token-per-line file, "_" for one to pass over.
+    text_column: Name of the column of a CSV or TSV file that holds the text.
+    cats_from: Names of the comments (CoNLL-U), fields (JSONL) or columns (CSV) that hold one
+        class group each.
+    group_name: Name of the class group that `label` or `labels` stand for; "" leaves their
+        values as they are.
+    """
+
+    columns: tuple[str, ...] = ()
+    text_column: str = "text"
+    cats_from: tuple[str, ...] = ()
+    group_name: str = ""
+
+
+@dataclass(slots=True)
+class Record:
+    """One sentence of a token-based file, or one document of any other.
+
+    A layer that the source does not have is None; so is the entry of a single token that has
+    no annotation. Known to be empty is another thing: "" in `morphs`, "O" in `ner`, no span in
+    `ents`, no value in a group of `classes`.
+
+    line: Number of the line where it begins, from 1.
+    words: The tokens, None where the pipeline is to tokenize `text`.
+    token_lines: Number of each token's line, None where all are on `line`.
+    text: The source text, which character offsets refer to.
+    spaces: Whether a space follows each token, None if that is unknown.
+    tags: Fine-grained part-of-speech tags.
+    pos: Universal part-of-speech tags.
+    morphs: Morphological features, as in "Case=Nom|Number=Sing".
+    ner: Entity tags, in the source's own scheme.
+    ents: Entities as (start, end, label) in characters of `text`.
+    spans: The same for each group of `Doc.spans`.
+    cats: Categories that the source gives as `Doc.cats`.
+    classes: The values of each class group; the group "" has no name.
+    document: Number of the source document; records with the same one may share a Doc.
+    is_sentence: Whether the words are known to be one sentence.
+    rejected: Whether the annotator wants this record left out.
+    """
+
+    line: int
+    words: list[str] | None = None
+    token_lines: list[int] | None = None
+    text: str | None = None
+    spaces: list[bool] | None = None
+    tags: list[str | None] | None = None
+    pos: list[str | None] | None = None
+    morphs: list[str | None] | None = None
+    ner: list[str | None] | None = None
+    ents: list[CharSpan] | None = None
+    spans: dict[str, list[CharSpan]] | None = None
+    cats: dict[str, float] | None = None
+    classes: dict[str, list[str]] = field(default_factory=dict)
+    document: int = 0
+    is_sentence: bool = False
+    rejected: bool = False
+
+    def line_of(self, token: int) -> int:
+        """The number of a token's line."""
+        return self.line if self.token_lines is None else self.token_lines[token]

@@ -1,0 +1,66 @@
+"""The first pass over a file: what only the whole of it can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .layers import LAYERS
+from .records import Record
+from .schemes import SchemeDetector
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a file has.
+
+    layers: The layers with any annotation.
+    scheme: The scheme of its entity tags.
+    labels: All values of each class group, sorted.
+    n_records: Number of its records, without the rejected ones.
+    """
+
+    layers: frozenset[str]
+    scheme: str
+    labels: dict[str, list[str]]
+    n_records: int
+
+
+def survey(records: Iterable[Record]) -> Survey:
+    """Read all records of a file once."""
+    layers: set[str] = set()
+    labels: dict[str, set[str]] = {}
+    detector = SchemeDetector()
+    n_records = 0
+    for record in records:
+        if record.rejected:
+            continue
+        n_records += 1
+        layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
+        detector.add(record.ner or ())
+        for group, values in record.classes.items():
+            labels.setdefault(group, set()).update(values)
+    return Survey(
+        frozenset(layers),
+        detector.scheme,
+        {group: sorted(values) for group, values in labels.items()},
+        n_records,
+    )
+
+
+def _has(record: Record, layer: str) -> bool:
+    if layer == "tag":
+        return _any_known(record.tags)
+    if layer == "pos":
+        return _any_known(record.pos)
+    if layer == "morph":  # a file without any features was not annotated with them
+        return any(record.morphs or ())
+    if layer == "ents":
+        return _any_known(record.ner) or record.ents is not None
+    if layer == "spans":
+        return bool(record.spans)
+    return bool(record.cats or record.classes)
+
+
+def _any_known(values: list[str | None] | None) -> bool:
+    return any(value is not None for value in values or ())

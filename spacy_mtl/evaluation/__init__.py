@@ -1,0 +1,1 @@
+"""Running configurations and comparing what comes out."""

@@ -1,0 +1,208 @@
+"""Train and score a configuration once: results are cached by what determines them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import distribution, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import spacy_mtl
+
+from ..errors import MTLError
+
+RESULT = "result.json"
+PREDICTIONS = "predictions.spacy"
+SPEC = "run.json"
+LOG = "log.txt"
+
+# The parts of the package that cannot change what a run yields.
+_IRRELEVANT = {"cli", "evaluation"}
+
+
+class RunError(MTLError):
+    """A run's process failed; the message ends with the last lines of its log."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One configuration to train with one seed and to score on one test file.
+
+    name: what people call it; it is not part of the key.
+    config: the complete training config, as nested plain values.
+    test: a `.spacy` file, scored on its own tokens with the best checkpoint.
+    """
+
+    name: str
+    config: dict[str, Any]
+    seed: int
+    test: str
+
+    def key(self) -> str:
+        """The hash of everything that determines the result.
+
+        Paths count by the content of the files, so that a moved corpus stays a hit.
+        """
+        parts = {
+            "config": _by_content(self.config),
+            "test": _content_hash(Path(self.test)),
+            "seed": self.seed,
+            "versions": _versions(json.dumps(self.config)),
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run yielded: test `scores`, and the folder with log and predictions."""
+
+    name: str
+    seed: int
+    scores: dict[str, Any]
+    train_seconds: float
+    history: list[dict[str, Any]]
+    folder: Path
+
+    @property
+    def predictions(self) -> Path:
+        """The annotated test documents, a `.spacy` file in the test file's order."""
+        return self.folder / PREDICTIONS
+
+
+def execute(
+    runs: Iterable[Run],
+    cache: Path,
+    *,
+    jobs: int = 1,
+    threads: int = 1,
+    on_done: Callable[[Run, Result], None] | None = None,
+) -> list[Result]:
+    """Carry out those `runs` that the cache does not hold, each in a process of its own.
+
+    jobs: how many at once; threads: of linear algebra in each. A killed call continues
+    where it stopped, as finished runs are found in the cache. Raises RunError after all
+    the others are done, if one of them failed.
+    """
+    runs = list(runs)
+
+    def one(run: Run) -> Result | RunError:
+        try:
+            result = _one(run, cache, threads)
+        except RunError as error:
+            return error
+        if on_done is not None:
+            on_done(run, result)
+        return result
+
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        outcomes = list(pool.map(one, runs))
+    results = []
+    for outcome in outcomes:
+        if isinstance(outcome, RunError):
+            raise outcome
+        results.append(outcome)
+    return results
+
+
+def _one(run: Run, cache: Path, threads: int) -> Result:
+    folder = cache / run.key()
+    if not (folder / RESULT).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SPEC).write_text(json.dumps(vars(run)), encoding="utf8")
+        _spawn(run, folder, threads)
+    stored = json.loads((folder / RESULT).read_text(encoding="utf8"))
+    return Result(
+        name=run.name,
+        seed=run.seed,
+        scores=stored["scores"],
+        train_seconds=stored["train_seconds"],
+        history=stored["history"],
+        folder=folder,
+    )
+
+
+def _spawn(run: Run, folder: Path, threads: int) -> None:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
+    env = {**os.environ, **{name: str(threads) for name in names}}
+    env["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
+    with (folder / LOG).open("w", encoding="utf8") as log:
+        command = [sys.executable, "-m", "spacy_mtl.evaluation.worker", str(folder)]
+        code = subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, env=env, check=False
+        ).returncode
+    if code != 0:
+        tail = (folder / LOG).read_text(encoding="utf8", errors="replace")[-2000:]
+        raise RunError(
+            f"Run '{run.name}' (seed {run.seed}) ended with exit code {code}. "
+            f"Its log is {folder / LOG}; the end of it:\n{tail}"
+        )
+
+
+def _versions(config: str) -> dict[str, str]:
+    """The versions of what the config uses; of this package the sources, as they are at hand."""
+    found = {"spacy": version("spacy"), "thinc": version("thinc")}
+    if '"multitask"' in config:
+        found["spacy_mtl"] = _package_hash()
+    else:
+        found.update(_registered_sources(config))
+    if "transformer" in config:
+        found["spacy-transformers"] = version("spacy-transformers")
+    return found
+
+
+def _package_hash() -> str:
+    root = Path(spacy_mtl.__file__).parent
+    digest = hashlib.sha256(spacy_mtl.__version__.encode())
+    for path in sorted(root.rglob("*.py")):
+        if path.relative_to(root).parts[0] not in _IRRELEVANT:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _registered_sources(config: str) -> dict[str, str]:
+    """The modules of those of our registered functions that the config names."""
+    modules = {
+        entry.module
+        for entry in distribution("spacy-mtl").entry_points
+        if f'"{entry.name}"' in config
+    }
+    specs = {module: find_spec(module) for module in modules}
+    return {
+        module: _content_hash(Path(spec.origin))
+        for module, spec in sorted(specs.items())
+        if spec is not None and spec.origin is not None
+    }
+
+
+def _by_content(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _by_content(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_by_content(inner) for inner in value]
+    if isinstance(value, str) and len(value) < 1024 and os.sep in value and Path(value).exists():
+        return _content_hash(Path(value))
+    return value
+
+
+def _content_hash(path: Path) -> str:
+    digest = hashlib.sha256()
+    for file in _files(path):
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.is_dir():
+        yield from sorted(inner for inner in path.rglob("*") if inner.is_file())
+    else:
+        yield path

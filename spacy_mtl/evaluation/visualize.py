@@ -1,0 +1,74 @@
+"""One HTML page of annotated documents: entities, tags and class scores."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Iterable, Iterator
+
+from spacy import displacy
+from spacy.tokens import Doc
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+article {{ border-top: 1px solid #8886; padding: 1rem 0; }}
+.entities {{ line-height: 2.2; }}
+mark.entity {{ color: #111; }}
+.tags {{ display: flex; flex-wrap: wrap; gap: .3rem .7rem; font-size: .85rem; margin: .5rem 0; }}
+.tags span {{ display: inline-flex; flex-direction: column; }}
+.tags small {{ opacity: .7; }}
+table {{ border-collapse: collapse; font-size: .85rem; }}
+td {{ padding: 0 .6rem 0 0; }}
+meter {{ width: 8rem; }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{summary}</p>
+{articles}
+</body>
+</html>
+"""
+
+
+def render_page(docs: Iterable[Doc], title: str) -> str:
+    """A self-contained page; texts and labels are escaped, nothing is loaded from elsewhere."""
+    articles = [_article(doc) for doc in docs]
+    summary = f"{len(articles)} documents, as the pipeline annotates them."
+    return _PAGE.format(
+        title=escape(title), summary=escape(summary), articles="\n".join(articles)
+    )
+
+
+def _article(doc: Doc) -> str:
+    entities = displacy.render(doc, style="ent", page=False, jupyter=False)
+    return f"<article>\n{entities}\n{_tags(doc)}\n{_classes(doc)}\n</article>"
+
+
+def _tags(doc: Doc) -> str:
+    cells = "".join(
+        f"<span>{escape(token.text)}<small>{escape(token.tag_ or token.pos_)}</small></span>"
+        for token in doc
+        if token.tag or token.pos
+    )
+    return f'<div class="tags">{cells}</div>' if cells else ""
+
+
+def _classes(doc: Doc) -> str:
+    rows = "".join(_class_rows(doc))
+    return f"<table>{rows}</table>" if rows else ""
+
+
+def _class_rows(doc: Doc) -> Iterator[str]:
+    for label, score in sorted(doc.cats.items(), key=lambda item: -item[1]):
+        yield (
+            f"<tr><td>{escape(label)}</td><td>"
+            f'<meter min="0" max="1" value="{score:.3f}">{score:.2f}</meter></td>'
+            f"<td>{score:.2f}</td></tr>"
+        )

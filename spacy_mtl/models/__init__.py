@@ -1,0 +1,1 @@
+"""Thinc models: the packed representation, heads, sharing topologies and structured decoding."""

@@ -1,0 +1,223 @@
+"""BILUO sequences: Viterbi decoding and the linear-chain CRF over their structured transitions.
+
+After a token, a sequence is either *closed* (after O, L-x or U-x) or *open* inside one type x
+(after B-x or I-x). From closed it continues with O, B-x or U-x, from open inside x with I-x or
+L-x, and it begins and ends closed. One step therefore costs time linear in the number of types,
+and every path is a set of well-formed spans.
+
+As each label has exactly one state before it, transition scores would add nothing to the
+scores of labels. Scores are (n_tokens, 1 + 4 * n_types), columns O, B-*, I-*, L-*, U-*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from thinc.types import ArrayXd, Floats1d, Floats2d, Ints1d
+
+from .packed import row_starts
+
+OUTSIDE = 0
+# Stands for minus infinity: sums of it stay finite, so that no NaN can arise.
+FORBIDDEN = -1e30
+
+
+def columns(n_types: int) -> dict[str, slice]:
+    """The columns of the scores that belong to each of B, I, L and U."""
+    return {
+        prefix: slice(1 + i * n_types, 1 + (i + 1) * n_types) for i, prefix in enumerate("BILU")
+    }
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The tokens of a batch in order of position: first all first tokens, and so on.
+
+    order: (n_tokens,) rows of the packed batch, by position and then by descending length.
+    bounds: per position the begin and end of its slice of `order`; the slices only shrink, and
+        what is not in the next one ends there.
+    """
+
+    order: NDArray[np.int64]
+    bounds: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, lengths: NDArray[np.int32]) -> Timeline:
+        """The timeline of documents of these lengths."""
+        starts = row_starts(lengths)
+        by_length = np.argsort(-lengths, kind="stable")
+        longest = int(lengths.max(initial=0))
+        # active[t]: how many documents have a token at position t
+        active = len(lengths) - np.cumsum(np.bincount(lengths, minlength=longest + 1))[:longest]
+        ends = np.cumsum(active)
+        position = np.repeat(np.arange(longest), active)
+        rank = np.arange(len(position)) - np.repeat(ends - active, active)
+        order = starts[by_length[rank]] + position
+        return cls(order, list(zip((ends - active).tolist(), ends.tolist())))
+
+    def forwards(self) -> Iterator[tuple[int, int, int]]:
+        """Begin and end of each position's slice, and the number that ends there."""
+        after = [b - a for a, b in self.bounds[1:]] + [0]
+        for (begin, end), rest in zip(self.bounds, after):
+            yield begin, end, rest
+
+
+def viterbi(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> Ints1d:
+    """The label of each token on the highest-scoring valid path of its document.
+
+    scores: (n_tokens, 1 + 4 * n_types); FORBIDDEN rules a label out, some path must remain.
+    Returns (n_tokens,) column indices.
+    """
+    n_types = (scores.shape[1] - 1) // 4
+    labels = xp.zeros((scores.shape[0],), dtype="int32")
+    if scores.shape[0] == 0:
+        return labels
+    timeline = Timeline.of(lengths)
+    order = xp.asarray(timeline.order)
+    S = scores[order]
+    B, I, L, U = (S[:, block] for block in columns(n_types).values())
+    stay, stay_label = _best_closed(xp, S[:, OUTSIDE], U, n_types)
+    if n_types == 0:
+        return labels
+    closing = xp.zeros(len(order), dtype="int32")  # the type that ends here, -1 for none
+    inside = xp.zeros((len(order), n_types), dtype="bool")  # open before, in the same type
+    closed, open_ = None, None
+    for begin, end in timeline.bounds:
+        n = end - begin
+        if closed is None or open_ is None:
+            closed = xp.zeros(n, dtype=S.dtype)
+            open_ = xp.full((n, n_types), FORBIDDEN, dtype=S.dtype)
+        closed, open_ = closed[:n], open_[:n]
+        ending = open_ + L[begin:end]
+        which = ending.argmax(axis=1)
+        best_ending = xp.take_along_axis(ending, which[:, None], axis=1)[:, 0]
+        outside = closed + stay[begin:end]
+        closing[begin:end] = xp.where(best_ending > outside, which, -1)
+        starting, going_on = closed[:, None] + B[begin:end], open_ + I[begin:end]
+        inside[begin:end] = going_on > starting
+        closed, open_ = xp.maximum(best_ending, outside), xp.maximum(going_on, starting)
+    labels[order] = _trace(xp, timeline, closing, inside, stay_label)
+    return labels
+
+
+def _best_closed(xp: Any, O: Floats1d, U: Floats2d, n_types: int) -> tuple[Floats1d, Ints1d]:
+    """The better of O and the best U-x, for all tokens at once: its score and its label."""
+    if n_types == 0:
+        return O, xp.zeros(O.shape, dtype="int32")
+    which = U.argmax(axis=1)
+    best = xp.take_along_axis(U, which[:, None], axis=1)[:, 0]
+    first = columns(n_types)["U"].start
+    return xp.maximum(O, best), xp.where(best > O, first + which, OUTSIDE).astype("int32")
+
+
+def _trace(
+    xp: Any, timeline: Timeline, closing: Ints1d, inside: ArrayXd, stay_label: Ints1d
+) -> Ints1d:
+    """Follow the back pointers of all documents from their last tokens."""
+    n_types = inside.shape[1]
+    first = {prefix: block.start for prefix, block in columns(n_types).items()}
+    labels = xp.zeros(closing.shape, dtype="int32")
+    state = xp.zeros(0, dtype="int32")  # the open type after this position, -1 for closed
+    for begin, end in reversed(timeline.bounds):
+        ended = xp.full(end - begin - len(state), -1, dtype="int32")
+        state = xp.concatenate([state, ended])
+        close = closing[begin:end]
+        safe = xp.maximum(state, 0)
+        goes_on = xp.take_along_axis(inside[begin:end], safe[:, None], axis=1)[:, 0]
+        if_closed = xp.where(close >= 0, first["L"] + close, stay_label[begin:end])
+        if_open = xp.where(goes_on, first["I"] + safe, first["B"] + safe)
+        labels[begin:end] = xp.where(state >= 0, if_open, if_closed)
+        state = xp.where(state >= 0, xp.where(goes_on, state, -1), close)
+    return labels
+
+
+def marginals(
+    xp: Any, scores: Floats2d, lengths: NDArray[np.int32]
+) -> tuple[ArrayXd, ArrayXd]:
+    """The CRF's log partition function and the posterior of every label.
+
+    scores: (n_tokens, 1 + 4 * n_types); FORBIDDEN rules a label out, some path must remain.
+    Returns (n_docs,) log of the sum over all valid paths of the exponentiated path score (0 for
+    empty documents), and (n_tokens, 1 + 4 * n_types) probabilities, which are the gradient of
+    the first. Both in float64. The forward-backward algorithm, Rabiner 1989, in log space.
+    """
+    n_types = (scores.shape[1] - 1) // 4
+    timeline = Timeline.of(lengths)
+    order = xp.asarray(timeline.order)
+    S = scores[order].astype("float64")
+    fwd_closed, fwd_open, last = _forwards(xp, S, timeline, n_types)
+    bwd_closed, bwd_open = _backwards(xp, S, timeline, n_types)
+    log_z = xp.zeros(len(lengths), dtype="float64")
+    by_length = np.argsort(-lengths, kind="stable")
+    log_z[xp.asarray(by_length[: len(last)])] = last
+    begin_end = timeline.bounds
+    ranks = np.concatenate([np.arange(b - a) for a, b in begin_end]) if begin_end else []
+    Z = last[xp.asarray(ranks, dtype="int64")]
+    before = {"O": (fwd_closed, bwd_closed)}
+    P = xp.empty_like(S)
+    P[:, OUTSIDE] = S[:, OUTSIDE] + before["O"][0] + before["O"][1] - Z
+    ways = {
+        "B": (fwd_closed[:, None], bwd_open),
+        "I": (fwd_open, bwd_open),
+        "L": (fwd_open, bwd_closed[:, None]),
+        "U": (fwd_closed[:, None], bwd_closed[:, None]),
+    }
+    for prefix, block in columns(n_types).items():
+        source, target = ways[prefix]
+        P[:, block] = S[:, block] + source + target - Z[:, None]
+    result = xp.empty_like(P)
+    result[order] = xp.exp(P)
+    return log_z, result
+
+
+def _forwards(
+    xp: Any, S: ArrayXd, timeline: Timeline, n_types: int
+) -> tuple[ArrayXd, ArrayXd, ArrayXd]:
+    """Log sums over the paths before each token, by state; and over whole documents."""
+    B, I, L, U = (S[:, block] for block in columns(n_types).values())
+    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, U))
+    before_closed = xp.zeros(S.shape[0])
+    before_open = xp.full((S.shape[0], n_types), FORBIDDEN)
+    n_docs = timeline.bounds[0][1] if timeline.bounds else 0
+    closed, open_ = xp.zeros(n_docs), xp.full((n_docs, n_types), FORBIDDEN)
+    totals = xp.zeros(n_docs)
+    for begin, end, rest in timeline.forwards():
+        closed, open_ = closed[: end - begin], open_[: end - begin]
+        before_closed[begin:end], before_open[begin:end] = closed, open_
+        ending = _logsumexp(xp, open_ + L[begin:end])
+        starting = closed[:, None] + B[begin:end]
+        open_ = xp.logaddexp(open_ + I[begin:end], starting)
+        closed = xp.logaddexp(closed + stay[begin:end], ending)
+        totals[rest : end - begin] = closed[rest:]
+    return before_closed, before_open, totals
+
+
+def _backwards(
+    xp: Any, S: ArrayXd, timeline: Timeline, n_types: int
+) -> tuple[ArrayXd, ArrayXd]:
+    """Log sums over the paths after each token, by the state that it leaves."""
+    B, I, L, U = (S[:, block] for block in columns(n_types).values())
+    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, U))
+    after_closed = xp.zeros(S.shape[0])
+    after_open = xp.full((S.shape[0], n_types), FORBIDDEN)
+    closed, open_ = xp.zeros(0), xp.zeros((0, n_types))
+    for begin, end in reversed(timeline.bounds):
+        ended = end - begin - len(closed)
+        closed = xp.concatenate([closed, xp.zeros(ended)])
+        open_ = xp.concatenate([open_, xp.full((ended, n_types), FORBIDDEN)])
+        after_closed[begin:end], after_open[begin:end] = closed, open_
+        ending = closed[:, None] + L[begin:end]
+        starting = _logsumexp(xp, open_ + B[begin:end])
+        open_ = xp.logaddexp(open_ + I[begin:end], ending)
+        closed = xp.logaddexp(closed + stay[begin:end], starting)
+    return after_closed, after_open
+
+
+def _logsumexp(xp: Any, X: ArrayXd) -> ArrayXd:
+    if X.shape[1] == 0:
+        return xp.full(X.shape[0], FORBIDDEN)
+    highest = X.max(axis=1)
+    return highest + xp.log(xp.exp(X - highest[:, None]).sum(axis=1))

@@ -1,0 +1,149 @@
+"""Heads: from a task's representation to its scores, one matrix product for the whole batch."""
+
+from __future__ import annotations
+
+from typing import Callable, Iterator
+
+import numpy as np
+from thinc.api import Dropout, Linear, Maxout, Model, chain, zero_init
+from thinc.types import Floats2d
+
+from .ngrams import NgramLinear
+from .packed import Packed
+
+Scorer = Model[Packed, Floats2d]
+
+
+def TokenHead(hidden_width: int = 0) -> Scorer:
+    """Unnormalized label scores of every token: (n_tokens, width) to (n_tokens, n_labels).
+
+    hidden_width: of a maxout layer between representation and scores; 0 for none. The number
+    of labels is the dimension `nO` of the reference "output", set before initialization.
+    """
+    output = Linear(init_W=zero_init)
+    hidden = _hidden(hidden_width)
+    model: Scorer = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
+    model.name = "token_head"
+    model.set_ref("output", output)
+    return model
+
+
+def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Scorer:
+    """Unnormalized class scores of every document, the sum of two terms.
+
+    One is linear in the mean and the maximum of the document's token vectors, the other in
+    its bag of n-grams, hashed into `ngram_rows` rows. The number of classes is the dimension
+    `nO` of the reference "output", set before initialization.
+    """
+    output = Linear(init_W=zero_init)
+    pooled = chain(pool_documents(), Dropout(), output)
+    sparse = NgramLinear(ngram_size=ngram_size, rows=ngram_rows, attr=attr)
+    model: Scorer = Model(
+        "document_head",
+        _document_forward,
+        init=_document_init,
+        layers=[pooled, sparse],
+        refs={"output": output, "sparse": sparse},
+    )
+    return model
+
+
+def set_outputs(head: Scorer, n: int) -> None:
+    """Set the number of scores, before initialization."""
+    for node, _ in _column_params(head):
+        node.set_dim("nO", n)
+
+
+def resize_outputs(head: Scorer, old: list[str], new: list[str]) -> None:
+    """Give an initialized head other output columns; those that `old` has keep their weights.
+
+    New columns start at zero. old, new: names of the columns before and after.
+    """
+    places = [new.index(name) for name in old]
+    for node, params in _column_params(head):
+        for name, axis in params:
+            before = node.get_param(name)
+            shape = list(before.shape)
+            shape[axis] = len(new)
+            after = node.ops.alloc(tuple(shape))
+            node.ops.xp.moveaxis(after, axis, 0)[places] = node.ops.xp.moveaxis(before, axis, 0)
+            node.set_param(name, after)
+        node.set_dim("nO", len(new), force=True)
+
+
+def _column_params(head: Scorer) -> Iterator[tuple[Model, list[tuple[str, int]]]]:
+    """The nodes that have a column per score: their parameters, with the axis of the columns."""
+    yield head.get_ref("output"), [("W", 0), ("b", 0)]
+    if head.has_ref("sparse"):
+        yield head.get_ref("sparse"), [("W", 1)]
+
+
+def take_tokens() -> Model[Packed, Floats2d]:
+    """The matrix of a packed batch."""
+    return Model("take_tokens", _take_forward)
+
+
+def _take_forward(
+    model: Model[Packed, Floats2d], packed: Packed, is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    return packed.X, _identity
+
+
+def _identity(dX: Floats2d) -> Floats2d:
+    return dX
+
+
+def pool_documents() -> Model[Packed, Floats2d]:
+    """Mean and maximum over each document's tokens: (n_docs, 2 * width), zeros for empty ones."""
+    return Model("pool_documents", _pool_forward)
+
+
+def _pool_forward(
+    model: Model[Packed, Floats2d], packed: Packed, is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    ops = model.ops
+    width = packed.X.shape[1]
+    filled = np.flatnonzero(packed.lengths)
+    lengths = ops.asarray1i(packed.lengths[filled])
+    pooled = ops.alloc2f(len(packed.lengths), 2 * width)
+    if not len(filled):
+        return pooled, lambda dY: ops.alloc2f(0, width)
+    mean = ops.reduce_mean(packed.X, lengths)
+    highest, which = ops.reduce_max(packed.X, lengths)
+    rows = ops.asarray1i(filled)
+    pooled[rows, :width] = mean
+    pooled[rows, width:] = highest
+
+    def backprop(dY: Floats2d) -> Floats2d:
+        d_filled = dY[rows]
+        d_mean = ops.xp.ascontiguousarray(d_filled[:, :width])
+        d_max = ops.xp.ascontiguousarray(d_filled[:, width:])
+        dX = ops.backprop_reduce_mean(d_mean, lengths)
+        dX += ops.backprop_reduce_max(d_max, which, lengths)
+        return dX
+
+    return pooled, backprop
+
+
+def _document_forward(
+    model: Scorer, packed: Packed, is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    dense, bp_dense = model.layers[0](packed, is_train)
+    sparse, bp_sparse = model.layers[1](packed, is_train)
+
+    def backprop(dY: Floats2d) -> Floats2d:
+        bp_sparse(dY)
+        return bp_dense(dY)
+
+    return dense + sparse, backprop
+
+
+def _document_init(model: Scorer, X: Packed | None = None, Y: object = None) -> None:
+    for layer in model.layers:
+        layer.initialize(X=X)
+
+
+def _hidden(width: int) -> Model[Floats2d, Floats2d] | None:
+    if not width:
+        return None
+    return Maxout(nO=width, nP=3, dropout=0.0, normalize=True)

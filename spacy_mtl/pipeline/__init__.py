@@ -1,0 +1,1 @@
+"""The spaCy face of the package: the component `multitask` and its factory."""

@@ -1,0 +1,253 @@
+"""The component: one encoder, several tasks, one backward per update."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any, Callable, Iterable, Sequence
+
+from spacy.language import Language
+from spacy.pipeline import TrainablePipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples, validate_get_examples
+from spacy.vocab import Vocab
+from thinc.api import Model, Optimizer, set_dropout_rate
+
+from ..balancing.base import Balancer
+from ..errors import MTLError
+from ..models import sharing
+from ..models.heads import resize_outputs, set_outputs
+from ..tasks.base import Decoded, Task
+from .labels import LabelSource, check_groups, qualified, split_label
+from .losses import RunningLosses
+from .saving import Saving
+
+# What a task's summed loss is divided by, given its number of labelled units in the batch.
+LOSS_UNITS: dict[str, Callable[[int], float]] = {
+    "sum": lambda n_units: 1.0,
+    "mean": lambda n_units: float(n_units),
+    "sqrt": lambda n_units: float(n_units) ** 0.5,
+}
+INIT_SAMPLE = 10
+
+
+class MultiTask(Saving, TrainablePipe):
+    """Learns and predicts several annotation layers from one shared encoder.
+
+    Every update runs the encoder forward once, each task's head on the shared representation,
+    and the encoder backward once, with the sum of the tasks' weighted gradients. A task that
+    has no labels in the batch contributes nothing, and its head does not move.
+
+    loss_unit: a task's loss is the sum over its labelled units (tokens, documents) in the
+        batch, divided by nothing ("sum"), by their number ("mean") or by its square root
+        ("sqrt", which keeps the tasks' gradient noise alike). It decides how the tasks share
+        the encoder; Adam cancels most of it for the heads.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str,
+        tasks: dict[str, Task],
+        balancer: Balancer,
+        loss_unit: str = "sum",
+    ) -> None:
+        self.vocab = vocab
+        self.model = model
+        self.name = name
+        self.tasks = tasks
+        self.balancer = balancer
+        self.loss_unit = loss_unit
+        self._active = set(tasks)
+        self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
+        self._running = RunningLosses(name)
+        sharing.attach(model, {name: task.make_head() for name, task in tasks.items()})
+        balancer.start(list(tasks))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """All labels, each behind its task's name: "ner:PER"."""
+        return tuple(qualified(task.name, l) for task in self.tasks.values() for l in task.labels)
+
+    @property
+    def label_data(self) -> dict[str, list[str]]:
+        """What `spacy init labels` writes and `initialize` takes: the labels of each task."""
+        return {name: list(task.labels) for name, task in self.tasks.items()}
+
+    @property
+    def active_tasks(self) -> tuple[str, ...]:
+        """The tasks that are trained and predicted; the others leave Docs as they are."""
+        return tuple(name for name in self.tasks if name in self._active)
+
+    @active_tasks.setter
+    def active_tasks(self, names: Iterable[str]) -> None:
+        chosen = {names} if isinstance(names, str) else set(names)
+        for name in sorted(chosen):
+            self._task(name)
+        self._active = chosen
+
+    def labels_for(self, task: str) -> tuple[str, ...]:
+        """The labels of one task, as its annotation has them."""
+        return self._task(task).labels
+
+    def add_label(self, label: str) -> int:
+        """Add "TASK:LABEL"; 0 if it is there already, otherwise 1.
+
+        On an initialized model the head grows, the new label starting at zero scores. Train
+        it with examples of the old labels too, or these are forgotten.
+        """
+        name, own = split_label(label, list(self.tasks))
+        task = self._task(name)
+        if own in task.labels:
+            return 0
+        before = task.columns
+        task.set_labels([*task.labels, own])
+        self.vocab.strings.add(own)
+        check_groups(self.tasks.values())
+        head = sharing.head_of(self.model, name)
+        if head.get_ref("output").has_dim("nO"):
+            resize_outputs(head, before, task.columns)
+        return 1
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]],
+        *,
+        nlp: Language | None = None,
+        labels: dict[str, Any] | None = None,
+    ) -> None:
+        """Collect labels, set the heads' sizes and initialize the model.
+
+        labels: of each task by its name, as a list, in place of those found in the examples.
+        Raises MTLError if there is no task, or a task without labels.
+        """
+        validate_get_examples(get_examples, "MultiTask.initialize")
+        source = LabelSource(self.name, self.tasks, labels)
+        for name, found in source.collect(get_examples).items():
+            self.tasks[name].set_labels(found)
+            for label in found:
+                self.vocab.strings.add(label)
+            set_outputs(sharing.head_of(self.model, name), len(self.tasks[name].columns))
+        sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
+        self.model.initialize(X=sample)
+
+    def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
+        """Each active task's decision for the batch."""
+        docs = list(docs)
+        names = self._ready_tasks()
+        represented, _ = sharing.represent(self.model, docs, names, False)
+        decoded = {}
+        for name in names:
+            scores = sharing.head_of(self.model, name).predict(represented[name])
+            decoded[name] = self.tasks[name].decode(scores, represented[name], self.model.ops)
+        return decoded
+
+    def set_annotations(self, docs: Iterable[Doc], scores: dict[str, Decoded]) -> None:
+        """Write each task's decision to the documents."""
+        docs = list(docs)
+        for name, decoded in scores.items():
+            self.tasks[name].annotate(docs, decoded)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """Learn from a batch; see the class.
+
+        losses: gets the weighted total at the component's name and each task's mean loss per
+        labelled unit at NAME_TASK, running means since the dict was new.
+        """
+        losses = {} if losses is None else losses
+        examples = list(examples)
+        validate_examples(examples, "MultiTask.update")
+        self._running.open(losses, list(self.tasks))
+        if any(len(eg.predicted) for eg in examples):
+            set_dropout_rate(self.model, drop)
+            self._learn(examples)
+        self._running.report(losses)
+        if sgd not in (None, False):
+            self.finish_update(sgd)
+        return losses
+
+    def _learn(self, examples: Sequence[Example]) -> None:
+        """Run forward, backward, and accumulate the gradients."""
+        docs = [eg.predicted for eg in examples]
+        names = self._ready_tasks()
+        represented, bp_represent = sharing.represent(self.model, docs, names, True)
+        unit = LOSS_UNITS[self.loss_unit]
+        losses, pending = {}, {}
+        for name in names:
+            task, packed = self.tasks[name], represented[name]
+            targets = task.targets(examples, self.model.ops)
+            if not targets.n_units:
+                continue
+            scores, bp_head = sharing.head_of(self.model, name)(packed, True)
+            loss, d_scores = task.loss(scores, targets, packed)
+            losses[name] = loss / unit(targets.n_units)
+            pending[name] = (d_scores, bp_head, targets.n_units, loss)
+        weights = self.balancer.weights(losses)
+        gradients = {}
+        for name, (d_scores, bp_head, n_units, loss) in pending.items():
+            d_scores *= weights[name] / unit(n_units)
+            gradients[name] = bp_head(d_scores)
+            self._running.add(name, loss, n_units, weights[name])
+        bp_represent(gradients)
+        self._stepping.update(gradients)
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Apply the accumulated gradients, leaving alone what got none.
+
+        An optimizer moves a parameter also when its gradient is zero (by momentum and weight
+        decay), so the heads of tasks that were absent are passed over.
+        """
+        if not self._stepping:
+            return
+        idle = {
+            node.id
+            for name in set(self.tasks) - self._stepping
+            for node in sharing.head_of(self.model, name).walk()
+        }
+        nodes = [node for node in self.model.walk() if node.id not in idle]
+        for node in nodes:
+            for shim in node.shims:
+                shim.finish_update(sgd)
+            for param in node.param_names:
+                if node.has_grad(param):
+                    key = (node.id, param)
+                    value, grad = sgd(key, node.get_param(param), node.get_grad(param))
+                    node.set_param(param, value)
+                    node.set_grad(param, grad)
+        self._stepping.clear()
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
+        ("ents_f") for the first task of its kind. A task always gives numbers."""
+        examples = list(examples)
+        validate_examples(examples, "MultiTask.score")
+        scores: dict[str, Any] = {}
+        for name, task in self.tasks.items():
+            found = {key: 0.0 if value is None else value for key, value in task.score(examples).items()}
+            for key, value in found.items():
+                scores.setdefault(key, value)
+                scores[f"{name}_{task.own_key(key)}"] = value
+        return scores
+
+    def _task(self, name: str) -> Task:
+        if name not in self.tasks:
+            known = ", ".join(self.tasks) or "none"
+            raise MTLError(f"Expected a task of '{self.name}' ({known}), got '{name}'.")
+        return self.tasks[name]
+
+    def _ready_tasks(self) -> list[str]:
+        names = list(self.active_tasks)
+        for name in names:
+            if not self.tasks[name].labels:
+                raise MTLError(
+                    f"Expected labels of the task '{name}' of '{self.name}', got none. "
+                    "Call nlp.initialize() with examples or labels first, or load a trained model."
+                )
+        return names

@@ -1,0 +1,87 @@
+"""The factory "multitask" and the checks of its config."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spacy.language import Language
+from thinc.api import Config, Model
+
+from .. import registry  # noqa: F401  the config below names functions in it
+from ..balancing.base import Balancer
+from ..errors import MTLError
+from ..tasks.base import Task
+from .component import LOSS_UNITS, MultiTask
+
+DEFAULT_CONFIG = """
+[multitask]
+loss_unit = "sum"
+tasks = {}
+
+[multitask.model]
+@architectures = "spacy_mtl.HardSharing.v1"
+
+[multitask.model.tok2vec]
+@architectures = "spacy.Tok2VecListener.v1"
+width = 96
+upstream = "*"
+
+[multitask.balancer]
+@mtl_balancers = "spacy_mtl.FixedWeights.v1"
+"""
+
+
+@Language.factory(
+    "multitask",
+    assigns=["token.tag", "token.pos", "token.morph", "doc.ents", "doc.cats"],
+    default_config=Config().from_str(DEFAULT_CONFIG)["multitask"],
+    default_score_weights={
+        "tag_acc": None,
+        "pos_acc": None,
+        "morph_acc": None,
+        "ents_f": None,
+        "cats_score": None,
+    },
+)
+def make_multitask(
+    nlp: Language,
+    name: str,
+    model: Model,
+    tasks: dict[str, Any],
+    balancer: Any,
+    loss_unit: str,
+) -> MultiTask:
+    """Make the component.
+
+    model: a sharing topology over the shared encoder, such as `spacy_mtl.HardSharing.v1`.
+    tasks: by name, from the registry `mtl_tasks`. Names must not contain "." or ":".
+    balancer: from the registry `mtl_balancers`.
+    loss_unit: "sum", "mean" or "sqrt": what a task's loss is divided by, see `MultiTask`.
+    """
+    if loss_unit not in LOSS_UNITS:
+        raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
+    if not hasattr(balancer, "weights"):
+        raise MTLError(
+            f"Expected a balancer in [components.{name}.balancer], got {balancer!r}. "
+            "Name one with @mtl_balancers."
+        )
+    return MultiTask(nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit)
+
+
+def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
+    """Tell each task its name, after checking that the tasks can stand side by side."""
+    writers: dict[str, str] = {}
+    for name, task in tasks.items():
+        where = f"[components.{component}.tasks.{name}]"
+        if not hasattr(task, "make_head"):
+            raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
+        if "." in name or ":" in name:
+            raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
+        if task.writes != "doc.cats" and task.writes in writers:
+            raise MTLError(
+                f"Expected one task for {task.writes}, got '{writers[task.writes]}' and '{name}'. "
+                "Remove one, or let it write somewhere else (`attr`, `spans_key`)."
+            )
+        writers[task.writes] = name
+        task.name = name
+    return dict(tasks)

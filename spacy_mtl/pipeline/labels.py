@@ -1,0 +1,96 @@
+"""Where the tasks' labels come from."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Iterable, Mapping, Sequence
+
+from spacy.training import Example
+
+from ..errors import MTLError
+from ..tasks.base import Task
+
+
+def qualified(task: str, label: str) -> str:
+    """The label as the component shows it: "ner:PER"."""
+    return f"{task}:{label}"
+
+
+def split_label(label: str, tasks: Sequence[str]) -> tuple[str, str]:
+    """The task and its own label, from "ner:PER"."""
+    task, colon, own = label.partition(":")
+    if not colon or not own or task not in tasks:
+        raise MTLError(
+            f"Expected a label as TASK:LABEL with TASK one of {', '.join(tasks) or 'none'}, "
+            f"got '{label}'."
+        )
+    return task, own
+
+
+def check_groups(tasks: Iterable[Task]) -> None:
+    """Raise MTLError if two tasks that write the same attribute share a label."""
+    owner: dict[tuple[str, str], str] = {}
+    for task in tasks:
+        for label in task.labels:
+            other = owner.setdefault((task.writes, label), task.name)
+            if other != task.name:
+                raise MTLError(
+                    f"Expected each label of {task.writes} in one task, got '{label}' in "
+                    f"'{other}' and '{task.name}'. Remove it from one of them."
+                )
+
+
+class LabelSource:
+    """Labels from the config where it gives them, from the examples otherwise."""
+
+    def __init__(
+        self, component: str, tasks: dict[str, Task], given: Mapping[str, Any] | None
+    ) -> None:
+        self._where = f"[initialize.components.{component}.labels]"
+        self._tasks = tasks
+        self._given = dict(given or {})
+        if not tasks:
+            raise MTLError(
+                f"Expected at least one task in [components.{component}.tasks], got none. "
+                'Add a block such as [components.multitask.tasks.ner] with @mtl_tasks = '
+                '"spacy_mtl.NER.v1".'
+            )
+        unknown = sorted(set(self._given) - set(tasks))
+        if unknown:
+            raise MTLError(
+                f"Expected labels of the tasks {', '.join(tasks)} in {self._where}, "
+                f"got {', '.join(unknown)}."
+            )
+
+    def collect(
+        self, get_examples: Callable[[], Iterable[Example]]
+    ) -> dict[str, list[str]]:
+        """The labels of every task; raises MTLError where a task has none."""
+        result = {}
+        others = list(self._tasks.values())
+        examples: list[Example] | None = None
+        for name, task in self._tasks.items():
+            if name in self._given:
+                result[name] = self._listed(name)
+                continue
+            if examples is None:
+                examples = list(get_examples())
+            result[name] = task.find_labels(examples, others)
+            if not result[name]:
+                raise MTLError(
+                    f"Expected labels of the task '{name}' ({task.writes}) in the "
+                    f"{len(examples)} examples, got none. Check the training corpus, or list the "
+                    f"labels in {self._where}."
+                )
+        return result
+
+    def _listed(self, name: str) -> list[str]:
+        labels = self._given[name]
+        if isinstance(labels, str) or not isinstance(labels, Iterable):
+            raise MTLError(f"Expected a list of labels at '{name}' in {self._where}, got {labels!r}.")
+        labels = [str(label) for label in labels]
+        if not labels or len(set(labels)) < len(labels):
+            raise MTLError(
+                f"Expected different labels, at least one, at '{name}' in {self._where}, "
+                f"got {labels}."
+            )
+        return labels

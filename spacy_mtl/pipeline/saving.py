@@ -1,0 +1,77 @@
+"""To and from bytes and disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Iterable
+
+import srsly
+from spacy import util
+
+from ..errors import MTLError
+
+if TYPE_CHECKING:
+    from .component import MultiTask
+
+CFG, VOCAB, MODEL = "cfg", "vocab", "model"
+
+
+class Saving:
+    """The component's serialization: labels as JSON, the model as thinc writes it."""
+
+    def to_bytes(self: MultiTask, *, exclude: Iterable[str] = ()) -> bytes:
+        """The component as bytes, the same for the same state."""
+        parts: dict[str, Callable[[], bytes]] = {
+            CFG: lambda: srsly.json_dumps(_cfg(self)).encode("utf8"),
+            VOCAB: lambda: self.vocab.to_bytes(exclude=exclude),
+            MODEL: self.model.to_bytes,
+        }
+        return bytes(util.to_bytes(parts, exclude))
+
+    def from_bytes(self: MultiTask, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> MultiTask:
+        """Set labels and weights to those of `to_bytes`."""
+        parts: dict[str, Callable[[bytes], Any]] = {
+            CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
+            VOCAB: lambda b: self.vocab.from_bytes(b, exclude=exclude),
+            MODEL: lambda b: self.model.from_bytes(b),
+        }
+        util.from_bytes(bytes_data, parts, exclude)
+        return self
+
+    def to_disk(self: MultiTask, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the component to a folder."""
+        parts: dict[str, Callable[[Path], Any]] = {
+            CFG: lambda p: srsly.write_json(p, _cfg(self)),
+            VOCAB: lambda p: self.vocab.to_disk(p, exclude=exclude),
+            MODEL: lambda p: self.model.to_disk(p),
+        }
+        util.to_disk(path, parts, exclude)
+
+    def from_disk(
+        self: MultiTask, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> MultiTask:
+        """Set labels and weights to those in a folder."""
+        parts: dict[str, Callable[[Path], Any]] = {
+            CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
+            VOCAB: lambda p: self.vocab.from_disk(p, exclude=exclude),
+            MODEL: lambda p: self.model.from_bytes(p.read_bytes()),
+        }
+        util.from_disk(path, parts, exclude)
+        return self
+
+
+def _cfg(component: MultiTask) -> dict[str, Any]:
+    return {"labels": component.label_data}
+
+
+def _set_cfg(component: MultiTask, cfg: dict[str, Any]) -> None:
+    """Take over the saved labels; the config's tasks must be those that were saved."""
+    saved = cfg["labels"]
+    if set(saved) != set(component.tasks):
+        raise MTLError(
+            f"Expected the saved model of '{component.name}' to have the tasks of the config "
+            f"({', '.join(component.tasks)}), got {', '.join(saved)}. Load it with the config that "
+            "it was saved with."
+        )
+    for name, labels in saved.items():
+        component.tasks[name].set_labels(labels)

@@ -1,0 +1,1 @@
+"""Tasks: one file per annotation layer, between Docs and arrays."""

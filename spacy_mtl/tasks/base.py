@@ -1,0 +1,104 @@
+"""What a task is: the contract between the component and an annotation layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Callable, Iterable, Protocol, Sequence
+
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Ops
+from thinc.types import ArrayXd, Floats2d
+
+from ..models.packed import Packed
+from ..models.sharing import Head
+
+
+class Targets(Protocol):
+    """What a batch says about one task, as arrays on the model's device.
+
+    mask: which units (tokens, documents, or a document's classes) are labelled.
+    n_units: how many, 0 if the batch says nothing about the task.
+    """
+
+    @property
+    def mask(self) -> ArrayXd: ...
+
+    @property
+    def n_units(self) -> int: ...
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A task's decision for a batch.
+
+    labels: column indices, (n_tokens,) or (n_docs,), or decisions (n_docs, n_labels) of 0 and 1.
+    get_probabilities: computes `probabilities`, which not every use needs.
+    """
+
+    labels: ArrayXd
+    get_probabilities: Callable[[], ArrayXd]
+
+    @cached_property
+    def probabilities(self) -> ArrayXd:
+        """(units, n_columns) the probability of each column for each unit."""
+        return self.get_probabilities()
+
+
+class Task(Protocol):
+    """An annotation layer that the component learns: from Docs to arrays and back.
+
+    A task is made by a function in the registry `mtl_tasks` and gets its name, the key of its
+    config block, from the component. All arrays are (units, columns), where units are the
+    batch's tokens or documents and `columns` are the head's outputs.
+    """
+
+    name: str
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels as the annotation has them, in a fixed order."""
+
+    @property
+    def writes(self) -> str:
+        """The Doc attribute it sets: "token.tag", "doc.ents", 'doc.spans["x"]', "doc.cats"."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the head's outputs for the present labels."""
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        """The task's labels in these examples, sorted; `others` are the component's tasks."""
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        """Replace the labels."""
+
+    def make_head(self) -> Head:
+        """The head, without its number of outputs, which `columns` gives once labels are known."""
+
+    def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
+        """The batch's gold annotation; what is missing is masked."""
+
+    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
+        """The loss in nats, summed over the labelled units, and its gradient.
+
+        Rows of units that are not labelled are exactly zero.
+        """
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
+        """The best valid annotation of each document."""
+
+    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        """Write the decision to the documents."""
+
+    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        """Metrics over the labelled units, under the standard names of spaCy's scorer."""
+
+    def own_key(self, standard: str) -> str:
+        """The name of a metric without its standard prefix, to be put behind the task's name."""
+
+
+def host(array: ArrayXd) -> Any:
+    """The array as a numpy array."""
+    return array.get() if hasattr(array, "get") else array

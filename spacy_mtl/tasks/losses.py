@@ -1,0 +1,61 @@
+"""Losses over rows of scores; rows that are not labelled get a gradient of exactly zero."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from thinc.api import get_array_module
+from thinc.types import ArrayXd, Floats2d, Ints1d
+
+
+def softmax(scores: Floats2d) -> Floats2d:
+    """Each row's probabilities."""
+    xp: Any = get_array_module(scores)
+    if scores.shape[1] == 0:
+        return scores
+    shifted = xp.exp(scores - scores.max(axis=1, keepdims=True))
+    probabilities: Floats2d = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def softmax_cross_entropy(
+    scores: Floats2d, classes: Ints1d, mask: ArrayXd, smoothing: float = 0.0
+) -> tuple[float, Floats2d]:
+    """The summed cross-entropy of the rows in `mask` in nats, and its gradient.
+
+    scores: (rows, classes) unnormalized; classes: (rows,); mask: (rows,) bool. smoothing: share
+    of the target that is spread evenly over the other classes (Szegedy et al. 2016). The loss
+    is that of the unsmoothed target, so that it can be compared between settings.
+    """
+    xp: Any = get_array_module(scores)
+    n_classes = scores.shape[1]
+    rows = xp.flatnonzero(mask)
+    gold = classes[rows]
+    d_scores = xp.zeros_like(scores)
+    P = softmax(scores[rows])
+    index = xp.arange(len(rows))
+    loss = -xp.log(xp.maximum(P[index, gold], 1e-30)).sum()
+    if smoothing and n_classes > 1:
+        P -= smoothing / (n_classes - 1)
+        P[index, gold] += smoothing / (n_classes - 1) + smoothing
+    P[index, gold] -= 1.0
+    d_scores[rows] = P
+    return float(loss), d_scores
+
+
+def sigmoid(scores: Floats2d) -> Floats2d:
+    """Elementwise probabilities, without overflow."""
+    xp: Any = get_array_module(scores)
+    probabilities: Floats2d = 0.5 * (xp.tanh(0.5 * scores) + 1.0)
+    return probabilities
+
+
+def binary_cross_entropy(
+    scores: Floats2d, truths: Floats2d, mask: ArrayXd
+) -> tuple[float, Floats2d]:
+    """The summed binary cross-entropy of the cells in `mask` in nats, and its gradient."""
+    xp: Any = get_array_module(scores)
+    # log(1 + exp(s)) - t * s, without overflow
+    losses = xp.maximum(scores, 0) + xp.log1p(xp.exp(-xp.abs(scores))) - truths * scores
+    d_scores = (sigmoid(scores) - truths) * mask
+    return float((losses * mask).sum()), d_scores

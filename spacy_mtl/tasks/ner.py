@@ -1,0 +1,207 @@
+"""Named entities, or any other flat labelled spans, as BILUO tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.scorer import Scorer, get_ner_prf
+from spacy.strings import get_string_id
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from thinc.api import Ops, get_array_module
+from thinc.types import ArrayXd, Floats2d, Ints1d
+
+from ..models import biluo
+from ..models.heads import TokenHead
+from ..models.packed import Packed
+from ..models.sharing import Head
+from .base import Decoded, Task, host
+from .losses import softmax, softmax_cross_entropy
+from .spans import gold_biluo, preset_biluo, spans_of
+
+
+@dataclass(frozen=True)
+class SpanTargets:
+    """classes: (n_tokens,) the gold column, 0 where masked; mask: (n_tokens,) bool."""
+
+    classes: Ints1d
+    mask: Any
+    n_units: int
+
+
+class NER:
+    """Find labelled spans that do not overlap: `doc.ents`, or `doc.spans[spans_key]`.
+
+    Tokens are labelled with BILUO tags and decoded by constrained Viterbi, so that no invalid
+    span can come out (`spacy_mtl.models.biluo`). Tokens without annotation are masked.
+
+    crf: train the linear-chain CRF (Lafferty et al. 2001) over the same transitions, instead
+        of classifying each token by itself. Documents that are partly annotated count with the
+        sum over all paths that agree with what is annotated (Tsuboi et al. 2008).
+    overwrite: ignore entities that are already on the Doc; otherwise they are kept, and the
+        decoding goes around them.
+    spans_key: write to this span group, for a second task of the kind.
+    hidden_width: of a layer of the head's own, 0 for none.
+
+    Not for overlapping or nested spans.
+    """
+
+    def __init__(
+        self,
+        crf: bool = False,
+        overwrite: bool = False,
+        spans_key: str | None = None,
+        hidden_width: int = 0,
+    ) -> None:
+        self.name = "ner"
+        self.crf = crf
+        self.overwrite = overwrite
+        self.spans_key = spans_key
+        self.hidden_width = hidden_width
+        self.set_labels(())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def columns(self) -> list[str]:
+        return ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in self._labels]
+
+    @property
+    def writes(self) -> str:
+        return "doc.ents" if self.spans_key is None else f"doc.spans[{self.spans_key!r}]"
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        self._labels = tuple(labels)
+        self._ids = np.asarray([get_string_id(label) for label in self._labels], dtype="uint64")
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        return sorted({span.label_ for eg in examples for span in self._spans(eg.reference)})
+
+    def make_head(self) -> Head:
+        return TokenHead(self.hidden_width)
+
+    def targets(self, examples: Sequence[Example], ops: Ops) -> SpanTargets:
+        parts = [gold_biluo(example, self._ids, self.spans_key) for example in examples]
+        classes = np.concatenate(parts) if parts else np.zeros(0, dtype="int32")
+        mask = classes >= 0
+        return SpanTargets(
+            ops.asarray1i(np.maximum(classes, 0)), ops.asarray(mask), int(mask.sum())
+        )
+
+    def loss(
+        self, scores: Floats2d, targets: SpanTargets, packed: Packed
+    ) -> tuple[float, Floats2d]:
+        if not self.crf:
+            return softmax_cross_entropy(scores, targets.classes, targets.mask)
+        return crf_loss(scores, targets.classes, targets.mask, packed.lengths)
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
+        allowed = self._constraints(packed.docs, ops)
+        if not self.crf:
+            # Log-probabilities, so that a path's score is its probability.
+            scores = scores - scores.max(axis=1, keepdims=True)
+            scores -= ops.xp.log(ops.xp.exp(scores).sum(axis=1, keepdims=True))
+        if allowed is not None:
+            scores = ops.xp.where(allowed, scores, np.float32(biluo.FORBIDDEN))
+
+        def probabilities() -> ArrayXd:
+            if self.crf:
+                return biluo.marginals(ops.xp, scores, packed.lengths)[1]
+            return softmax(scores)
+
+        return Decoded(biluo.viterbi(ops.xp, scores, packed.lengths), probabilities)
+
+    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        labels = host(decoded.labels)
+        begin = 0
+        for doc in docs:
+            tags = labels[begin : begin + len(doc)]
+            begin += len(doc)
+            found = spans_of(tags, len(self._labels))
+            spans = [Span(doc, start, end, int(self._ids[kind])) for start, end, kind in found]
+            if self.spans_key is not None:
+                self._write_group(doc, spans)
+            elif len(doc):
+                self._write_ents(doc, spans)
+
+    def _write_group(self, doc: Doc, spans: list[Span]) -> None:
+        if self.overwrite or self.spans_key not in doc.spans:
+            doc.spans[self.spans_key] = spans
+
+    def _write_ents(self, doc: Doc, spans: list[Span]) -> None:
+        if self.overwrite:
+            doc.set_ents(spans)
+            return
+        # The very spans that were there, with their identifiers and links, foreign types too.
+        preset = list(doc.ents)
+        taken = {(span.start, span.end) for span in preset}
+        new = [span for span in spans if (span.start, span.end) not in taken]
+        doc.set_ents(preset + new, blocked=_blocked(doc))
+
+    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        if self.spans_key is None:
+            return get_ner_prf(examples)
+        return Scorer.score_spans(
+            examples,
+            f"spans_{self.spans_key}",
+            getter=lambda doc, _: doc.spans.get(self.spans_key, []),
+            has_annotation=lambda doc: self.spans_key in doc.spans,
+        )
+
+    def own_key(self, standard: str) -> str:
+        prefix = "ents_" if self.spans_key is None else f"spans_{self.spans_key}_"
+        return standard.removeprefix(prefix)
+
+    def _spans(self, doc: Doc) -> Iterable[Span]:
+        return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
+
+    def _constraints(self, docs: Sequence[Doc], ops: Ops) -> ArrayXd | None:
+        """(n_tokens, n_columns) what the entities already there allow; None if all is open."""
+        if self.overwrite or self.spans_key is not None:
+            return None
+        presets = [preset_biluo(doc, self._ids) for doc in docs]
+        fixed = np.concatenate(presets) if presets else np.zeros(0, dtype="int32")
+        if (fixed < 0).all():
+            return None
+        allowed = np.ones((len(fixed), len(self.columns)), dtype=bool)
+        rows = np.flatnonzero(fixed >= 0)
+        allowed[rows] = False
+        allowed[rows, fixed[rows]] = True
+        return ops.asarray(allowed)
+
+
+def crf_loss(
+    scores: Floats2d, classes: Ints1d, mask: ArrayXd, lengths: NDArray[np.int32]
+) -> tuple[float, Floats2d]:
+    """The negative log-likelihood of the labelled tokens under the CRF, and its gradient.
+
+    Documents without a labelled token are left out. scores: (n_tokens, n_columns).
+    """
+    xp: Any = get_array_module(scores)
+    n_docs = len(lengths)
+    doc_of = np.repeat(np.arange(n_docs), lengths)
+    labelled = np.bincount(doc_of[host(mask)], minlength=n_docs) > 0
+    keep = xp.asarray(labelled[doc_of])
+    kept, kept_lengths = scores[keep], lengths[labelled]
+    log_z, posterior = biluo.marginals(xp, kept, kept_lengths)
+    allowed = xp.ones(kept.shape, dtype=bool)
+    rows = xp.flatnonzero(mask[keep])
+    allowed[rows] = False
+    allowed[rows, classes[keep][rows]] = True
+    clamped = xp.where(allowed, kept, biluo.FORBIDDEN)
+    log_gold, posterior_gold = biluo.marginals(xp, clamped, kept_lengths)
+    d_scores = xp.zeros_like(scores)
+    d_scores[keep] = (posterior - posterior_gold).astype(scores.dtype)
+    return float((log_z - log_gold).sum()), d_scores
+
+
+def _blocked(doc: Doc) -> list[Span]:
+    """Tokens that an earlier component has ruled out, each as a span."""
+    iob = doc.to_array(["ENT_IOB", "ENT_TYPE"])
+    rows = np.flatnonzero((iob[:, 0] == 3) & (iob[:, 1] == 0))
+    return [doc[i : i + 1] for i in rows.tolist()]

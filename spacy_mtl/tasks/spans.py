@@ -1,0 +1,102 @@
+"""Between spans and BILUO columns, as arrays; columns are those of `spacy_mtl.models.biluo`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .alignment import index_of, same_tokens
+
+Ids = NDArray[np.uint64]
+Columns = NDArray[np.int32]
+MISSING = -1
+INSIDE, OUTSIDE, BEGIN = 1, 2, 3  # spaCy's values of ENT_IOB; 0 is missing
+
+
+def gold_biluo(example: Example, ids: Ids, spans_key: str | None) -> Columns:
+    """(n_tokens,) the gold column of each predicted token, MISSING where nothing is known.
+
+    Spans of a type that is not in `ids` are missing too, as are reference tokens that do not
+    align and entities that are not annotated on a token.
+    """
+    if spans_key is not None:
+        return _from_group(example, ids, spans_key)
+    if same_tokens(example):
+        return _from_iob(example.reference, ids)
+    return _from_tags(example.get_aligned_ner(), ids, example)
+
+
+def preset_biluo(doc: Doc, ids: Ids) -> Columns:
+    """(n_tokens,) the column that entities already on the Doc fix, MISSING where none is.
+
+    Entities of foreign types and blocked tokens are fixed as outside: nothing may touch them.
+    """
+    iob = doc.to_array(["ENT_IOB", "ENT_TYPE"])
+    in_entity = (iob[:, 0] == BEGIN) | (iob[:, 0] == INSIDE)
+    if not in_entity.any():
+        return np.full(len(doc), MISSING, dtype="int32")
+    tags = _from_iob(doc, ids)
+    return np.where(in_entity, np.maximum(tags, 0), MISSING).astype("int32")
+
+
+def _from_iob(doc: Doc, ids: Ids) -> Columns:
+    attrs = doc.to_array(["ENT_IOB", "ENT_TYPE"])
+    iob = attrs[:, 0].astype("int32")
+    if not iob.any():
+        return np.full(len(doc), MISSING, dtype="int32")
+    kind = index_of(attrs[:, 1], ids)
+    begins = iob == BEGIN
+    goes_on = np.append(iob[1:] == INSIDE, False)
+    # B, I, L, U as 0, 1, 2, 3
+    prefix = np.where(begins, np.where(goes_on, 0, 3), np.where(goes_on, 1, 2))
+    tags = 1 + prefix * len(ids) + kind
+    tags[kind < 0] = MISSING
+    tags[iob == OUTSIDE] = 0
+    tags[iob == 0] = MISSING
+    return tags.astype("int32")
+
+
+def _from_tags(tags: list[str | None], ids: Ids, example: Example) -> Columns:
+    """From spaCy's alignment, which gives BILUO strings and None."""
+    strings = example.reference.vocab.strings
+    result = np.full(len(tags), MISSING, dtype="int32")
+    for i, tag in enumerate(tags):
+        if tag == "O":
+            result[i] = 0
+        elif tag:
+            kind = index_of(np.asarray([strings[tag[2:]]], dtype="uint64"), ids)[0]
+            if kind >= 0:
+                result[i] = 1 + "BILU".index(tag[0]) * len(ids) + kind
+    return result
+
+
+def _from_group(example: Example, ids: Ids, key: str) -> Columns:
+    n = len(example.predicted)
+    if key not in example.reference.spans:
+        return np.full(n, MISSING, dtype="int32")
+    result = np.zeros(n, dtype="int32")
+    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=False)
+    for span in spans:
+        kind = index_of(np.asarray([span.label], dtype="uint64"), ids)[0]
+        if kind < 0:
+            result[span.start : span.end] = MISSING
+            continue
+        tags = [1] * len(span)
+        tags[0], tags[-1] = 0, 2
+        if len(span) == 1:
+            tags = [3]
+        result[span.start : span.end] = 1 + np.asarray(tags) * len(ids) + kind
+    return result
+
+
+def spans_of(tags: Columns, n_types: int) -> list[tuple[int, int, int]]:
+    """Start, end and type index of each span of a valid tag sequence, in order."""
+    filled = np.flatnonzero(tags)
+    if not len(filled):
+        return []
+    prefix, kind = np.divmod(tags[filled] - 1, n_types)
+    starts = filled[(prefix == 0) | (prefix == 3)]
+    last = (prefix == 2) | (prefix == 3)
+    return list(zip(starts.tolist(), (filled[last] + 1).tolist(), kind[last].tolist()))

@@ -1,0 +1,154 @@
+"""Token tags: part-of-speech tags, universal part of speech, or morphological features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+from spacy.parts_of_speech import IDS as POS_IDS
+from spacy.scorer import Scorer
+from spacy.strings import get_string_id
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Ops
+from thinc.types import Floats2d, Ints1d
+
+from ..errors import MTLError
+from ..models.heads import TokenHead
+from ..models.packed import Packed
+from ..models.sharing import Head
+from .alignment import aligned_attribute, index_of
+from .base import Decoded, Task, host
+from .losses import softmax, softmax_cross_entropy
+
+ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
+
+
+@dataclass(frozen=True)
+class TagTargets:
+    """classes: (n_tokens,) the gold column, anything where masked; mask: (n_tokens,) bool."""
+
+    classes: Ints1d
+    mask: Any
+    n_units: int
+
+
+class Tagger:
+    """Classify each token: `token.tag_`, `token.pos_` or `token.morph`.
+
+    attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing".
+    overwrite: replace what is already on the token; otherwise only missing values are set.
+    label_smoothing: share of the target that is spread over all other labels, as stock `tagger`.
+    hidden_width: of a layer of the head's own, 0 for none.
+    """
+
+    def __init__(
+        self,
+        attr: str = "TAG",
+        overwrite: bool = False,
+        label_smoothing: float = 0.05,
+        hidden_width: int = 0,
+    ) -> None:
+        if attr not in ATTRS:
+            raise MTLError(f"Expected `attr` to be one of {list(ATTRS)}, got {attr!r}.")
+        if not 0.0 <= label_smoothing < 1.0:
+            raise MTLError(f"Expected `label_smoothing` in [0, 1), got {label_smoothing}.")
+        self.name = "tagger"
+        self.attr = attr
+        self.overwrite = overwrite
+        self.label_smoothing = label_smoothing
+        self.hidden_width = hidden_width
+        self.set_labels(())
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._labels)
+
+    @property
+    def writes(self) -> str:
+        return f"token.{ATTRS[self.attr]}"
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        self._labels = tuple(labels)
+        values = [_value(self.attr, label) for label in self._labels]
+        self._values = np.asarray(values, dtype="uint64")
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        found: set[int] = set()
+        strings = None
+        for example in examples:
+            strings = example.reference.vocab.strings
+            found.update(np.unique(example.reference.to_array(self.attr)).tolist())
+        if strings is None:
+            return []
+        return sorted(_label(self.attr, value, strings) for value in found - {0})
+
+    def make_head(self) -> Head:
+        return TokenHead(self.hidden_width)
+
+    def targets(self, examples: Sequence[Example], ops: Ops) -> TagTargets:
+        parts = [aligned_attribute(example, self.attr) for example in examples]
+        values = np.concatenate(parts) if parts else np.zeros(0, dtype="uint64")
+        classes = index_of(values, self._values)
+        mask = classes >= 0
+        return TagTargets(ops.asarray1i(classes), ops.asarray(mask), int(mask.sum()))
+
+    def loss(
+        self, scores: Floats2d, targets: TagTargets, packed: Packed
+    ) -> tuple[float, Floats2d]:
+        return softmax_cross_entropy(scores, targets.classes, targets.mask, self.label_smoothing)
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
+        return Decoded(scores.argmax(axis=1), lambda: softmax(scores))
+
+    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        values = self._values[host(decoded.labels)]
+        if self.attr == "MORPH" and docs:
+            for label in self._labels:
+                docs[0].vocab.morphology.add(label)
+        begin = 0
+        for doc in docs:
+            new = values[begin : begin + len(doc)]
+            begin += len(doc)
+            if not self.overwrite:
+                old = doc.to_array(self.attr).reshape(-1)
+                new = np.where(old == 0, new, old)
+            if len(doc):
+                doc.from_array([self.attr], new.reshape(-1, 1))
+
+    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        attr = ATTRS[self.attr]
+        if self.attr != "MORPH":
+            return Scorer.score_token_attr(examples, attr)
+        examples = list(examples)
+        return {
+            **Scorer.score_token_attr(examples, attr, getter=_morph_key),
+            **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
+        }
+
+    def own_key(self, standard: str) -> str:
+        return standard.removeprefix(ATTRS[self.attr] + "_")
+
+
+def _value(attr: str, label: str) -> int:
+    if attr != "POS":
+        return int(get_string_id(label))
+    if label not in POS_IDS:
+        known = ", ".join(name for name in POS_IDS if name)
+        raise MTLError(f"Expected a universal part of speech ({known}), got {label!r}.")
+    return int(POS_IDS[label])
+
+
+def _label(attr: str, value: int, strings: Any) -> str:
+    if attr == "POS":
+        return {number: name for name, number in POS_IDS.items()}[value]
+    return str(strings[value])
+
+
+def _morph_key(token: Any, attr: str) -> int:
+    return int(getattr(token, attr).key)

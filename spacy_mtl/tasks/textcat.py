@@ -1,0 +1,195 @@
+"""Text classification: one group of classes of `doc.cats`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Iterable, Sequence
+
+import numpy as np
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import Ops
+from thinc.types import ArrayXd, Floats2d
+
+from ..errors import MTLError
+from ..models.heads import DocumentHead
+from ..models.packed import Packed
+from ..models.sharing import Head
+from .base import Decoded, Task, host
+from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
+
+
+@dataclass(frozen=True)
+class ClassTargets:
+    """truths: (n_docs, n_labels) of 0 to 1; mask: the same shape, bool: what is annotated."""
+
+    truths: Floats2d
+    mask: Any
+    n_units: int
+
+
+class TextCat:
+    """Classify documents: the labels of one group in `doc.cats`.
+
+    The group's labels are those given in the config, else the keys that begin with `group` and
+    "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
+    `doc.cats` are left alone.
+
+    exclusive: each document has exactly one class. It is labelled if any key of the group is
+        there, and multi-label documents are labelled key by key; what is missing is masked,
+        never a negative.
+    threshold: from which score on a class counts as assigned, for the scores of evaluation.
+    group: what the group's keys begin with, by default the task's name.
+    ngram_size, ngram_rows, ngram_attr: of the bag of n-grams, see `DocumentHead`.
+    overwrite: replace scores that are already on the Doc.
+    """
+
+    def __init__(
+        self,
+        exclusive: bool = True,
+        threshold: float = 0.5,
+        group: str | None = None,
+        ngram_size: int = 1,
+        ngram_rows: int = 65536,
+        ngram_attr: str = "ORTH",
+        overwrite: bool = True,
+    ) -> None:
+        if not 0.0 <= threshold <= 1.0:
+            raise MTLError(f"Expected `threshold` between 0 and 1, got {threshold}.")
+        if ngram_size < 1 or ngram_rows < 1:
+            raise MTLError(
+                "Expected `ngram_size` and `ngram_rows` of at least 1, "
+                f"got {ngram_size} and {ngram_rows}."
+            )
+        self.name = "textcat"
+        self.exclusive = exclusive
+        self.threshold = threshold
+        self.group = group
+        self.ngram_size = ngram_size
+        self.ngram_rows = ngram_rows
+        self.ngram_attr = ngram_attr
+        self.overwrite = overwrite
+        self._labels: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self._labels
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._labels)
+
+    @property
+    def writes(self) -> str:
+        return "doc.cats"
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        self._labels = tuple(labels)
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        keys = {key for example in examples for key in example.reference.cats}
+        prefix = f"{self.group or self.name}="
+        own = sorted(key for key in keys if key.startswith(prefix))
+        if own:
+            return own
+        rivals = [task.name for task in others if isinstance(task, TextCat) and task is not self]
+        if rivals and keys:
+            raise MTLError(
+                f"Expected keys in doc.cats that begin with '{prefix}' for the task "
+                f"'{self.name}', got {_some(keys)}, and other tasks ({', '.join(rivals)}) classify "
+                "documents too. Rename the keys, set the task's `group`, or list its labels in "
+                f"[initialize.components.multitask.labels.{self.name}]."
+            )
+        return sorted(keys)
+
+    def make_head(self) -> Head:
+        return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
+
+    def targets(self, examples: Sequence[Example], ops: Ops) -> ClassTargets:
+        truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
+        mask = np.zeros(truths.shape, dtype=bool)
+        place = {label: i for i, label in enumerate(self._labels)}
+        for row, example in enumerate(examples):
+            for key, value in example.reference.cats.items():
+                if key in place:
+                    truths[row, place[key]] = value
+                    mask[row, place[key]] = True
+        if self.exclusive:
+            return self._one_of(truths, mask, ops)
+        return ClassTargets(ops.asarray2f(truths), ops.asarray(mask), int(mask.sum()))
+
+    def _one_of(self, truths: Any, mask: Any, ops: Ops) -> ClassTargets:
+        """An exclusive group is labelled in a document as a whole, by its one positive class.
+
+        Documents whose class is not among the labels have no positive and are masked.
+        """
+        positives = (truths >= 0.5).sum(axis=1)
+        if (positives > 1).any():
+            row = int(np.flatnonzero(positives > 1)[0])
+            several = [label for label, t in zip(self._labels, truths[row]) if t >= 0.5]
+            raise MTLError(
+                f"Expected one class of the exclusive task '{self.name}' in each document, got "
+                f"{several}. Correct the document, or set `exclusive = false`."
+            )
+        labelled = positives == 1
+        mask = np.repeat(labelled[:, None], len(self._labels), axis=1)
+        return ClassTargets(ops.asarray2f(truths), ops.asarray(mask), int(labelled.sum()))
+
+    def loss(
+        self, scores: Floats2d, targets: ClassTargets, packed: Packed
+    ) -> tuple[float, Floats2d]:
+        if not self.exclusive:
+            return binary_cross_entropy(scores, targets.truths, targets.mask)
+        classes = targets.truths.argmax(axis=1)
+        return softmax_cross_entropy(scores, classes, targets.mask[:, 0])
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
+        if self.exclusive:
+            return Decoded(scores.argmax(axis=1), lambda: softmax(scores))
+        probabilities = sigmoid(scores)
+        return Decoded(probabilities >= self.threshold, lambda: probabilities)
+
+    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        rows = host(decoded.probabilities).tolist()
+        for doc, row in zip(docs, rows):
+            present = () if self.overwrite else set(doc.cats)
+            for label, probability in zip(self._labels, row):
+                if label not in present:
+                    doc.cats[label] = probability
+
+    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        labelled = [eg for eg in examples if any(key in eg.reference.cats for key in self._labels)]
+        scores: dict[str, Any] = Scorer.score_cats(
+            labelled,
+            "cats",
+            getter=self._own_cats,
+            labels=self._labels,
+            multi_label=not self.exclusive,
+            threshold=0.0 if self.exclusive else self.threshold,
+        )
+        right = [self._is_right(eg) for eg in labelled]
+        scores["cats_acc"] = sum(right) / max(len(right), 1)
+        return scores
+
+    def own_key(self, standard: str) -> str:
+        return standard.removeprefix("cats_")
+
+    def _own_cats(self, doc: Doc, attr: str) -> dict[str, float]:
+        return {label: doc.cats[label] for label in self._labels if label in doc.cats}
+
+    def _is_right(self, example: Example) -> bool:
+        """Whether the best class, or every annotated class of a multi-label task, is right."""
+        gold, guess = example.reference.cats, example.predicted.cats
+        known = [label for label in self._labels if label in gold]
+        if self.exclusive:
+            best = max(self._labels, key=lambda label: guess.get(label, 0.0))
+            return bool(gold.get(best, 0.0) >= 0.5)
+        return all(
+            (gold[label] >= 0.5) == (guess.get(label, 0.0) >= self.threshold) for label in known
+        )
+
+
+def _some(names: Iterable[str], n: int = 8) -> str:
+    listed = sorted(names)
+    return ", ".join(listed[:n]) + (", ..." if len(listed) > n else "")

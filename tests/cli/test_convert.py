@@ -1,0 +1,135 @@
+from pathlib import Path
+
+import pytest
+import spacy_mtl.cli
+from spacy.cli import app as spacy_app
+from spacy.tokens import DocBin
+from spacy.util import get_lang_class
+from spacy_mtl.cli.convert import Format
+from spacy_mtl.corpora.formats import FORMATS
+from typer.testing import CliRunner
+
+ROW = "\t_" * 8
+CONLLU = f"""# newdoc
+# genre = news
+1\tAna{ROW[:-1]}NER=B-PER
+
+1\tHm{ROW[:-1]}NER=O
+
+# newdoc
+# genre = blog
+1\tSo{ROW[:-1]}NER=O
+"""
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "a.conllu"
+    path.write_text(CONLLU, encoding="utf-8")
+    return path
+
+
+def invoke(*args, app=spacy_mtl.cli.app):
+    return CliRunner().invoke(app, [str(arg) for arg in args])
+
+
+def docs(path: Path):
+    return list(DocBin().from_disk(path).get_docs(get_lang_class("en")().vocab))
+
+
+def test_summary(source, tmp_path):
+    output = tmp_path / "out.spacy"
+    result = invoke("convert", source, output, "-n", 10, "--cats-from", "genre")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.splitlines() == [
+        f"{output}: 2 docs, 3 tokens",
+        "  ents             3 tokens labelled",
+        "  cats             2 docs labelled",
+    ]
+    assert result.stderr == ""
+    assert [doc.cats["genre=news"] for doc in docs(output)] == [1.0, 0.0]
+
+
+def test_mounted_in_spacy(source, tmp_path):
+    result = invoke("mtl", "convert", source, tmp_path / "out.spacy", app=spacy_app)
+    assert result.exit_code == 0, result.output
+    assert len(docs(tmp_path / "out.spacy")) == 3
+
+
+def test_errors_stop_with_one_line(source, tmp_path):
+    source.write_text(CONLLU + "\n1\tAna\n", encoding="utf-8")
+    for prefix, app in [([], spacy_mtl.cli.app), (["mtl"], spacy_app)]:
+        result = invoke(*prefix, "convert", source, tmp_path / "out.spacy", app=app)
+        assert result.exit_code == 1
+        assert result.stdout == ""
+        assert result.stderr.splitlines() == [
+            f"✘ {source}:11: Expected 10 columns separated by tabs, got 2. Is it CoNLL-U? For "
+            "other columns use the format 'columns'."
+        ]
+        assert not (tmp_path / "out.spacy").exists()
+
+
+def test_skip_shows_some_errors_and_counts_all(source, tmp_path):
+    source.write_text(CONLLU + "\n1\tAna\n" * 30, encoding="utf-8")
+    output = tmp_path / "out.spacy"
+    result = invoke("convert", source, output, "--on-error", "skip")
+    assert result.exit_code == 0, result.output
+    assert "30 left out because of an error" in result.stdout
+    lines = result.stderr.splitlines()
+    assert lines[0].startswith(f"left out: {source}:11: Expected 10 columns")
+    assert lines[20:] == ["left out: 10 more"]
+    assert len(docs(output)) == 3
+
+
+def test_rejected_records_are_mentioned(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b", "answer": "reject"}\n', encoding="utf-8")
+    result = invoke("convert", path, tmp_path / "out.spacy")
+    assert "1 left out as rejected" in result.stdout
+
+
+def test_columns_layers_and_language(tmp_path):
+    path = tmp_path / "eng.train"
+    path.write_text("EU NNP B-NP B-ORG\n", encoding="utf-8")
+    output = tmp_path / "out.spacy"
+    args = ["--columns", "form, tag,_,ner", "--layers", "ents", "--lang", "de"]
+    result = invoke("convert", path, output, *args)
+    assert result.exit_code == 0, result.output
+    (doc,) = docs(output)
+    assert [ent.label_ for ent in doc.ents] == ["ORG"]
+    assert not doc.has_annotation("TAG")
+
+
+def test_csv_with_two_class_groups(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("body,mood,topic\nFine day,glad,sky\n", encoding="utf-8")
+    args = ["--text-column", "body", "--cats-from", "mood", "--cats-from", "topic"]
+    result = invoke("convert", path, tmp_path / "out.spacy", *args)
+    assert result.exit_code == 0, result.output
+    (doc,) = docs(tmp_path / "out.spacy")
+    assert doc.cats == {"mood=glad": 1.0, "topic=sky": 1.0}
+
+
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        (["--lang", "klingon"], "code of a language, such as 'en', got 'klingon'"),
+        (["--layers", "ner"], "Expected a layer out of"),
+        (["--format", "columns"], "names for the columns"),
+    ],
+)
+def test_wrong_options(source, tmp_path, args, message):
+    result = invoke("convert", source, tmp_path / "out.spacy", *args)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_help_has_examples():
+    result = invoke("convert", "--help")
+    assert (
+        "spacy mtl convert train.conllu train.spacy --group 10 --cats-from genre" in result.output
+    )
+
+
+def test_formats_are_those_of_the_registry():
+    assert {format.value for format in Format} == {"auto", *FORMATS}

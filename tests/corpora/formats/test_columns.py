@@ -1,0 +1,149 @@
+import pytest
+from spacy_mtl.corpora import read_docs
+from spacy_mtl.errors import FormatError, MTLError
+
+from ..helpers import ents, iob, sentences, tabbed, tags
+
+CONLL_2003 = """-DOCSTART- -X- -X- O
+
+EU NNP B-NP B-ORG
+rejects VBZ B-VP O
+German JJ B-NP B-MISC
+
+Peter NNP B-NP B-PER
+Blackburn NNP I-NP I-PER
+
+-DOCSTART- -X- -X- O
+
+BRUSSELS NNP B-NP B-LOC
+"""
+COLUMNS = ["form", "tag", "_", "ner"]
+
+UNER = tabbed(
+    """# newdoc id = a
+# sent_id = 1
+# text = Ana's in Rio.
+1 Ana B-PER - x
+2 's O - x
+3 in O - x
+4 Rio B-LOC - x
+5 . O - x
+
+# sent_id = 2
+# text = It's du pain
+1-2 It's _ - x
+1 It O - x
+2 is O - x
+"""
+)
+
+
+def test_conll_2003(write, nlp):
+    docs = list(read_docs(write("eng.train", CONLL_2003), nlp, columns=COLUMNS, group=0))
+    assert [sentences(doc) for doc in docs] == [
+        ["EU rejects German", "Peter Blackburn"],
+        ["BRUSSELS"],
+    ]
+    assert tags(docs[0]) == ["NNP", "VBZ", "JJ", "NNP", "NNP"]
+    assert ents(docs[0]) == [("EU", "ORG"), ("German", "MISC"), ("Peter Blackburn", "PER")]
+    assert docs[0].has_unknown_spaces
+
+
+@pytest.mark.parametrize("group, lengths", [(1, [3, 2, 1]), (2, [5, 1]), (0, [5, 1])])
+def test_groups(write, nlp, group, lengths):
+    docs = read_docs(write("a.conll", CONLL_2003), nlp, columns=COLUMNS, group=group)
+    assert [len(doc) for doc in docs] == lengths
+
+
+def test_a_border_without_blank_lines(write, nlp):
+    text = "EU B-ORG\n-DOCSTART- O\nAna B-PER\n"
+    docs = read_docs(write("a.iob", text), nlp, columns=["form", "ner"], group=0)
+    assert [ents(doc) for doc in docs] == [[("EU", "ORG")], [("Ana", "PER")]]
+
+
+def test_no_borders_is_one_document(write, nlp):
+    text = "EU O\n\n\nAna O\n"
+    (doc,) = read_docs(write("a.iob", text), nlp, columns=["form", "ner"], group=0)
+    assert sentences(doc) == ["EU", "Ana"]
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        "B-A I-A B-A O B-B",  # IOB2
+        "I-A I-A B-A O I-B",  # IOB1
+        "B-A L-A U-A O U-B",  # BILUO
+        "B-A E-A S-A O S-B",  # IOBES
+    ],
+)
+def test_schemes(write, nlp, tags):
+    text = "".join(f"w\t{tag}\n" for tag in tags.split())
+    (doc,) = read_docs(write("a.bio", text), nlp, columns=["form", "ner"])
+    assert iob(doc) == ["B-A", "I-A", "B-A", "O", "B-B"]
+
+
+def test_universal_ner(write, nlp):
+    first, second = read_docs(write("a.iob2", UNER), nlp)
+    assert first.text == "Ana's in Rio."
+    assert ents(first) == [("Ana", "PER"), ("Rio", "LOC")]
+    assert [token.text for token in second] == ["It", "is"]
+    assert second.has_unknown_spaces  # `# text` has the multiword token in its own form
+
+
+def test_all_columns_and_missing_values(write, nlp):
+    text = "Ana\tNNP\tPROPN\tNumber=Sing\tO\nsaw\t_\t_\t_\t_\nRio\t_\t_\t_\t-\n"
+    names = ["form", "tag", "pos", "morph", "ner"]
+    (doc,) = read_docs(write("a.conll", text), nlp, columns=names)
+    assert tags(doc) == ["NNP", "", ""]
+    assert [token.pos_ for token in doc] == ["PROPN", "", ""]
+    assert [str(token.morph) for token in doc] == ["Number=Sing", "", ""]
+    assert iob(doc) == ["O", "", ""]
+
+
+def test_hash_is_a_token_without_ids(write, nlp):
+    (doc,) = read_docs(write("a.iob", "# O\n1 O\n"), nlp, columns=["form", "ner"])
+    assert doc.text == "# 1 "
+
+
+def test_no_break_space_separates_nothing(write, nlp):
+    (doc,) = read_docs(write("a.iob", "10\u00a0000 O\n"), nlp, columns=["form", "ner"])
+    assert [token.text for token in doc] == ["10\u00a0000"]
+
+
+@pytest.mark.parametrize(
+    "text, line, message",
+    [
+        ("EU O\n\nAna\n", 3, "Expected 2 columns separated by spaces as on line 1, got 1"),
+        ("EU\tO\nAna O\n", 2, "Expected 2 columns separated by tabs as on line 1, got 1"),
+        ("EU\n", 1, r"Expected at least 2 columns \(form,ner\), got 1"),
+        ("EU O\n\nAna PER\n", 3, "entity tag .* got 'PER'"),
+        ("EU B-ORG\n\nAna O\nRio I-LOC\n", 4, "order that IOB2 allows .* got 'I-LOC' after 'O'"),
+        ("EU B-ORG\n\nI-LOC I-LOC\n", 3, "got 'I-LOC' at the start of a sentence"),
+        ("EU B-ORG\nAna U-PER\n", 2, "order that BILUO allows .* got 'U-PER' after 'B-ORG'"),
+        ("EU U-ORG\nAna B-PER\n", 2, "Expected 'L-PER' to end the entity"),
+        ("EU O\n\tO\n", 2, "Expected 2 columns"),
+    ],
+)
+def test_errors_have_the_line(write, nlp, text, line, message):
+    with pytest.raises(FormatError, match=message) as caught:
+        list(read_docs(write("a.iob", text), nlp, columns=["form", "ner"]))
+    assert caught.value.line == line
+
+
+def test_an_empty_form(write, nlp):
+    with pytest.raises(FormatError, match=r"a\.iob:2: Expected a token, got an empty one"):
+        list(read_docs(write("a.iob", "EU\tO\n\tO\n"), nlp, columns=["form", "ner"]))
+
+
+@pytest.mark.parametrize(
+    "columns, message",
+    [
+        ([], "names for the columns"),
+        (["tag"], "with 'form' among them, got tag"),
+        (["form", "lemma"], "out of form, tag, .* got form,lemma"),
+        (["form", "ner", "ner"], "each column once"),
+    ],
+)
+def test_wrong_columns(write, nlp, columns, message):
+    with pytest.raises(MTLError, match=message):
+        read_docs(write("a.iob", "EU O\n"), nlp, columns=columns)

@@ -1,0 +1,71 @@
+import pytest
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy_mtl.corpora import LAYERS, blank_layer, count_units, present_layers
+from spacy_mtl.errors import MTLError
+
+
+@pytest.fixture
+def doc(nlp: Language) -> Doc:
+    doc = Doc(
+        nlp.vocab,
+        words=["Ana", "saw", "Rio"],
+        tags=["NNP", "VBD", "NNP"],
+        pos=["PROPN", "VERB", ""],
+        morphs=["Number=Sing", "", ""],
+        lemmas=["Ana", "see", "Rio"],
+        sent_starts=[True, False, False],
+    )
+    doc.set_ents([Span(doc, 0, 1, "PER", kb_id="Q1", span_id="e1")])
+    doc.spans["sc"] = [doc[0:2]]
+    doc.cats = {"x": 0.0}
+    return doc
+
+
+def test_all_layers_are_present(doc):
+    assert present_layers(doc) == set(LAYERS)
+    assert count_units(doc) == {"tag": 3, "pos": 2, "morph": 3, "ents": 3, "spans": 1, "cats": 1}
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_blanking_takes_one_layer_away(doc, layer):
+    before = doc.to_json()
+    blank_layer(doc, layer)
+    assert present_layers(doc) == set(LAYERS) - {layer}
+    assert [token.lemma_ for token in doc] == ["Ana", "see", "Rio"]
+    assert doc.has_annotation("SENT_START")
+    after = doc.to_json()
+    for other in {"ents", "spans", "cats"} - {layer}:
+        assert after[other] == before[other]
+    for old, new in zip(before["tokens"], after["tokens"], strict=True):
+        assert {
+            key: old[key] for key in ("tag", "pos", "morph") if key != layer and key in old
+        } == {key: new[key] for key in ("tag", "pos", "morph") if key != layer and key in new}
+
+
+def test_blanked_entities_leave_no_ids(doc):
+    blank_layer(doc, "ents")
+    assert not doc.has_annotation("ENT_KB_ID")
+    assert not doc.has_annotation("ENT_ID")
+    assert [token.ent_iob for token in doc] == [0, 0, 0]
+
+
+def test_known_to_be_none_is_present(nlp):
+    doc = Doc(nlp.vocab, words=["Hm"])
+    assert present_layers(doc) == set()
+    doc.set_ents([], default="outside")
+    doc.spans["sc"] = []
+    doc[0].set_morph("")
+    assert present_layers(doc) == {"ents", "spans", "morph"}
+
+
+def test_an_empty_doc_has_no_layers(nlp):
+    doc = Doc(nlp.vocab)
+    assert present_layers(doc) == set()
+    for layer in LAYERS:
+        blank_layer(doc, layer)
+
+
+def test_an_unknown_layer(doc):
+    with pytest.raises(MTLError, match="Expected a layer out of tag, pos, .* got 'tags'"):
+        blank_layer(doc, "tags")

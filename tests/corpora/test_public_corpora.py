@@ -1,0 +1,43 @@
+"""Whole public corpora, where there is a copy beside the repository."""
+
+from pathlib import Path
+
+import pytest
+from spacy_mtl.corpora import count_units, read_docs
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data"
+
+pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the corpora in {DATA}")
+
+TOKENS = {"tag", "pos", "morph"}
+
+
+@pytest.mark.parametrize(
+    "name, n_docs, n_tokens, layers",
+    [
+        ("gum/dev.conllu", 146, 23_909, TOKENS | {"ents", "cats"}),
+        ("gum/test.conllu", 140, 23_991, TOKENS | {"ents", "cats"}),
+        ("ewt/train_entities.conllu", 264, 16_545, {"ents"}),
+        ("ewt/dev.conllu", 132, 8_602, TOKENS | {"ents", "cats"}),
+        ("ewt/test.conllu", 403, 25_094, TOKENS | {"ents", "cats"}),
+        ("gum/train.conllu", 1_071, 172_374, TOKENS | {"ents", "cats"}),
+        ("ewt/train_tags.conllu", 1_485, 204_577, TOKENS | {"cats"}),
+    ],
+)
+def test_ten_sentences_to_a_doc(nlp, name, n_docs, n_tokens, layers):
+    docs = list(read_docs(DATA / name, nlp, cats_from=["genre"], group=10))
+    assert len(docs) == n_docs
+    assert sum(map(len, docs)) == n_tokens
+    for doc in docs:
+        labelled = {layer: n for layer, n in count_units(doc).items() if n}
+        assert labelled == {layer: 1 if layer == "cats" else len(doc) for layer in layers}
+        assert sum(1 for _ in doc.sents) <= 10
+        assert sum(doc.cats.values()) == (1.0 if "cats" in layers else 0.0)
+
+
+@pytest.mark.parametrize("name, n_docs", [("train", 13_084), ("valid", 700), ("test", 700)])
+def test_utterances_with_intents_and_slots(nlp, name, n_docs):
+    docs = list(read_docs(DATA / "snips" / f"{name}.jsonl", nlp))
+    assert len(docs) == n_docs
+    assert all(len(doc.cats) == 7 and sum(doc.cats.values()) == 1.0 for doc in docs)
+    assert all(count_units(doc)["ents"] == len(doc) for doc in docs)
