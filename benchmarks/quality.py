@@ -5,15 +5,17 @@ python -m benchmarks.quality --data DIR --corpus gum --corpus ewt --corpus snips
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Annotated, Any
 
 import typer
+from typer import Option
 
 from spacy_mtl.evaluation.runs import Result, Run, execute
 
 from . import systems
-from .corpora import BenchmarkCorpus, prepare
+from .corpora import CLASSES, BenchmarkCorpus, prepare
 
 SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "joint": systems.joint,
@@ -22,17 +24,18 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "separate": systems.separate,
     "multitask": systems.multitask,
 }
+DEFAULT_CACHE = Path("benchmarks/cache")
 COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc")
 
 
 def main(
-    data: Path = typer.Option(..., help="Folder with gum/, ewt/ and snips/"),
-    cache: Path = typer.Option(Path("benchmarks/cache"), help="Where finished runs are kept"),
-    corpus: list[str] = typer.Option(["gum", "ewt", "snips"], help="May be repeated"),
-    system: list[str] = typer.Option(list(SYSTEMS), help="May be repeated"),
-    seeds: int = typer.Option(3, help="Seeds 0, 1, ..."),
-    steps: int = typer.Option(2000, help="Training steps of every run"),
-    jobs: int = typer.Option(1, help="Runs at once, one thread each"),
+    data: Annotated[Path, Option(help="Folder with gum/, ewt/ and snips/")],
+    cache: Annotated[Path, Option(help="Where finished runs are kept")] = DEFAULT_CACHE,
+    corpus: Annotated[list[str], Option(help="May be repeated")] = list(CLASSES),  # noqa: B006
+    system: Annotated[list[str], Option(help="May be repeated")] = list(SYSTEMS),  # noqa: B006
+    seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 3,
+    steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
+    jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
 ) -> None:
     """Train what is not in the cache, then print a table: mean and range over seeds."""
     runs = []

@@ -97,23 +97,42 @@ def multitask(
         },
     }
     weights = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_score"}
-    settings["training"]["score_weights"] = {
-        weights[layer]: 1 / len(corpus.layers) for layer in layers or corpus.layers
-    }
+    names = [weights[layer] for layer in layers or corpus.layers]
+    unused = dict.fromkeys(("pos_acc", "morph_acc", *weights.values()))
+    settings["training"]["score_weights"] = {**unused, **dict.fromkeys(names, 1 / len(names))}
+    settings = _with_training(settings, corpus, steps, corpus.train_all)
+    if len(set(corpus.train.values())) > 1:
+        _mix(settings, corpus)
     for path, value in changes.items():
         _set(settings, path.split("__"), value)
-    return _with_training(settings, corpus, steps, corpus.train_all)
+    return settings
+
+
+def _mix(settings: Settings, corpus: BenchmarkCorpus) -> None:
+    """Read several training files as a mixture, in place of one after the other."""
+    files = sorted(set(corpus.train.values()))
+    settings["corpora"]["train"] = {
+        "@readers": "spacy_mtl.MixedCorpus.v1",
+        "corpora": {file.stem: _reader(file) for file in files},
+    }
+    settings["training"]["batcher"] = {
+        **settings["training"]["batcher"],
+        "@batchers": "spacy_mtl.MixtureBatches.v1",
+        "sampling": "temperature",
+        "alpha": 0.5,
+    }
+    del settings["training"]["batcher"]["get_length"]
+
+
+def _reader(path: Path) -> Settings:
+    return {"@readers": "spacy_mtl.GoldTokenCorpus.v1", "path": str(path), "max_length": 0}
 
 
 def _with_training(
     settings: Settings, corpus: BenchmarkCorpus, steps: int, train: Path
 ) -> Settings:
     for name, path in (("train", train), ("dev", corpus.dev)):
-        settings["corpora"][name] = {
-            "@readers": "spacy_mtl.GoldTokenCorpus.v1",
-            "path": str(path),
-            "max_length": 0,
-        }
+        settings["corpora"][name] = _reader(path)
     settings["training"].update(max_steps=steps, patience=0)
     return settings
 

@@ -7,8 +7,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import catalogue
-from spacy.util import registry
+from spacy.util import registry as spacy_registry
+
+registry: Any = spacy_registry
 
 # `registry.create` would put them into thinc's namespace, whose entry points are never read.
 if "mtl_tasks" not in vars(registry):

@@ -1,9 +1,8 @@
 """Fixed weights: the default, and hard to beat."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
 import math
-from typing import Mapping
+from collections.abc import Mapping
 
 from ..errors import MTLError
 from ..state import State

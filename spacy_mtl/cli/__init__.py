@@ -3,6 +3,9 @@
 from spacy.cli import app as _spacy_app
 
 from . import convert as convert
+from . import init_config as init_config
+from . import inspect as inspect
+from . import visualize as visualize
 from ._app import app
 
 _spacy_app.add_typer(app, name="mtl")

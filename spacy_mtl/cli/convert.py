@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from typer import Argument, Option
 
 from ..corpora import LAYERS, Conversion, convert_file
+from ..corpora.folder import conversions
 from ..errors import FormatError, MTLError
 from ._app import app
 
@@ -41,12 +43,16 @@ class OnError(str, Enum):
 @app.command("convert")
 def convert(
     input_path: Annotated[
-        Path, Argument(metavar="INPUT", exists=True, dir_okay=False, help="Annotated file.")
+        Path,
+        Argument(metavar="INPUT", exists=True, help="Annotated file, or a folder of such files."),
     ],
     output_path: Annotated[
         Path,
         Argument(
-            metavar="OUTPUT", dir_okay=False, help="The .spacy file to write; its folder is made."
+            metavar="OUTPUT",
+            help="The .spacy file to write; its folder is made. For a folder, the folder in which "
+            "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
+            "all others are train).",
         ),
     ],
     format: Annotated[
@@ -130,24 +136,34 @@ def convert(
       spacy mtl convert train.conllu train.spacy --group 10 --cats-from genre
       spacy mtl convert eng.train conll.spacy --format columns --columns form,tag,_,ner
       spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment
+      spacy mtl convert assets/ corpus/
     """
-    errors = _ErrorPrinter()
-    conversion = convert_file(
-        input_path,
-        output_path,
-        _blank(lang),
-        format=format.value,
-        columns=_names(columns),
-        text_column=text_column,
-        cats_from=cats_from or (),
-        group_name=group_name,
-        group=group,
-        layers=_names(layers) or None,
-        on_error=errors if on_error is OnError.skip else "stop",
-        progress=True,
-    )
-    errors.finish()
-    typer.echo(_summary(conversion, output_path))
+    nlp = _blank(lang)
+    pairs: Iterable[tuple[Path, Path]] = [(input_path, output_path)]
+    if input_path.is_dir():
+        pairs = conversions(input_path, output_path)
+    absent = set(cats_from or ())
+    for source, target in pairs:
+        errors = _ErrorPrinter()
+        conversion = convert_file(
+            source,
+            target,
+            nlp,
+            format=format.value,
+            columns=_names(columns),
+            text_column=text_column,
+            cats_from=cats_from or (),
+            group_name=group_name,
+            group=group,
+            layers=_names(layers) or None,
+            on_error=errors if on_error is OnError.skip else "stop",
+            progress=True,
+        )
+        errors.finish()
+        absent &= set(conversion.absent_groups)
+        typer.echo(_summary(conversion, target))
+    for name in sorted(absent):
+        typer.echo(f"no value of '{name}' in {input_path}: no document has such a class", err=True)
 
 
 class _ErrorPrinter:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
 import spacy
 import typer
+from spacy.tokens import DocBin
+from spacy.training.corpus import walk_corpus
 from tqdm import tqdm
 from typer import Argument, Option
 
-from ..corpora.readers import doc_texts
 from ..evaluation.visualize import render_page
 from ._app import app
 
@@ -32,7 +33,9 @@ def visualize(
       spacy mtl visualize training/model-best corpus/test.spacy reports/test.html
     """
     nlp = spacy.load(model)
-    texts = list(islice(doc_texts(data, nlp.vocab), limit))
+    files = walk_corpus(data, ".spacy")
+    docs_of_files = (DocBin().from_disk(file).get_docs(nlp.vocab) for file in files)
+    texts = [doc.text for doc in islice(chain.from_iterable(docs_of_files), limit)]
     docs = list(tqdm(nlp.pipe(texts), total=len(texts), desc="Annotating", disable=None))
     output.parent.mkdir(parents=True, exist_ok=True)
     name = f"{nlp.meta['lang']}_{nlp.meta['name']}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from spacy.tokens import DocBin
 from spacy.vocab import Vocab
 
 from ..errors import MTLError
+from ..files import write_whole
 from .layers import count_units
 from .reading import read_docs
 
@@ -26,6 +26,7 @@ class Conversion:
     units: Number of labelled units of each layer, as `count_units` counts them.
     rejected: Number of records that their annotator rejected.
     errors: Number of sentences or documents left out because of an error.
+    absent_groups: Class groups that were asked for and that the file has no value of.
     """
 
     docs: int = 0
@@ -33,6 +34,7 @@ class Conversion:
     units: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
     errors: int = 0
+    absent_groups: tuple[str, ...] = ()
 
 
 def convert_file(
@@ -45,7 +47,7 @@ def convert_file(
     nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
     options: The keyword arguments of `read_docs`.
     RAISES (FormatError): If the file is not as its format wants it.
-    RAISES (MTLError): If an argument is wrong.
+    RAISES (MTLError): If an argument is wrong, or the output cannot be written.
     """
     output = Path(output)
     if output.suffix != ".spacy":
@@ -60,16 +62,6 @@ def convert_file(
         conversion.units.update(count_units(doc))
     conversion.rejected = docs.rejected
     conversion.errors = docs.errors
-    _write_whole(output, doc_bin.to_bytes())
+    conversion.absent_groups = docs.absent_groups
+    write_whole(output, doc_bin.to_bytes())
     return conversion
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write beside the file and rename, so that it is whole or not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
@@ -13,14 +14,24 @@ from .layers import LAYERS, blank_layer, check_layer, present_layers
 
 Reader = Callable[[Language], Iterable[Example]]
 
-# Under this key of `reference.user_data` stands the name of the corpus.
+# Under these keys of `reference.user_data` stand the name of the corpus, and the example's place
+# in it, which the shuffling of spaCy's loop does not change.
 CORPUS = "spacy_mtl_corpus"
+INDEX = "spacy_mtl_index"
 
 
-def corpus_of(example: Example) -> str | None:
-    """The name of the corpus that an example comes from, if a `MixedCorpus` has read it."""
-    name: str | None = example.reference.user_data.get(CORPUS)
-    return name
+def corpus_of(example: Example) -> tuple[str, int]:
+    """The name of the example's corpus and its place there, as a `MixedCorpus` has marked it.
+
+    RAISES (MTLError): If another reader has read it.
+    """
+    marks = example.reference.user_data
+    if CORPUS not in marks:
+        raise MTLError(
+            "Expected examples that 'spacy_mtl.MixedCorpus.v1' has read, got one without the mark "
+            "of its corpus. Name that reader in [corpora.train]."
+        )
+    return marks[CORPUS], marks[INDEX]
 
 
 class MixedCorpus:
@@ -51,8 +62,8 @@ class MixedCorpus:
         """Every example of every corpus, in the order of the config."""
         for name, reader in self.corpora.items():
             blanked: set[str] = set()
-            for example in reader(nlp):
-                example.reference.user_data[CORPUS] = name
+            for index, example in enumerate(reader(nlp)):
+                example.reference.user_data.update({CORPUS: name, INDEX: index})
                 if name in self.layers:
                     blanked |= self._blank(example, name)
                 yield example

@@ -74,13 +74,11 @@ def read_docs(
     read = partial(find_reader(format, path), path, options)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
-    for name in options.cats_from:
-        if name not in found.labels:
-            _logger.warning("%s: no value of %r, so no document is labelled with it", path, name)
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path))
-    return DocStream(
-        _with_progress(read(), "Converting" if progress else ""), builder, group, handle
-    )
+    items = _with_progress(read(), "Converting" if progress else "")
+    docs = DocStream(items, builder, group, handle)
+    docs.absent_groups = tuple(name for name in options.cats_from if name not in found.labels)
+    return docs
 
 
 class DocStream(Iterator[Doc]):
@@ -88,7 +86,10 @@ class DocStream(Iterator[Doc]):
 
     rejected (int): How many records were passed over so far as their annotator rejected them.
     errors (int): How many sentences or documents were left out so far because of an error.
+    absent_groups (Tuple[str, ...]): The class groups asked for that the file has no value of.
     """
+
+    absent_groups: tuple[str, ...] = ()
 
     def __init__(
         self, items: Iterable[Item], builder: DocBuilder, group: int, on_error: OnError

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from html import escape
-from typing import Iterable, Iterator
 
 from spacy import displacy
 from spacy.tokens import Doc
@@ -16,7 +16,8 @@ _PAGE = """<!DOCTYPE html>
 <title>{title}</title>
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }}
+body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; }}
+body {{ padding: 0 1rem; }}
 article {{ border-top: 1px solid #8886; padding: 1rem 0; }}
 .entities {{ line-height: 2.2; }}
 mark.entity {{ color: #111; }}
@@ -41,14 +42,22 @@ def render_page(docs: Iterable[Doc], title: str) -> str:
     """A self-contained page; texts and labels are escaped, nothing is loaded from elsewhere."""
     articles = [_article(doc) for doc in docs]
     summary = f"{len(articles)} documents, as the pipeline annotates them."
-    return _PAGE.format(
-        title=escape(title), summary=escape(summary), articles="\n".join(articles)
-    )
+    return _PAGE.format(title=escape(title), summary=escape(summary), articles="\n".join(articles))
 
 
 def _article(doc: Doc) -> str:
-    entities = displacy.render(doc, style="ent", page=False, jupyter=False)
-    return f"<article>\n{entities}\n{_tags(doc)}\n{_classes(doc)}\n</article>"
+    return f"<article>\n{_entities(doc)}\n{_tags(doc)}\n{_classes(doc)}\n</article>"
+
+
+def _entities(doc: Doc) -> str:
+    # displaCy escapes the text, and not the labels.
+    ents = [
+        {"start": ent.start_char, "end": ent.end_char, "label": escape(ent.label_)}
+        for ent in doc.ents
+    ]
+    parsed = {"text": doc.text, "ents": ents}
+    rendered: str = displacy.render(parsed, style="ent", manual=True, page=False, jupyter=False)
+    return rendered
 
 
 def _tags(doc: Doc) -> str:

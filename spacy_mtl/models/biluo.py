@@ -11,14 +11,18 @@ scores of labels. Scores are (n_tokens, 1 + 4 * n_types), columns O, B-*, I-*, L
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from thinc.types import ArrayXd, Floats1d, Floats2d, Ints1d
+from thinc.types import Floats1d, Floats2d, Ints1d
 
 from .packed import row_starts
+
+# An array of numpy or cupy; thinc's types do not know all of their common interface.
+Array = Any
 
 OUTSIDE = 0
 # Stands for minus infinity: sums of it stay finite, so that no NaN can arise.
@@ -37,11 +41,13 @@ class Timeline:
     """The tokens of a batch in order of position: first all first tokens, and so on.
 
     order: (n_tokens,) rows of the packed batch, by position and then by descending length.
+    docs: (n_tokens,) the document of each.
     bounds: per position the begin and end of its slice of `order`; the slices only shrink, and
         what is not in the next one ends there.
     """
 
     order: NDArray[np.int64]
+    docs: NDArray[np.int64]
     bounds: list[tuple[int, int]]
 
     @classmethod
@@ -55,13 +61,14 @@ class Timeline:
         ends = np.cumsum(active)
         position = np.repeat(np.arange(longest), active)
         rank = np.arange(len(position)) - np.repeat(ends - active, active)
-        order = starts[by_length[rank]] + position
-        return cls(order, list(zip((ends - active).tolist(), ends.tolist())))
+        docs = by_length[rank]
+        bounds = list(zip((ends - active).tolist(), ends.tolist(), strict=True))
+        return cls(starts[docs] + position, docs, bounds)
 
     def forwards(self) -> Iterator[tuple[int, int, int]]:
-        """Begin and end of each position's slice, and the number that ends there."""
-        after = [b - a for a, b in self.bounds[1:]] + [0]
-        for (begin, end), rest in zip(self.bounds, after):
+        """Begin and end of each position's slice, and how many documents go on after it."""
+        sizes = [end - begin for begin, end in self.bounds] + [0]
+        for (begin, end), rest in zip(self.bounds, sizes[1:], strict=True):
             yield begin, end, rest
 
 
@@ -78,8 +85,8 @@ def viterbi(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> Ints1d:
     timeline = Timeline.of(lengths)
     order = xp.asarray(timeline.order)
     S = scores[order]
-    B, I, L, U = (S[:, block] for block in columns(n_types).values())
-    stay, stay_label = _best_closed(xp, S[:, OUTSIDE], U, n_types)
+    S_begin, S_inside, S_last, S_unit = (S[:, block] for block in columns(n_types).values())
+    stay, stay_label = _best_closed(xp, S[:, OUTSIDE], S_unit, n_types)
     if n_types == 0:
         return labels
     closing = xp.zeros(len(order), dtype="int32")  # the type that ends here, -1 for none
@@ -91,31 +98,30 @@ def viterbi(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> Ints1d:
             closed = xp.zeros(n, dtype=S.dtype)
             open_ = xp.full((n, n_types), FORBIDDEN, dtype=S.dtype)
         closed, open_ = closed[:n], open_[:n]
-        ending = open_ + L[begin:end]
+        ending = open_ + S_last[begin:end]
         which = ending.argmax(axis=1)
         best_ending = xp.take_along_axis(ending, which[:, None], axis=1)[:, 0]
         outside = closed + stay[begin:end]
         closing[begin:end] = xp.where(best_ending > outside, which, -1)
-        starting, going_on = closed[:, None] + B[begin:end], open_ + I[begin:end]
+        starting, going_on = closed[:, None] + S_begin[begin:end], open_ + S_inside[begin:end]
         inside[begin:end] = going_on > starting
         closed, open_ = xp.maximum(best_ending, outside), xp.maximum(going_on, starting)
     labels[order] = _trace(xp, timeline, closing, inside, stay_label)
     return labels
 
 
-def _best_closed(xp: Any, O: Floats1d, U: Floats2d, n_types: int) -> tuple[Floats1d, Ints1d]:
+def _best_closed(xp: Any, S_outside: Array, S_unit: Array, n_types: int) -> tuple[Array, Array]:
     """The better of O and the best U-x, for all tokens at once: its score and its label."""
     if n_types == 0:
-        return O, xp.zeros(O.shape, dtype="int32")
-    which = U.argmax(axis=1)
-    best = xp.take_along_axis(U, which[:, None], axis=1)[:, 0]
+        return S_outside, xp.zeros(S_outside.shape, dtype="int32")
+    which = S_unit.argmax(axis=1)
+    best = xp.take_along_axis(S_unit, which[:, None], axis=1)[:, 0]
     first = columns(n_types)["U"].start
-    return xp.maximum(O, best), xp.where(best > O, first + which, OUTSIDE).astype("int32")
+    label = xp.where(best > S_outside, first + which, OUTSIDE).astype("int32")
+    return xp.maximum(S_outside, best), label
 
 
-def _trace(
-    xp: Any, timeline: Timeline, closing: Ints1d, inside: ArrayXd, stay_label: Ints1d
-) -> Ints1d:
+def _trace(xp: Any, timeline: Timeline, closing: Array, inside: Array, stay_label: Array) -> Array:
     """Follow the back pointers of all documents from their last tokens."""
     n_types = inside.shape[1]
     first = {prefix: block.start for prefix, block in columns(n_types).items()}
@@ -134,9 +140,7 @@ def _trace(
     return labels
 
 
-def marginals(
-    xp: Any, scores: Floats2d, lengths: NDArray[np.int32]
-) -> tuple[ArrayXd, ArrayXd]:
+def marginals(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> tuple[Floats1d, Floats2d]:
     """The CRF's log partition function and the posterior of every label.
 
     scores: (n_tokens, 1 + 4 * n_types); FORBIDDEN rules a label out, some path must remain.
@@ -150,15 +154,12 @@ def marginals(
     S = scores[order].astype("float64")
     fwd_closed, fwd_open, last = _forwards(xp, S, timeline, n_types)
     bwd_closed, bwd_open = _backwards(xp, S, timeline, n_types)
+    docs = xp.asarray(timeline.docs)
     log_z = xp.zeros(len(lengths), dtype="float64")
-    by_length = np.argsort(-lengths, kind="stable")
-    log_z[xp.asarray(by_length[: len(last)])] = last
-    begin_end = timeline.bounds
-    ranks = np.concatenate([np.arange(b - a) for a, b in begin_end]) if begin_end else []
-    Z = last[xp.asarray(ranks, dtype="int64")]
-    before = {"O": (fwd_closed, bwd_closed)}
+    log_z[docs[: len(last)]] = last
+    Z = log_z[docs]
     P = xp.empty_like(S)
-    P[:, OUTSIDE] = S[:, OUTSIDE] + before["O"][0] + before["O"][1] - Z
+    P[:, OUTSIDE] = S[:, OUTSIDE] + fwd_closed + bwd_closed - Z
     ways = {
         "B": (fwd_closed[:, None], bwd_open),
         "I": (fwd_open, bwd_open),
@@ -173,12 +174,10 @@ def marginals(
     return log_z, result
 
 
-def _forwards(
-    xp: Any, S: ArrayXd, timeline: Timeline, n_types: int
-) -> tuple[ArrayXd, ArrayXd, ArrayXd]:
+def _forwards(xp: Any, S: Array, timeline: Timeline, n_types: int) -> tuple[Array, Array, Array]:
     """Log sums over the paths before each token, by state; and over whole documents."""
-    B, I, L, U = (S[:, block] for block in columns(n_types).values())
-    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, U))
+    S_begin, S_inside, S_last, S_unit = (S[:, block] for block in columns(n_types).values())
+    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, S_unit))
     before_closed = xp.zeros(S.shape[0])
     before_open = xp.full((S.shape[0], n_types), FORBIDDEN)
     n_docs = timeline.bounds[0][1] if timeline.bounds else 0
@@ -187,20 +186,18 @@ def _forwards(
     for begin, end, rest in timeline.forwards():
         closed, open_ = closed[: end - begin], open_[: end - begin]
         before_closed[begin:end], before_open[begin:end] = closed, open_
-        ending = _logsumexp(xp, open_ + L[begin:end])
-        starting = closed[:, None] + B[begin:end]
-        open_ = xp.logaddexp(open_ + I[begin:end], starting)
+        ending = _logsumexp(xp, open_ + S_last[begin:end])
+        starting = closed[:, None] + S_begin[begin:end]
+        open_ = xp.logaddexp(open_ + S_inside[begin:end], starting)
         closed = xp.logaddexp(closed + stay[begin:end], ending)
         totals[rest : end - begin] = closed[rest:]
     return before_closed, before_open, totals
 
 
-def _backwards(
-    xp: Any, S: ArrayXd, timeline: Timeline, n_types: int
-) -> tuple[ArrayXd, ArrayXd]:
+def _backwards(xp: Any, S: Array, timeline: Timeline, n_types: int) -> tuple[Array, Array]:
     """Log sums over the paths after each token, by the state that it leaves."""
-    B, I, L, U = (S[:, block] for block in columns(n_types).values())
-    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, U))
+    S_begin, S_inside, S_last, S_unit = (S[:, block] for block in columns(n_types).values())
+    stay = xp.logaddexp(S[:, OUTSIDE], _logsumexp(xp, S_unit))
     after_closed = xp.zeros(S.shape[0])
     after_open = xp.full((S.shape[0], n_types), FORBIDDEN)
     closed, open_ = xp.zeros(0), xp.zeros((0, n_types))
@@ -209,14 +206,14 @@ def _backwards(
         closed = xp.concatenate([closed, xp.zeros(ended)])
         open_ = xp.concatenate([open_, xp.full((ended, n_types), FORBIDDEN)])
         after_closed[begin:end], after_open[begin:end] = closed, open_
-        ending = closed[:, None] + L[begin:end]
-        starting = _logsumexp(xp, open_ + B[begin:end])
-        open_ = xp.logaddexp(open_ + I[begin:end], ending)
+        ending = closed[:, None] + S_last[begin:end]
+        starting = _logsumexp(xp, open_ + S_begin[begin:end])
+        open_ = xp.logaddexp(open_ + S_inside[begin:end], ending)
         closed = xp.logaddexp(closed + stay[begin:end], starting)
     return after_closed, after_open
 
 
-def _logsumexp(xp: Any, X: ArrayXd) -> ArrayXd:
+def _logsumexp(xp: Any, X: Array) -> Array:
     if X.shape[1] == 0:
         return xp.full(X.shape[0], FORBIDDEN)
     highest = X.max(axis=1)

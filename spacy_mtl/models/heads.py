@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from thinc.api import Dropout, Linear, Maxout, Model, chain, zero_init
@@ -36,7 +36,7 @@ def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Scorer:
     `nO` of the reference "output", set before initialization.
     """
     output = Linear(init_W=zero_init)
-    pooled = chain(pool_documents(), Dropout(), output)
+    pooled: Scorer = chain(pool_documents(), Dropout(), output)
     sparse = NgramLinear(ngram_size=ngram_size, rows=ngram_rows, attr=attr)
     model: Scorer = Model(
         "document_head",
@@ -60,15 +60,34 @@ def resize_outputs(head: Scorer, old: list[str], new: list[str]) -> None:
     New columns start at zero. old, new: names of the columns before and after.
     """
     places = [new.index(name) for name in old]
-    for node, params in _column_params(head):
+    for node, params in list(_column_params(head)):
+        # A node of its own, so that gradients and optimizer state of the old shape stay behind.
+        resized = _with_outputs(node, len(new))
         for name, axis in params:
             before = node.get_param(name)
             shape = list(before.shape)
             shape[axis] = len(new)
             after = node.ops.alloc(tuple(shape))
             node.ops.xp.moveaxis(after, axis, 0)[places] = node.ops.xp.moveaxis(before, axis, 0)
-            node.set_param(name, after)
-        node.set_dim("nO", len(new), force=True)
+            resized.set_param(name, after)
+        for parent in head.walk():
+            if parent.layers and parent.layers[-1] is node and parent.has_dim("nO"):
+                parent.set_dim("nO", len(new), force=True)
+        head.replace_node(node, resized)
+
+
+def _with_outputs(node: Model, n: int) -> Model:
+    """A node of the same kind with `n` outputs, its parameters unset."""
+    dims = {name: node.maybe_get_dim(name) for name in node.dim_names}
+    return Model(
+        node.name,
+        node._func,
+        init=node.init,
+        dims={**dims, "nO": n},
+        params=dict.fromkeys(node.param_names),
+        attrs=dict(node.attrs),
+        ops=node.ops,
+    )
 
 
 def _column_params(head: Scorer) -> Iterator[tuple[Model, list[tuple[str, int]]]]:
@@ -104,13 +123,13 @@ def _pool_forward(
     ops = model.ops
     width = packed.X.shape[1]
     filled = np.flatnonzero(packed.lengths)
-    lengths = ops.asarray1i(packed.lengths[filled])
+    lengths = ops.xp.asarray(packed.lengths[filled])
     pooled = ops.alloc2f(len(packed.lengths), 2 * width)
     if not len(filled):
         return pooled, lambda dY: ops.alloc2f(0, width)
     mean = ops.reduce_mean(packed.X, lengths)
     highest, which = ops.reduce_max(packed.X, lengths)
-    rows = ops.asarray1i(filled)
+    rows = ops.xp.asarray(filled)
     pooled[rows, :width] = mean
     pooled[rows, width:] = highest
 

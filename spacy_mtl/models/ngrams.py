@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ def forward(
 ) -> tuple[Floats2d, Callable[[Floats2d], Packed]]:
     """Sum the rows of each document's n-grams."""
     ops = model.ops
-    W = model.get_param("W")
+    W: Any = model.get_param("W")
     hashed = [
         ngram_rows(doc, model.attrs["ngram_size"], model.attrs["attr"], model.get_dim("nI"))
         for doc in packed.docs
@@ -51,12 +52,13 @@ def forward(
     scores = ops.alloc2f(len(hashed), W.shape[1])
     if not len(filled):
         return scores, lambda dY: packed
-    ids = ops.asarray1i(np.concatenate(hashed))
-    lengths = ops.asarray1i(counts[filled])
-    scores[ops.asarray1i(filled)] = ops.reduce_sum(W[ids], lengths)
+    ids = ops.xp.asarray(np.concatenate(hashed))
+    lengths = ops.xp.asarray(counts[filled])
+    rows = ops.xp.asarray(filled)
+    scores[rows] = ops.reduce_sum(W[ids], lengths)
 
     def backprop(dY: Floats2d) -> Packed:
-        d_rows = ops.backprop_reduce_sum(dY[ops.asarray1i(filled)], lengths)
+        d_rows = ops.backprop_reduce_sum(dY[rows], lengths)
         dW = ops.alloc2f(*W.shape)
         ops.scatter_add(dW, ids, d_rows)
         model.inc_grad("W", dW)

@@ -36,5 +36,5 @@ def doc_lengths(docs: list[Doc]) -> NDArray[np.int32]:
 
 def row_starts(lengths: NDArray[np.int32]) -> NDArray[np.int64]:
     """(n_docs,) the row at which each document of these `lengths` begins."""
-    ends = np.cumsum(lengths, dtype="int64")
+    ends = np.cumsum(lengths, dtype=np.int64)
     return ends - lengths

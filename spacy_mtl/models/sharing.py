@@ -8,7 +8,8 @@ gradient. These two functions are the whole interface; a topology names its own 
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Model
@@ -114,10 +115,10 @@ def encode(
 ) -> tuple[Packed, Callable[[Floats2d], None]]:
     """Run the shared encoder and put its output into one matrix."""
     vectors, bp_vectors = model.get_ref("tok2vec")(docs, is_train)
-    lengths = doc_lengths(docs)
-    packed = Packed(model.ops.flatten(vectors), lengths, docs)
+    packed = Packed(model.ops.flatten(vectors), doc_lengths(docs), docs)
 
     def backprop(dX: Floats2d) -> None:
+        lengths: Any = packed.lengths
         bp_vectors(model.ops.unflatten(dX, lengths))
 
     return packed, backprop

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Any, Callable, Iterable, Sequence
+from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
@@ -60,19 +61,16 @@ class MultiTask(Saving, TrainablePipe):
         self.loss_unit = loss_unit
         self._active = set(tasks)
         self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
-        self._running = RunningLosses(name)
+        self._running = RunningLosses()
         sharing.attach(model, {name: task.make_head() for name, task in tasks.items()})
         balancer.start(list(tasks))
 
     @property
     def labels(self) -> tuple[str, ...]:
         """All labels, each behind its task's name: "ner:PER"."""
-        return tuple(qualified(task.name, l) for task in self.tasks.values() for l in task.labels)
-
-    @property
-    def label_data(self) -> dict[str, list[str]]:
-        """What `spacy init labels` writes and `initialize` takes: the labels of each task."""
-        return {name: list(task.labels) for name, task in self.tasks.items()}
+        return tuple(
+            qualified(name, own) for name, labels in self.label_data.items() for own in labels
+        )
 
     @property
     def active_tasks(self) -> tuple[str, ...]:
@@ -100,13 +98,11 @@ class MultiTask(Saving, TrainablePipe):
         task = self._task(name)
         if own in task.labels:
             return 0
+        labels = {**self.label_data, name: [*task.labels, own]}
+        check_groups(self.tasks.values(), labels)
         before = task.columns
-        task.set_labels([*task.labels, own])
-        self.vocab.strings.add(own)
-        check_groups(self.tasks.values())
-        head = sharing.head_of(self.model, name)
-        if head.get_ref("output").has_dim("nO"):
-            resize_outputs(head, before, task.columns)
+        self.set_labels(labels)
+        self._resize(name, before)
         return 1
 
     def initialize(
@@ -119,15 +115,18 @@ class MultiTask(Saving, TrainablePipe):
         """Collect labels, set the heads' sizes and initialize the model.
 
         labels: of each task by its name, as a list, in place of those found in the examples.
-        Raises MTLError if there is no task, or a task without labels.
+        Labels that were added before stay, in front of the others. Raises MTLError if there is
+        no task, a task without labels, or a label in two tasks that write the same attribute.
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
         source = LabelSource(self.name, self.tasks, labels)
-        for name, found in source.collect(get_examples).items():
-            self.tasks[name].set_labels(found)
-            for label in found:
-                self.vocab.strings.add(label)
-            set_outputs(sharing.head_of(self.model, name), len(self.tasks[name].columns))
+        found = source.collect(get_examples)
+        check_groups(self.tasks.values(), found)
+        before = {name: task.columns for name, task in self.tasks.items()}
+        self.set_labels(found)
+        for name, task in self.tasks.items():
+            if not self._resize(name, before[name]):
+                set_outputs(sharing.head_of(self.model, name), len(task.columns))
         sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
         self.model.initialize(X=sample)
 
@@ -164,7 +163,7 @@ class MultiTask(Saving, TrainablePipe):
         losses = {} if losses is None else losses
         examples = list(examples)
         validate_examples(examples, "MultiTask.update")
-        self._running.open(losses, list(self.tasks))
+        self._running.open(losses, self.name, list(self.tasks))
         if any(len(eg.predicted) for eg in examples):
             set_dropout_rate(self.model, drop)
             self._learn(examples)
@@ -230,11 +229,20 @@ class MultiTask(Saving, TrainablePipe):
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
         for name, task in self.tasks.items():
-            found = {key: 0.0 if value is None else value for key, value in task.score(examples).items()}
-            for key, value in found.items():
+            for key, value in task.score(examples).items():
+                if value is None:
+                    value = {} if "_per_" in key else 0.0
                 scores.setdefault(key, value)
                 scores[f"{name}_{task.own_key(key)}"] = value
         return scores
+
+    def _resize(self, name: str, before: list[str]) -> bool:
+        """Fit a head that has parameters to its task's columns; whether it has them."""
+        head = sharing.head_of(self.model, name)
+        if not head.get_ref("output").has_param("W"):
+            return False
+        resize_outputs(head, before, self.tasks[name].columns)
+        return True
 
     def _task(self, name: str) -> Task:
         if name not in self.tasks:

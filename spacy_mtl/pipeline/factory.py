@@ -8,10 +8,12 @@ from spacy.language import Language
 from thinc.api import Config, Model
 
 from .. import registry  # noqa: F401  the config below names functions in it
-from ..balancing.base import Balancer
 from ..errors import MTLError
 from ..tasks.base import Task
 from .component import LOSS_UNITS, MultiTask
+
+# Prefixes of spaCy's own scores: a task of such a name would write over those of another.
+RESERVED = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "spans", "tag", "token"}
 
 DEFAULT_CONFIG = """
 [multitask]
@@ -36,11 +38,11 @@ upstream = "*"
     assigns=["token.tag", "token.pos", "token.morph", "doc.ents", "doc.cats"],
     default_config=Config().from_str(DEFAULT_CONFIG)["multitask"],
     default_score_weights={
-        "tag_acc": None,
-        "pos_acc": None,
-        "morph_acc": None,
-        "ents_f": None,
-        "cats_score": None,
+        "tag_acc": 1.0,
+        "pos_acc": 1.0,
+        "morph_acc": 1.0,
+        "ents_f": 1.0,
+        "cats_score": 1.0,
     },
 )
 def make_multitask(
@@ -77,6 +79,11 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
             raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
         if "." in name or ":" in name:
             raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
+        if name in RESERVED and task.own_key(f"{name}_acc") != "acc":
+            raise MTLError(
+                f"Expected a task name that is not the beginning of spaCy's own scores, got "
+                f"'{name}'. Rename it, to '{name}_task' for example."
+            )
         if task.writes != "doc.cats" and task.writes in writers:
             raise MTLError(
                 f"Expected one task for {task.writes}, got '{writers[task.writes]}' and '{name}'. "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from spacy.training import Example
 
@@ -26,11 +27,11 @@ def split_label(label: str, tasks: Sequence[str]) -> tuple[str, str]:
     return task, own
 
 
-def check_groups(tasks: Iterable[Task]) -> None:
-    """Raise MTLError if two tasks that write the same attribute share a label."""
+def check_groups(tasks: Iterable[Task], labels: Mapping[str, Iterable[str]]) -> None:
+    """Raise MTLError if two tasks that write the same attribute would share one of `labels`."""
     owner: dict[tuple[str, str], str] = {}
     for task in tasks:
-        for label in task.labels:
+        for label in labels[task.name]:
             other = owner.setdefault((task.writes, label), task.name)
             if other != task.name:
                 raise MTLError(
@@ -47,11 +48,12 @@ class LabelSource:
     ) -> None:
         self._where = f"[initialize.components.{component}.labels]"
         self._tasks = tasks
-        self._given = dict(given or {})
+        # A reader of labels gives None where there is no file, as for stock components.
+        self._given = {name: own for name, own in (given or {}).items() if own is not None}
         if not tasks:
             raise MTLError(
                 f"Expected at least one task in [components.{component}.tasks], got none. "
-                'Add a block such as [components.multitask.tasks.ner] with @mtl_tasks = '
+                "Add a block such as [components.multitask.tasks.ner] with @mtl_tasks = "
                 '"spacy_mtl.NER.v1".'
             )
         unknown = sorted(set(self._given) - set(tasks))
@@ -61,20 +63,18 @@ class LabelSource:
                 f"got {', '.join(unknown)}."
             )
 
-    def collect(
-        self, get_examples: Callable[[], Iterable[Example]]
-    ) -> dict[str, list[str]]:
+    def collect(self, get_examples: Callable[[], Iterable[Example]]) -> dict[str, list[str]]:
         """The labels of every task; raises MTLError where a task has none."""
         result = {}
         others = list(self._tasks.values())
         examples: list[Example] | None = None
         for name, task in self._tasks.items():
             if name in self._given:
-                result[name] = self._listed(name)
+                result[name] = _extended(task.labels, self._listed(name))
                 continue
             if examples is None:
                 examples = list(get_examples())
-            result[name] = task.find_labels(examples, others)
+            result[name] = _extended(task.labels, task.find_labels(examples, others))
             if not result[name]:
                 raise MTLError(
                     f"Expected labels of the task '{name}' ({task.writes}) in the "
@@ -86,7 +86,9 @@ class LabelSource:
     def _listed(self, name: str) -> list[str]:
         labels = self._given[name]
         if isinstance(labels, str) or not isinstance(labels, Iterable):
-            raise MTLError(f"Expected a list of labels at '{name}' in {self._where}, got {labels!r}.")
+            raise MTLError(
+                f"Expected a list of labels at '{name}' in {self._where}, got {labels!r}."
+            )
         labels = [str(label) for label in labels]
         if not labels or len(set(labels)) < len(labels):
             raise MTLError(
@@ -94,3 +96,8 @@ class LabelSource:
                 f"got {labels}."
             )
         return labels
+
+
+def _extended(labels: Iterable[str], others: Iterable[str]) -> list[str]:
+    """All labels once, in their order."""
+    return list(dict.fromkeys([*labels, *others]))

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Callable, Iterable
+from typing import Any, TypeVar
 
 import srsly
 from spacy import util
+from spacy.vocab import Vocab
+from thinc.api import Model
 
 from ..errors import MTLError
+from ..tasks.base import Task
 
-if TYPE_CHECKING:
-    from .component import MultiTask
-
+Self = TypeVar("Self", bound="Saving")
 CFG, VOCAB, MODEL = "cfg", "vocab", "model"
 
 
 class Saving:
     """The component's serialization: labels as JSON, the model as thinc writes it."""
 
-    def to_bytes(self: MultiTask, *, exclude: Iterable[str] = ()) -> bytes:
+    name: str
+    vocab: Vocab
+    model: Model
+    tasks: dict[str, Task]
+
+    @property
+    def label_data(self) -> dict[str, list[str]]:
+        """What `spacy init labels` writes and `initialize` takes: the labels of each task."""
+        return {name: list(task.labels) for name, task in self.tasks.items()}
+
+    def set_labels(self, labels: Mapping[str, Iterable[str]]) -> None:
+        """Give each task its labels, which the heads' sizes must fit."""
+        for name, own in labels.items():
+            self.tasks[name].set_labels(own)
+            for label in own:
+                self.vocab.strings.add(label)
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The component as bytes, the same for the same state."""
         parts: dict[str, Callable[[], bytes]] = {
             CFG: lambda: srsly.json_dumps(_cfg(self)).encode("utf8"),
@@ -28,7 +47,7 @@ class Saving:
         }
         return bytes(util.to_bytes(parts, exclude))
 
-    def from_bytes(self: MultiTask, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> MultiTask:
+    def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
         """Set labels and weights to those of `to_bytes`."""
         parts: dict[str, Callable[[bytes], Any]] = {
             CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
@@ -38,7 +57,7 @@ class Saving:
         util.from_bytes(bytes_data, parts, exclude)
         return self
 
-    def to_disk(self: MultiTask, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the component to a folder."""
         parts: dict[str, Callable[[Path], Any]] = {
             CFG: lambda p: srsly.write_json(p, _cfg(self)),
@@ -47,9 +66,7 @@ class Saving:
         }
         util.to_disk(path, parts, exclude)
 
-    def from_disk(
-        self: MultiTask, path: str | Path, *, exclude: Iterable[str] = ()
-    ) -> MultiTask:
+    def from_disk(self: Self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
         """Set labels and weights to those in a folder."""
         parts: dict[str, Callable[[Path], Any]] = {
             CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
@@ -60,11 +77,11 @@ class Saving:
         return self
 
 
-def _cfg(component: MultiTask) -> dict[str, Any]:
+def _cfg(component: Saving) -> dict[str, Any]:
     return {"labels": component.label_data}
 
 
-def _set_cfg(component: MultiTask, cfg: dict[str, Any]) -> None:
+def _set_cfg(component: Saving, cfg: dict[str, Any]) -> None:
     """Take over the saved labels; the config's tasks must be those that were saved."""
     saved = cfg["labels"]
     if set(saved) != set(component.tasks):
@@ -73,5 +90,4 @@ def _set_cfg(component: MultiTask, cfg: dict[str, Any]) -> None:
             f"({', '.join(component.tasks)}), got {', '.join(saved)}. Load it with the config that "
             "it was saved with."
         )
-    for name, labels in saved.items():
-        component.tasks[name].set_labels(labels)
+    component.set_labels(saved)

@@ -19,8 +19,7 @@ def aligned_attribute(example: Example, attr: str) -> NDArray[np.uint64]:
     A predicted token gets the value of the reference tokens that cover it if they agree.
     """
     if same_tokens(example):
-        values: NDArray[np.uint64] = example.reference.to_array(attr)
-        return values.reshape(-1)
+        return example.reference.to_array(attr).astype("uint64")
     aligned = example.get_aligned(attr)
     return np.asarray([value or 0 for value in aligned], dtype="uint64")
 

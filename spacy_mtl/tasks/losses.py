@@ -13,7 +13,7 @@ def softmax(scores: Floats2d) -> Floats2d:
     xp: Any = get_array_module(scores)
     if scores.shape[1] == 0:
         return scores
-    shifted = xp.exp(scores - scores.max(axis=1, keepdims=True))
+    shifted = xp.exp(scores - xp.max(scores, axis=1, keepdims=True))
     probabilities: Floats2d = shifted / shifted.sum(axis=1, keepdims=True)
     return probabilities
 

@@ -1,9 +1,9 @@
 """Named entities, or any other flat labelled spans, as BILUO tags."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,9 +89,8 @@ class NER:
         parts = [gold_biluo(example, self._ids, self.spans_key) for example in examples]
         classes = np.concatenate(parts) if parts else np.zeros(0, dtype="int32")
         mask = classes >= 0
-        return SpanTargets(
-            ops.asarray1i(np.maximum(classes, 0)), ops.asarray(mask), int(mask.sum())
-        )
+        columns = ops.xp.asarray(np.maximum(classes, 0))
+        return SpanTargets(columns, ops.xp.asarray(mask), int(mask.sum()))
 
     def loss(
         self, scores: Floats2d, targets: SpanTargets, packed: Packed
@@ -102,10 +101,6 @@ class NER:
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         allowed = self._constraints(packed.docs, ops)
-        if not self.crf:
-            # Log-probabilities, so that a path's score is its probability.
-            scores = scores - scores.max(axis=1, keepdims=True)
-            scores -= ops.xp.log(ops.xp.exp(scores).sum(axis=1, keepdims=True))
         if allowed is not None:
             scores = ops.xp.where(allowed, scores, np.float32(biluo.FORBIDDEN))
 
@@ -123,18 +118,21 @@ class NER:
             tags = labels[begin : begin + len(doc)]
             begin += len(doc)
             found = spans_of(tags, len(self._labels))
-            spans = [Span(doc, start, end, int(self._ids[kind])) for start, end, kind in found]
+            spans = [Span(doc, start, end, self._labels[kind]) for start, end, kind in found]
             if self.spans_key is not None:
-                self._write_group(doc, spans)
+                self._write_group(doc, self.spans_key, spans)
             elif len(doc):
                 self._write_ents(doc, spans)
 
-    def _write_group(self, doc: Doc, spans: list[Span]) -> None:
-        if self.overwrite or self.spans_key not in doc.spans:
-            doc.spans[self.spans_key] = spans
+    def _write_group(self, doc: Doc, key: str, spans: list[Span]) -> None:
+        if self.overwrite or key not in doc.spans:
+            doc.spans[key] = spans
 
     def _write_ents(self, doc: Doc, spans: list[Span]) -> None:
         if self.overwrite:
+            # `set_ents` leaves the old entities' identifiers and links on their tokens.
+            nothing: Any = np.zeros((len(doc), 2), dtype="uint64")
+            doc.from_array(["ENT_ID", "ENT_KB_ID"], nothing)
             doc.set_ents(spans)
             return
         # The very spans that were there, with their identifiers and links, foreign types too.
@@ -161,18 +159,29 @@ class NER:
         return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
 
     def _constraints(self, docs: Sequence[Doc], ops: Ops) -> ArrayXd | None:
-        """(n_tokens, n_columns) what the entities already there allow; None if all is open."""
-        if self.overwrite or self.spans_key is not None:
-            return None
-        presets = [preset_biluo(doc, self._ids) for doc in docs]
-        fixed = np.concatenate(presets) if presets else np.zeros(0, dtype="int32")
-        if (fixed < 0).all():
+        """(n_tokens, n_columns) what may be decoded; None if all is open.
+
+        Entities that are already there stay, and none begins or ends with white space.
+        """
+        spaces = _joined([doc.to_array("IS_SPACE") for doc in docs]) > 0
+        fixed = _joined([self._fixed(doc) for doc in docs])
+        if not spaces.any() and (fixed < 0).all():
             return None
         allowed = np.ones((len(fixed), len(self.columns)), dtype=bool)
+        blocks = biluo.columns(len(self._labels))
+        for prefix in "BLU":
+            allowed[spaces, blocks[prefix]] = False
         rows = np.flatnonzero(fixed >= 0)
         allowed[rows] = False
         allowed[rows, fixed[rows]] = True
-        return ops.asarray(allowed)
+        constraints: ArrayXd = ops.xp.asarray(allowed)
+        return constraints
+
+    def _fixed(self, doc: Doc) -> NDArray[np.int32]:
+        """(n_tokens,) the column that an entity on the Doc fixes, -1 where there is none."""
+        if self.overwrite or self.spans_key is not None:
+            return np.full(len(doc), -1, dtype="int32")
+        return preset_biluo(doc, self._ids)
 
 
 def crf_loss(
@@ -197,7 +206,11 @@ def crf_loss(
     log_gold, posterior_gold = biluo.marginals(xp, clamped, kept_lengths)
     d_scores = xp.zeros_like(scores)
     d_scores[keep] = (posterior - posterior_gold).astype(scores.dtype)
-    return float((log_z - log_gold).sum()), d_scores
+    return float(xp.sum(log_z - log_gold)), d_scores
+
+
+def _joined(parts: Sequence[Any]) -> NDArray[np.int32]:
+    return np.concatenate([np.zeros(0, dtype="int32"), *parts]).astype("int32")
 
 
 def _blocked(doc: Doc) -> list[Span]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
@@ -46,7 +48,7 @@ def _from_iob(doc: Doc, ids: Ids) -> Columns:
     iob = attrs[:, 0].astype("int32")
     if not iob.any():
         return np.full(len(doc), MISSING, dtype="int32")
-    kind = index_of(attrs[:, 1], ids)
+    kind = index_of(attrs[:, 1].astype("uint64"), ids)
     begins = iob == BEGIN
     goes_on = np.append(iob[1:] == INSIDE, False)
     # B, I, L, U as 0, 1, 2, 3
@@ -58,7 +60,7 @@ def _from_iob(doc: Doc, ids: Ids) -> Columns:
     return tags.astype("int32")
 
 
-def _from_tags(tags: list[str | None], ids: Ids, example: Example) -> Columns:
+def _from_tags(tags: Sequence[str | None], ids: Ids, example: Example) -> Columns:
     """From spaCy's alignment, which gives BILUO strings and None."""
     strings = example.reference.vocab.strings
     result = np.full(len(tags), MISSING, dtype="int32")
@@ -77,8 +79,12 @@ def _from_group(example: Example, ids: Ids, key: str) -> Columns:
     if key not in example.reference.spans:
         return np.full(n, MISSING, dtype="int32")
     result = np.zeros(n, dtype="int32")
-    spans = example.get_aligned_spans_y2x(example.reference.spans[key], allow_overlap=False)
-    for span in spans:
+    if not same_tokens(example):
+        result[np.asarray(example.alignment.x2y.lengths) == 0] = MISSING
+    gold = example.reference.spans[key]
+    for span in gold:  # what does not align, or overlaps, stays missing
+        result[np.asarray(example.alignment.y2x[span.start : span.end], dtype="int64")] = MISSING
+    for span in example.get_aligned_spans_y2x(gold, allow_overlap=False):
         kind = index_of(np.asarray([span.label], dtype="uint64"), ids)[0]
         if kind < 0:
             result[span.start : span.end] = MISSING
@@ -99,4 +105,5 @@ def spans_of(tags: Columns, n_types: int) -> list[tuple[int, int, int]]:
     prefix, kind = np.divmod(tags[filled] - 1, n_types)
     starts = filled[(prefix == 0) | (prefix == 3)]
     last = (prefix == 2) | (prefix == 3)
-    return list(zip(starts.tolist(), (filled[last] + 1).tolist(), kind[last].tolist()))
+    ends = filled[last] + 1
+    return list(zip(starts.tolist(), ends.tolist(), kind[last].tolist(), strict=True))

@@ -1,14 +1,15 @@
 """Token tags: part-of-speech tags, universal part of speech, or morphological features."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as POS_IDS
 from spacy.scorer import Scorer
-from spacy.strings import get_string_id
+from spacy.strings import StringStore, get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Ops
@@ -96,11 +97,9 @@ class Tagger:
         values = np.concatenate(parts) if parts else np.zeros(0, dtype="uint64")
         classes = index_of(values, self._values)
         mask = classes >= 0
-        return TagTargets(ops.asarray1i(classes), ops.asarray(mask), int(mask.sum()))
+        return TagTargets(ops.xp.asarray(classes), ops.xp.asarray(mask), int(mask.sum()))
 
-    def loss(
-        self, scores: Floats2d, targets: TagTargets, packed: Packed
-    ) -> tuple[float, Floats2d]:
+    def loss(self, scores: Floats2d, targets: TagTargets, packed: Packed) -> tuple[float, Floats2d]:
         return softmax_cross_entropy(scores, targets.classes, targets.mask, self.label_smoothing)
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
@@ -136,8 +135,10 @@ class Tagger:
 
 
 def _value(attr: str, label: str) -> int:
-    if attr != "POS":
+    if attr == "TAG":
         return int(get_string_id(label))
+    if attr == "MORPH":  # the identifier of the features in their standard order
+        return int(Morphology(StringStore()).add(label))
     if label not in POS_IDS:
         known = ", ".join(name for name in POS_IDS if name)
         raise MTLError(f"Expected a universal part of speech ({known}), got {label!r}.")

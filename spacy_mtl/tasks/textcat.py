@@ -1,16 +1,16 @@
 """Text classification: one group of classes of `doc.cats`."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Ops
-from thinc.types import ArrayXd, Floats2d
+from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..models.heads import DocumentHead
@@ -18,6 +18,8 @@ from ..models.packed import Packed
 from ..models.sharing import Head
 from .base import Decoded, Task, host
 from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
+
+NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class TextCat:
     "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
     `doc.cats` are left alone.
 
-    exclusive: each document has exactly one class. It is labelled if any key of the group is
-        there, and multi-label documents are labelled key by key; what is missing is masked,
+    exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
+        more, and multi-label documents are labelled key by key; what is missing is masked,
         never a negative.
     threshold: from which score on a class counts as assigned, for the scores of evaluation.
     group: what the group's keys begin with, by default the task's name.
@@ -62,6 +64,8 @@ class TextCat:
                 "Expected `ngram_size` and `ngram_rows` of at least 1, "
                 f"got {ngram_size} and {ngram_rows}."
             )
+        if ngram_attr not in NGRAM_ATTRS:
+            raise MTLError(f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {ngram_attr!r}.")
         self.name = "textcat"
         self.exclusive = exclusive
         self.threshold = threshold
@@ -94,11 +98,12 @@ class TextCat:
         if own:
             return own
         rivals = [task.name for task in others if isinstance(task, TextCat) and task is not self]
-        if rivals and keys:
+        if keys and (rivals or self.group):
+            why = f", and {', '.join(rivals)} classify documents too" if rivals else ""
             raise MTLError(
                 f"Expected keys in doc.cats that begin with '{prefix}' for the task "
-                f"'{self.name}', got {_some(keys)}, and other tasks ({', '.join(rivals)}) classify "
-                "documents too. Rename the keys, set the task's `group`, or list its labels in "
+                f"'{self.name}', got {_some(keys)}{why}. Rename the keys, correct the task's "
+                "`group`, or list its labels in "
                 f"[initialize.components.multitask.labels.{self.name}]."
             )
         return sorted(keys)
@@ -117,7 +122,7 @@ class TextCat:
                     mask[row, place[key]] = True
         if self.exclusive:
             return self._one_of(truths, mask, ops)
-        return ClassTargets(ops.asarray2f(truths), ops.asarray(mask), int(mask.sum()))
+        return ClassTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
 
     def _one_of(self, truths: Any, mask: Any, ops: Ops) -> ClassTargets:
         """An exclusive group is labelled in a document as a whole, by its one positive class.
@@ -127,14 +132,16 @@ class TextCat:
         positives = (truths >= 0.5).sum(axis=1)
         if (positives > 1).any():
             row = int(np.flatnonzero(positives > 1)[0])
-            several = [label for label, t in zip(self._labels, truths[row]) if t >= 0.5]
+            several = [
+                label for label, t in zip(self._labels, truths[row], strict=True) if t >= 0.5
+            ]
             raise MTLError(
                 f"Expected one class of the exclusive task '{self.name}' in each document, got "
                 f"{several}. Correct the document, or set `exclusive = false`."
             )
         labelled = positives == 1
         mask = np.repeat(labelled[:, None], len(self._labels), axis=1)
-        return ClassTargets(ops.asarray2f(truths), ops.asarray(mask), int(labelled.sum()))
+        return ClassTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(labelled.sum()))
 
     def loss(
         self, scores: Floats2d, targets: ClassTargets, packed: Packed
@@ -152,14 +159,14 @@ class TextCat:
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         rows = host(decoded.probabilities).tolist()
-        for doc, row in zip(docs, rows):
+        for doc, row in zip(docs, rows, strict=True):
             present = () if self.overwrite else set(doc.cats)
-            for label, probability in zip(self._labels, row):
+            for label, probability in zip(self._labels, row, strict=True):
                 if label not in present:
                     doc.cats[label] = probability
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        labelled = [eg for eg in examples if any(key in eg.reference.cats for key in self._labels)]
+        labelled = [eg for eg in examples if self._is_scored(eg)]
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
             "cats",
@@ -177,6 +184,12 @@ class TextCat:
 
     def _own_cats(self, doc: Doc, attr: str) -> dict[str, float]:
         return {label: doc.cats[label] for label in self._labels if label in doc.cats}
+
+    def _is_scored(self, example: Example) -> bool:
+        """Whether the reference says what `targets` learns from, and there is a prediction."""
+        gold = self._own_cats(example.reference, "cats")
+        said = any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
+        return said and bool(self._own_cats(example.predicted, "cats"))
 
     def _is_right(self, example: Example) -> bool:
         """Whether the best class, or every annotated class of a multi-label task, is right."""

@@ -1,13 +1,15 @@
+import runpy
 from pathlib import Path
 
 import pytest
-import spacy_mtl.cli
 from spacy.cli import app as spacy_app
 from spacy.tokens import DocBin
 from spacy.util import get_lang_class
+from typer.testing import CliRunner
+
+import spacy_mtl.cli
 from spacy_mtl.cli.convert import Format
 from spacy_mtl.corpora.formats import FORMATS
-from typer.testing import CliRunner
 
 ROW = "\t_" * 8
 CONLLU = f"""# newdoc
@@ -124,6 +126,14 @@ def test_wrong_options(source, tmp_path, args, message):
     assert message in result.stderr
 
 
+def test_run_as_a_module(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["spacy_mtl", "--help"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("spacy_mtl", run_name="__main__")
+    assert caught.value.code == 0
+    assert "python -m spacy_mtl" in capsys.readouterr().out
+
+
 def test_help_has_examples():
     result = invoke("convert", "--help")
     assert (
@@ -133,3 +143,29 @@ def test_help_has_examples():
 
 def test_formats_are_those_of_the_registry():
     assert {format.value for format in Format} == {"auto", *FORMATS}
+
+
+def test_folder_becomes_splits(tmp_path: Path) -> None:
+    source = tmp_path / "assets"
+    source.mkdir()
+    (source / "README.md").write_text("about", encoding="utf8")
+    (source / "moods.csv").write_text("text,mood\nfine,good\nawful,bad\n", encoding="utf8")
+    (source / "en-x-dev.jsonl").write_text('{"text": "ok", "label": "good"}\n', encoding="utf8")
+    result = CliRunner().invoke(
+        spacy_mtl.cli.app, ["convert", str(source), str(tmp_path / "corpus"), "--cats-from", "mood"]
+    )
+    assert result.exit_code == 0, result.output
+    written = sorted(p.relative_to(tmp_path / "corpus") for p in tmp_path.rglob("*.spacy"))
+    assert [str(p) for p in written] == ["dev/en-x-dev_jsonl.spacy", "train/moods_csv.spacy"]
+
+
+def test_folder_without_annotated_files(tmp_path: Path) -> None:
+    result = CliRunner().invoke(spacy_mtl.cli.app, ["convert", str(tmp_path), str(tmp_path / "corpus")])
+    assert result.exit_code == 1
+    assert "Expected files that end in" in result.output
+
+
+def test_absent_class_group_is_reported(source: Path, tmp_path: Path) -> None:
+    result = invoke("convert", source, tmp_path / "out.spacy", "--cats-from", "gnere")
+    assert result.exit_code == 0, result.output
+    assert "no value of 'gnere'" in result.stderr

@@ -1,4 +1,5 @@
 import pytest
+
 from spacy_mtl.corpora.alignment import AlignmentError, align, spaces_between
 
 

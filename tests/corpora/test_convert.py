@@ -4,8 +4,9 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin
 from spacy.training import Corpus
-from spacy_mtl.corpora import convert_file, present_layers, read_docs
+
 from spacy_mtl.corpora import convert as convert_module
+from spacy_mtl.corpora import convert_file, present_layers, read_docs
 from spacy_mtl.errors import FormatError, MTLError
 
 from .helpers import CONLLU, ents, iob, tabbed
@@ -18,7 +19,8 @@ SOURCES = {
 3 Rio _ _ _ _ _ _ _ NER=B-LOC"""
     ),
     "a.iob2": tabbed("1 Ana B-PER - x\n2 Rio O - x\n\n1 Hm O - x"),
-    "a.jsonl": '{"text": "a b", "entities": [], "spans": {"sc": []}}\n{"text": "c", "label": "x"}\n',
+    "a.jsonl": '{"text": "a b", "entities": [], "spans": {"sc": []}}\n'
+    '{"text": "c", "label": "x"}\n',
     "a.csv": "text,label\nAna can't,x\n b ,\n",
 }
 
@@ -97,7 +99,7 @@ def test_a_failed_write_leaves_the_old_output(write, tmp_path, nlp, monkeypatch)
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(convert_module.Path, "write_bytes", write_half)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(MTLError, match=r"to write .*out\.spacy, got: No space left"):
         convert_file(write("a.conllu", CONLLU), output, nlp)
     assert output.read_bytes() == b"old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.conllu", "out.spacy"]

@@ -1,6 +1,7 @@
 import pytest
 from spacy.language import Language
 from spacy.tokens import Doc, Span
+
 from spacy_mtl.corpora import LAYERS, blank_layer, count_units, present_layers
 from spacy_mtl.errors import MTLError
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from spacy_mtl.corpora import count_units, read_docs
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"

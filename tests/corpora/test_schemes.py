@@ -1,4 +1,5 @@
 import pytest
+
 from spacy_mtl.corpora.schemes import SchemeDetector, TagError, to_iob2
 
 

@@ -1,14 +1,17 @@
 """Tiny pipelines and a handful of sentences, of which any layer can be left out."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy
 import spacy
+from spacy.cli._util import app
 from spacy.language import Language
-from spacy.tokens import Doc, Span
+from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
+from typer.testing import CliRunner
 
 from spacy_mtl.pipeline.component import MultiTask
 
@@ -55,7 +58,7 @@ def make_nlp(
     name: str = "multitask",
     **settings: Any,
 ) -> Language:
-    """A pipeline with these tasks, not initialized; `inline` without a component for the encoder."""
+    """A pipeline with these tasks, not initialized; `inline` with the encoder in the component."""
     nlp = spacy.blank("en")
     if not inline:
         nlp.add_pipe("tok2vec", config={"model": ENCODER})
@@ -95,9 +98,10 @@ def make_doc(nlp: Language, row: int, layers: Iterable[str] = LAYERS) -> Doc:
     return doc
 
 
-def make_examples(nlp: Language, layers: Iterable[str] | list[Iterable[str]] = LAYERS) -> list[Example]:
+def make_examples(nlp: Language, layers: Any = LAYERS) -> list[Example]:
     """All sentences, with the same layers each, or with one collection of layers each."""
-    per_row = layers if isinstance(layers, list) else [layers] * len(SENTENCES)
+    same = all(isinstance(layer, str) for layer in layers)
+    per_row = [layers] * len(SENTENCES) if same else layers
     references = [make_doc(nlp, row, own) for row, own in enumerate(per_row)]
     return [Example(bare(doc), doc) for doc in references]
 
@@ -167,3 +171,19 @@ def randomize_heads(nlp: Language, seed: int = 0) -> None:
             for param in node.param_names:
                 shape = node.get_param(param).shape
                 node.set_param(param, node.ops.asarray(rng.normal(size=shape).astype("float32")))
+
+
+def write_corpus(path: Path, nlp: Language, layers: Any = LAYERS) -> Path:
+    """All sentences in a .spacy file, with the layers as in `make_examples`."""
+    attrs = ["TAG", "POS", "MORPH", "ENT_IOB", "ENT_TYPE"]
+    docs = [example.reference for example in make_examples(nlp, layers)]
+    DocBin(attrs=attrs, docs=docs, store_user_data=True).to_disk(path)
+    return path
+
+
+def run_spacy(*args: Any) -> str:
+    """Run a command of spaCy's in this process; its output."""
+    result = CliRunner().invoke(app, [str(arg) for arg in args])
+    if result.exit_code:
+        raise AssertionError(result.output) from result.exception
+    return result.output

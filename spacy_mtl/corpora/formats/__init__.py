@@ -15,7 +15,7 @@ FORMATS: dict[str, Read] = {
     "jsonl": jsonl.read,
 }
 
-_SUFFIXES = {
+SUFFIXES = {
     ".bio": "columns",
     ".conll": "columns",
     ".conllu": "conllu",
@@ -34,10 +34,10 @@ def find_reader(format: str, path: Path) -> Read:
     RAISES (MTLError): If there is no such format, or the suffix does not tell.
     """
     if format == "auto":
-        format = _SUFFIXES.get(path.suffix.lower(), "")
+        format = SUFFIXES.get(path.suffix.lower(), "")
         if not format:
             raise MTLError(
-                f"Expected a file that ends in {', '.join(_SUFFIXES)}, got {path.name}. "
+                f"Expected a file that ends in {', '.join(SUFFIXES)}, got {path.name}. "
                 f"Name its format (--format): {', '.join(FORMATS)}."
             )
     if format not in FORMATS:
@@ -45,4 +45,4 @@ def find_reader(format: str, path: Path) -> Read:
     return FORMATS[format]
 
 
-__all__ = ["FORMATS", "Item", "Read", "find_reader", "require_text"]
+__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "find_reader", "require_text"]

@@ -16,7 +16,7 @@ from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, 
 COLUMNS = ("form", "tag", "pos", "morph", "ner", "id", "_")
 UNIVERSAL_NER = ("id", "form", "ner")
 _BORDER = "-DOCSTART-"
-_WORD_ID = re.compile(r"[0-9]+")
+_ID = re.compile(r"(?P<word>[0-9]+)|[0-9]+[-.][0-9]+")
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -42,7 +42,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
 
 def _column_names(path: Path, options: ReadOptions) -> tuple[str, ...]:
-    names = options.columns or (UNIVERSAL_NER if path.suffix == ".iob2" else ())
+    names = options.columns or (UNIVERSAL_NER if path.suffix.lower() == ".iob2" else ())
     if not names:
         raise MTLError(
             f"Expected names for the columns of {path}, got none. "
@@ -119,8 +119,8 @@ class _Layout:
 
 def _sentence(rows: list[Line], layout: _Layout, text: str | None) -> Record:
     numbered = [(row.number, layout.split(row)) for row in rows]
-    # As in CoNLL-U, the rows of multiword tokens (1-2) and empty nodes (1.1) are no words.
-    numbered = [(n, row) for n, row in numbered if _WORD_ID.fullmatch(row.get("id", "0"))]
+    if "id" in layout.names:
+        numbered = [(n, row) for n, row in numbered if _is_word(row["id"], layout.path, n)]
     if not numbered:
         raise FormatError("Expected a word, got none.", layout.path, rows[0].number)
     words = [row["form"] for _, row in numbered]
@@ -140,6 +140,15 @@ def _sentence(rows: list[Line], layout: _Layout, text: str | None) -> Record:
     if "ner" in layout.names:
         record.ner = [missing_ner(row["ner"]) for _, row in numbered]
     return record
+
+
+def _is_word(id: str, path: Path, line: int) -> bool:
+    """Whether it is a word's ID and not, as in CoNLL-U, a multiword token's (1-2) or an empty
+    node's (1.1)."""
+    match = _ID.fullmatch(id)
+    if match is None:
+        raise FormatError(f"Expected an ID like 1, 1-2 or 1.1, got {id!r}.", path, line)
+    return match["word"] is not None
 
 
 def _spaces(words: list[str], text: str | None) -> list[bool] | None:

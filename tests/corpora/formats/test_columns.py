@@ -1,4 +1,5 @@
 import pytest
+
 from spacy_mtl.corpora import read_docs
 from spacy_mtl.errors import FormatError, MTLError
 
@@ -133,6 +134,18 @@ def test_errors_have_the_line(write, nlp, text, line, message):
 def test_an_empty_form(write, nlp):
     with pytest.raises(FormatError, match=r"a\.iob:2: Expected a token, got an empty one"):
         list(read_docs(write("a.iob", "EU\tO\n\tO\n"), nlp, columns=["form", "ner"]))
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1\tAna\tO\nx\tRio\tO", r"a\.iob2:2: Expected an ID .* got 'x'"),
+        ("1-2\tdu\tO", r"a\.iob2:1: Expected a word, got none"),
+    ],
+)
+def test_wrong_ids(write, nlp, text, message):
+    with pytest.raises(FormatError, match=message):
+        list(read_docs(write("a.iob2", text), nlp))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import pytest
+
 from spacy_mtl.corpora import read_docs
 from spacy_mtl.errors import FormatError
 

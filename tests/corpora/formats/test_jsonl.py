@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from spacy_mtl.corpora import present_layers, read_docs
 from spacy_mtl.errors import FormatError, MTLError
 

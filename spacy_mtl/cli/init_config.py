@@ -1,0 +1,136 @@
+"""`spacy mtl init-config`: a training config for the annotation that there is."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+from wasabi import Printer
+
+from ..corpora.audit import audit
+from ..corpora.coverage import combine, files_of, measure_all
+from ..errors import MTLError
+from ..files import write_whole
+from ..training.proposal import Proposal, propose
+from ._app import app
+from ._printing import print_findings, print_table
+
+
+class Optimize(str, Enum):
+    """The values of --optimize."""
+
+    efficiency = "efficiency"
+    accuracy = "accuracy"
+
+
+@app.command("init-config")
+def init_config(
+    output_path: Annotated[
+        Path,
+        Argument(metavar="OUTPUT", dir_okay=False, help="The config to write; its folder is made."),
+    ],
+    train: Annotated[
+        list[Path],
+        Option(
+            metavar="FILE",
+            exists=True,
+            help="Training file (.spacy), or a folder of them, each of which is taken as a corpus "
+            "of its own; can be given repeatedly.",
+        ),
+    ],
+    dev: Annotated[
+        Path,
+        Option(metavar="FILE", exists=True, help="File (.spacy) to choose the best model on."),
+    ],
+    optimize: Annotated[
+        Optimize,
+        Option(
+            "--optimize",
+            "-o",
+            help="A small and fast encoder, or a larger one, with word vectors if the package "
+            "with those that spaCy recommends is installed.",
+        ),
+    ] = Optimize.efficiency,
+    gpu: Annotated[
+        bool,
+        Option("--gpu", "-G", help="A transformer as encoder, the one that spaCy recommends."),
+    ] = False,
+    lang: Annotated[str, Option("--lang", "-l", help="Code of the language.")] = "en",
+    force: Annotated[bool, Option("--force", "-F", help="Replace what is there.")] = False,
+) -> None:
+    """Write a config that trains one pipeline on all of the files' annotation.
+
+    Each layer that a training file has becomes a task: tags, parts of speech, morphology,
+    entities, each group of spans and each group of classes. Their labels are written into the
+    folder OUTPUT_labels beside the config. Several training files are mixed, each with the
+    layers that it has, the small ones more often than by their size. Everything else is as
+    `spacy init config` has it, but for averaged parameters. The paths are in [paths] as they
+    were given: train from the same folder, or override them.
+
+    \b
+    Examples:
+      spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy
+      spacy mtl init-config config.cfg --train gum.spacy --train reviews.spacy --dev dev.spacy
+      spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --gpu --lang de
+    """
+    labels_path = output_path.with_name(f"{output_path.stem}_labels")
+    for path in (output_path, labels_path):
+        if path.exists() and not force:
+            raise MTLError(f"Expected to write a new {path}, but it exists. --force replaces it.")
+    *train_files, dev_file = measure_all([*files_of(train), dev], progress=True)
+    proposal = propose(
+        train_files, dev_file, labels_path, lang=lang, optimize=optimize.value, gpu=gpu
+    )
+    for task in proposal.tasks:
+        labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
+        write_whole(labels_path / f"{task.name}.json", f"{labels}\n".encode())
+    write_whole(output_path, f"{proposal.config.to_str()}\n".encode())
+    _print_summary(proposal)
+    print_findings(audit(train_files, [dev_file]))
+    _print_next(output_path, gpu)
+
+
+def _print_summary(proposal: Proposal) -> None:
+    printer = Printer()
+    printer.divider("Tasks")
+    print_table(
+        ("Task", "Layer", "Score (weight)", "Labels", "Labelled units"),
+        _task_rows(proposal),
+        n_text_columns=3,
+    )
+    printer.divider("Training files")
+    print_table(
+        ("Name", "File", "Layers", "Docs"),
+        [
+            (name, str(file.path), ", ".join(map(str, file.layers)), f"{file.docs:,}")
+            for name, file in proposal.corpora.items()
+        ],
+        n_text_columns=3,
+    )
+    for note in proposal.notes:
+        printer.info(note)
+
+
+def _task_rows(proposal: Proposal) -> list[tuple[str, ...]]:
+    known = combine(proposal.corpora.values())
+    weights = proposal.config["training"]["score_weights"]
+    rows: list[tuple[str, ...]] = []
+    for task in proposal.tasks:
+        weight = weights.get(task.score)
+        score = f"{task.score} ({weight})" if weight else "not in the dev file"
+        units = f"{known[task.layer].units:,} {task.layer.unit}"
+        rows.append((task.name, str(task.layer), score, f"{len(task.labels):,}", units))
+    return rows
+
+
+def _print_next(output_path: Path, gpu: bool) -> None:
+    device = " --gpu-id 0" if gpu else ""
+    printer = Printer()
+    printer.divider("Next")
+    printer.good(f"Wrote {output_path}. Train with:")
+    typer.echo(f"spacy train {shlex.quote(str(output_path))} --output training{device}")

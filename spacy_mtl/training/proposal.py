@@ -1,0 +1,284 @@
+"""A training config for the annotation that there is.
+
+The encoder's size and almost everything about training are what `spacy init config` writes; in
+place of spaCy's components stands ours, with a task for each layer. What differs was found better
+by measurement: averaged parameters, and a mixture of several training files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spacy import util
+from spacy.language import Language
+from thinc.api import Config
+
+from ..corpora.coverage import Coverage, Layer, LayerCoverage, combine, short_names
+from ..errors import MTLError
+
+Block = dict[str, Any]
+
+_TAGGERS = {
+    "tag": ("tagger", {}),
+    "pos": ("pos", {"attr": "POS"}),
+    "morph": ("morph", {"attr": "MORPH"}),
+}
+_STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
+# Names of tasks under whose scores ("tag_acc") spaCy's own would get lost.
+_SCORE_NAMES = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "speed", "tag", "token"}
+_PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
+
+
+@dataclass(frozen=True)
+class ProposedTask:
+    """A task for a layer.
+
+    name: Of the task, in the config.
+    layer: What it learns.
+    settings: Its block in the config.
+    labels: Those of the training files, sorted.
+    score: The key of its main score.
+    """
+
+    name: str
+    layer: Layer
+    settings: Block
+    labels: list[str]
+    score: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A complete config, and what it rests on.
+
+    corpora: The training files by the names that they have in the config.
+    notes: What the config lacks, in words.
+    """
+
+    config: Config
+    tasks: list[ProposedTask]
+    corpora: dict[str, Coverage]
+    notes: list[str]
+
+
+def propose(
+    train: Sequence[Coverage],
+    dev: Coverage,
+    labels: Path | None = None,
+    *,
+    lang: str = "en",
+    optimize: str = "efficiency",
+    gpu: bool = False,
+) -> Proposal:
+    """Propose a config that trains on these files as it is.
+
+    train: The training files.
+    dev: The file to choose the best model on.
+    labels: The folder where each task's labels will be, as TASK.json; None to have them
+        collected from the training files whenever the pipeline is initialized.
+    lang: The language's code.
+    optimize: "efficiency" or "accuracy", as for `spacy init config`.
+    gpu: Whether to use a transformer.
+    RAISES (MTLError): If there is nothing to learn or to choose by, no such language, or no
+        package for transformers.
+    """
+    tasks = propose_tasks(combine(train), combine([*train, dev]))
+    if not tasks:
+        raise MTLError(
+            f"Expected annotation with labels to learn in {_joined(train)}, got none. "
+            "`spacy mtl inspect` shows what is there."
+        )
+    scores = [task.score for task in tasks if task.layer in dev.layers]
+    if not scores:
+        raise MTLError(
+            f"Expected in {dev.path} some of what the training files have "
+            f"({', '.join(str(task.layer) for task in tasks)}), to choose the best model by, "
+            f"got {', '.join(map(str, dev.layers)) or 'nothing'}."
+        )
+    config, notes = _base_config(lang, optimize, gpu)
+    corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
+    _set_corpora(config, corpora, dev)
+    _set_tasks(config, tasks, labels)
+    unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
+    config["training"]["score_weights"] = {**unused, **dict.fromkeys(scores, 1 / len(scores))}
+    filled = util.load_model_from_config(config, auto_fill=True).config
+    if filled["paths"]["train"] is None:  # the training files have names of their own
+        del filled["paths"]["train"]
+    return Proposal(filled, tasks, corpora, notes)
+
+
+def propose_tasks(
+    known: Mapping[Layer, LayerCoverage], everything: Mapping[Layer, LayerCoverage]
+) -> list[ProposedTask]:
+    """A task for each layer that has something to learn.
+
+    known: What the training files have.
+    everything: What all files have, by which a class group is exclusive or not.
+    """
+    tasks: list[ProposedTask] = []
+    for layer, found in known.items():
+        exclusive = layer.kind == "cats" and everything[layer].exclusive
+        if len(found.labels) > int(exclusive):
+            tasks.append(_propose_task(layer, sorted(found.labels), exclusive, tasks))
+    return tasks
+
+
+def _propose_task(
+    layer: Layer, labels: list[str], exclusive: bool, others: Sequence[ProposedTask]
+) -> ProposedTask:
+    settings: Block
+    if layer.kind in _TAGGERS:
+        name, settings = _TAGGERS[layer.kind]
+        settings = {"@mtl_tasks": "spacy_mtl.Tagger.v1", **settings}
+    elif layer.kind == "ents":
+        name, settings = "ner", {"@mtl_tasks": "spacy_mtl.NER.v1"}
+    elif layer.kind == "spans":
+        name = _unique(f"spans_{_identifier(layer.group)}", {task.name for task in others})
+        settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": layer.group}
+    else:
+        taken = _SCORE_NAMES | {task.name for task in others}
+        name = _unique(_identifier(layer.group) or "textcat", taken)
+        settings = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
+        if layer.group not in ("", name):
+            settings["group"] = layer.group
+    first = all(task.layer.kind != layer.kind for task in others)
+    return ProposedTask(name, layer, settings, labels, _score_key(layer.kind, name, first))
+
+
+def _score_key(kind: str, name: str, first: bool) -> str:
+    if kind == "cats":
+        return "cats_score" if first else f"{name}_score"
+    return _STANDARD_KEYS.get(kind, f"{name}_f")
+
+
+def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]]:
+    """What `spacy init config` writes, with our component in place of spaCy's."""
+    from spacy.cli.init_config import init_config  # all of spaCy's commands come with it
+
+    if gpu and find_spec("spacy_transformers") is None:
+        raise MTLError(
+            "Expected spacy-transformers, which a config for the GPU needs, got no such package. "
+            'Install it with: pip install "spacy-mtl[transformers]"'
+        )
+    try:
+        util.get_lang_class(lang)
+    except ImportError as error:
+        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
+    config = init_config(lang=lang, pipeline=["tagger"], optimize=optimize, gpu=gpu)
+    listener = config["components"].pop("tagger")["model"]["tok2vec"]
+    encoder = config["nlp"]["pipeline"][0]
+    notes = []
+    if encoder == "tok2vec":
+        notes = _simplify_encoder(config)
+        config["training"]["optimizer"]["use_averages"] = True
+        listener["width"] = "${components.tok2vec.model.width}"
+    listener["upstream"] = encoder
+    config["nlp"]["pipeline"] = [encoder, "multitask"]
+    config["components"]["multitask"] = {
+        "factory": "multitask",
+        "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": listener},
+    }
+    return config, notes
+
+
+def _simplify_encoder(config: Config) -> list[str]:
+    """Write spaCy's convolutional encoder as one block, with vectors only if they are there."""
+    model = config["components"]["tok2vec"]["model"]
+    vectors = config["paths"]["vectors"]
+    notes = []
+    if vectors and not util.is_package(vectors):
+        config["paths"]["vectors"] = None
+        notes = [
+            f"The package {vectors}, whose word vectors spaCy recommends for accuracy, is not "
+            "installed, so the config does without. Install it (spacy download "
+            f"{vectors}) and run this command again to use them."
+        ]
+    config["components"]["tok2vec"]["model"] = {
+        "@architectures": "spacy.HashEmbedCNN.v2",
+        "pretrained_vectors": True if config["paths"]["vectors"] else None,
+        "width": model["encode"]["width"],
+        "depth": model["encode"]["depth"],
+        "embed_size": 5000,
+        "window_size": 1,
+        "maxout_pieces": 3,
+        "subword_features": True,
+    }
+    return notes
+
+
+def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | None) -> None:
+    config["components"]["multitask"]["tasks"] = {task.name: task.settings for task in tasks}
+    if labels is None:
+        return
+    config["paths"]["labels"] = labels.as_posix()
+    # Without `require`, tasks whose file is not found would be initialized with other labels.
+    config["initialize"]["components"]["multitask"] = {
+        "labels": {
+            task.name: {
+                "@readers": "spacy.read_labels.v1",
+                "path": f"${{paths.labels}}/{task.name}.json",
+                "require": True,
+            }
+            for task in tasks
+        }
+    }
+
+
+def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage) -> None:
+    """Name the files in [paths], and mix the training files if there are several."""
+    paths = {name: file.path.as_posix() for name, file in corpora.items()}
+    config["paths"].update(paths, dev=dev.path.as_posix())
+    if len(corpora) > 1:
+        reader = config["corpora"]["train"]
+        config["corpora"]["train"] = {
+            "@readers": "spacy_mtl.MixedCorpus.v1",
+            "corpora": {name: {**reader, "path": f"${{paths.{name}}}"} for name in corpora},
+            "layers": {
+                name: list(dict.fromkeys(layer.kind for layer in file.layers))
+                for name, file in corpora.items()
+            },
+        }
+        batcher = config["training"]["batcher"]
+        if batcher["@batchers"] == "spacy.batch_by_words.v1":
+            batcher.pop("get_length")
+            batcher.update(
+                {
+                    "@batchers": "spacy_mtl.MixtureBatches.v1",
+                    "sampling": "temperature",
+                    "alpha": 0.5,
+                    "seed": "${training.seed}",
+                }
+            )
+
+
+def _corpus_names(paths: Sequence[Path]) -> list[str]:
+    """A name for each file, which `[paths]` and an override on the command line can have."""
+    if len(paths) == 1:
+        return ["train"]
+    names: list[str] = []
+    for name in short_names(paths):
+        identifier = _identifier(name.removesuffix(".spacy")) or "corpus"
+        names.append(_unique(identifier, {*names, *_PATH_NAMES}))
+    return names
+
+
+def _identifier(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_")
+
+
+def _unique(name: str, taken: Collection[str]) -> str:
+    number = 1
+    unique = name
+    while unique in taken:
+        number += 1
+        unique = f"{name}_{number}"
+    return unique
+
+
+def _joined(files: Sequence[Coverage]) -> str:
+    return ", ".join(str(file.path) for file in files)

@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import pytest
+import spacy
+from spacy.cli.train import train
+from spacy.util import load_config
+from typer.testing import CliRunner
+
+from spacy_mtl.cli import app
+
+DATA = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "dev.spacy")
+SMALL = {
+    "components.tok2vec.model.width": 16,
+    "components.tok2vec.model.depth": 1,
+    "components.tok2vec.model.embed_size": 100,
+    "training.max_steps": 4,
+    "training.eval_frequency": 2,
+}
+
+
+def init_config(*args: str):
+    return CliRunner().invoke(app, ["init-config", *args])
+
+
+def test_trains_unchanged(corpora):
+    result = init_config("conf/my.cfg", *DATA)
+    assert result.exit_code == 0, result.output
+    assert "spacy train conf/my.cfg --output training" in result.stdout
+    train("conf/my.cfg", "training", overrides=SMALL)
+    nlp = spacy.load("training/model-best")
+    performance = nlp.meta["performance"]
+    weights = load_config("conf/my.cfg")["training"]["score_weights"]
+    assert {key for key, weight in weights.items() if weight} <= set(performance)
+    assert nlp.get_pipe("multitask").label_data == {
+        path.stem: json.loads(path.read_text()) for path in Path("conf/my_labels").iterdir()
+    }
+    doc = nlp("Ana saw Rio today")
+    assert set(doc.cats) == {"mood=glad", "mood=sad", "rude"}
+    assert doc[0].tag_ in {"NNP", "VBZ", "RB", "CD"}
+    assert "sc" in doc.spans
+
+
+def test_labels_beside_the_config(corpora):
+    assert init_config("my.cfg", *DATA).exit_code == 0
+    assert json.loads(Path("my_labels/mood.json").read_text()) == ["mood=glad", "mood=sad"]
+    labels = load_config("my.cfg", interpolate=True)["initialize"]["components"]["multitask"]
+    assert labels["labels"]["mood"]["path"] == "my_labels/mood.json"
+
+
+def test_missing_labels_stop_the_training(corpora):
+    assert init_config("my.cfg", *DATA).exit_code == 0
+    overrides = {**SMALL, "paths.labels": "elsewhere"}
+    with pytest.raises(ValueError, match="elsewhere"):
+        train("my.cfg", "training", overrides=overrides)
+
+
+def test_summary(corpora):
+    lines = init_config("my.cfg", *DATA).stdout.splitlines()
+    cells = [line.split() for line in lines]
+    assert ["tagger", "tag", "tag_acc", "(0.17)", "4", "120", "tokens"] in cells
+    assert ["mood", "cats[mood]", "mood_score", "(0.17)", "2", "24", "docs"] in cells
+    assert ["names", "names.spacy", "ents,", "spans[sc]", "24"] in cells
+    assert "✔ Nothing found that would hurt." in lines
+
+
+def test_says_what_dev_cannot_score(corpora):
+    result = init_config("my.cfg", "--train", "names.spacy", "--dev", "moods.spacy")
+    assert result.exit_code == 1
+    assert "to choose the best model by" in result.stderr
+    assert not Path("my.cfg").exists()
+    assert not Path("my_labels").exists()
+
+
+def test_does_not_replace_without_force(corpora):
+    for existing in ("my.cfg", "my_labels"):
+        path = Path(existing)
+        path.mkdir() if existing == "my_labels" else path.write_text("mine")
+        result = init_config("my.cfg", *DATA)
+        assert result.exit_code == 1
+        assert (
+            result.stderr
+            == f"✘ Expected to write a new {path}, but it exists. --force replaces it.\n"
+        )
+        path.rmdir() if path.is_dir() else path.unlink()
+    Path("my.cfg").write_text("mine")
+    assert init_config("my.cfg", *DATA, "--force").exit_code == 0
+    assert Path("my.cfg").read_text().startswith("[paths]")
+
+
+def test_one_line_about_a_language_that_is_none(corpora):
+    result = init_config("my.cfg", *DATA, "--lang", "klingon")
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "code of a language, such as 'en', got 'klingon'" in result.stderr
+
+
+def test_help_has_examples():
+    result = init_config("--help")
+    assert "init-config config.cfg --train train.spacy --dev dev.spacy" in result.output

@@ -1,0 +1,98 @@
+"""What most tests need: documents, packed batches, reference gradients, valid tag sequences."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from spacy.lang.en import English
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
+
+from spacy_mtl.models.packed import Packed, doc_lengths
+
+
+@pytest.fixture(scope="session")
+def vocab() -> Vocab:
+    return English().vocab
+
+
+@pytest.fixture(scope="session")
+def make_doc(vocab: Vocab) -> Callable[..., Doc]:
+    """A document from words in one string, and what else `Doc` takes."""
+
+    def make_doc(words: str, **annotation: Any) -> Doc:
+        return Doc(vocab, words=words.split(), **annotation)
+
+    return make_doc
+
+
+@pytest.fixture(scope="session")
+def pack() -> Callable[..., Packed]:
+    """A packed batch of these documents with random vectors."""
+
+    def pack(docs: Sequence[Doc], width: int = 4, seed: int = 0) -> Packed:
+        lengths = doc_lengths(list(docs))
+        X = np.random.default_rng(seed).normal(size=(int(lengths.sum()), width))
+        return Packed(X.astype("float32"), lengths, list(docs))
+
+    return pack
+
+
+@pytest.fixture(scope="session")
+def numeric_gradient() -> Callable[..., NDArray]:
+    """The gradient of a scalar function of the array's content, by central differences."""
+
+    def numeric_gradient(f: Callable[[], float], x: NDArray, eps: float = 1e-2) -> NDArray:
+        gradient = np.zeros(x.shape)
+        for i in np.ndindex(*x.shape):
+            before = x[i]
+            x[i] = before + eps
+            above = f()
+            x[i] = before - eps
+            gradient[i] = (above - f()) / (2 * eps)
+            x[i] = before
+        return gradient
+
+    return numeric_gradient
+
+
+def column_names(n_types: int) -> list[str]:
+    return ["O"] + [f"{prefix}{kind}" for prefix in "BILU" for kind in range(n_types)]
+
+
+def is_valid(names: Sequence[str]) -> bool:
+    """Whether these tags, such as B0 L0 O, are whole entities and what is between them."""
+    return re.fullmatch(r"(O|U\d|B(\d)(I\2)*L\2)*", "".join(names)) is not None
+
+
+@pytest.fixture(scope="session")
+def valid_tags() -> Callable[[Sequence[int], int], bool]:
+    """Whether these columns are a valid BILUO sequence."""
+
+    def valid_tags(columns: Sequence[int], n_types: int) -> bool:
+        names = column_names(n_types)
+        return is_valid([names[column] for column in columns])
+
+    return valid_tags
+
+
+@pytest.fixture(scope="session")
+def valid_paths() -> Callable[[int, int], NDArray]:
+    """(n_paths, length) the columns of all valid BILUO sequences of a length."""
+
+    @cache
+    def valid_paths(n_types: int, length: int) -> NDArray:
+        names = column_names(n_types)
+        paths = [
+            path
+            for path in product(range(len(names)), repeat=length)
+            if is_valid([names[column] for column in path])
+        ]
+        return np.asarray(paths, dtype="int64").reshape(len(paths), length)
+
+    return valid_paths

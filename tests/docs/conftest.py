@@ -1,0 +1,50 @@
+from collections.abc import Iterator
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from thinc.api import get_current_ops, set_current_ops
+
+from .commands import ROOT, run
+
+DEMO = ["--train", "corpus/demo/train", "--dev", "corpus/demo/dev"]
+
+
+@pytest.fixture(autouse=True)
+def same_device() -> Iterator[None]:
+    """Pages that ask for a GPU leave the others where they were."""
+    before = get_current_ops()
+    yield
+    set_current_ops(before)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory) -> Path:
+    """A clone's folder after the demonstration, with a pipeline that was trained for seconds."""
+    folder = tmp_path_factory.mktemp("clone")
+    copytree(ROOT / "assets", folder / "assets", ignore=lambda *_: ["ewt"])
+    copytree(ROOT / "configs", folder / "configs")
+    (folder / "packages").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        classes = ["--cats-from", "sentiment", "--cats-from", "topic"]
+        done = [
+            run(["mtl", "convert", "assets/demo", "corpus/demo", *classes]),
+            run(["mtl", "init-config", "training/demo/config.cfg", *DEMO]),
+            run(["train", "training/demo/config.cfg", "--output", "training/demo"]),
+        ]
+    assert [outcome.code for outcome in done] == [0, 0, 0], done[-1].output
+    copytree(folder / "training/demo/model-best", folder / "training/model-best")
+    for split in ("train", "dev", "test"):
+        file = next((folder / "corpus/demo" / split).iterdir())
+        (folder / f"{split}.spacy").write_bytes(file.read_bytes())
+    return folder
+
+
+@pytest.fixture
+def clone(demo, tmp_path, monkeypatch) -> Path:
+    """A copy of it, as the working directory."""
+    copytree(demo, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
+    return tmp_path

@@ -1,0 +1,130 @@
+"""The project's workflow, on files such as those of Universal Dependencies and Universal NER."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from itertools import product
+from pathlib import Path
+from shutil import copy
+
+import pytest
+import spacy
+from spacy.tokens import DocBin
+
+from .commands import ROOT
+
+NAMES, VERBS = ["Ana", "Bob", "Cleo", "Dan"], ["visits", "likes", "left", "knows"]
+PLACES, ENDS = ["Rome", "New York", "Oslo"], [".", "!"]
+SIZES = {"train": (0, 48), "dev": (48, 72), "test": (72, 96)}
+TAGS = {".": ("PUNCT", ".", "_"), "!": ("PUNCT", ".", "_")}
+TAGS |= dict.fromkeys(VERBS, ("VERB", "VBZ", "Tense=Pres|VerbForm=Fin"))
+PROPER = ("PROPN", "NNP", "Number=Sing")
+
+Token = tuple[str, str]  # a word and its entity tag
+
+
+def sentences(split: str) -> list[list[Token]]:
+    """Different short sentences in each split."""
+    everything = sorted(product(NAMES, VERBS, PLACES, ENDS), key=lambda words: words[::-1])
+    every_fifth = [everything[i * 5 % len(everything)] for i in range(len(everything))]
+    start, end = SIZES[split]
+    result = []
+    for name, verb, place, mark in every_fifth[start:end]:
+        first, *more = place.split()
+        located = [(first, "B-LOC"), *((word, "I-LOC") for word in more)]
+        result.append([(name, "B-PER"), (verb, "O"), *located, (mark, "O")])
+    return result
+
+
+def comments(split: str, number: int, sentence: list[Token]) -> list[str]:
+    words = [word for word, _ in sentence]
+    text = f"# text = {' '.join(words[:-1])}{words[-1]}"
+    border = [f"# newdoc id = {split}-{number // 12}"] if number % 12 == 0 else []
+    return [*border, f"# sent_id = {split}-{number}", text]
+
+
+def conllu_row(number: int, word: str, last: bool) -> str:
+    upos, xpos, feats = TAGS.get(word, PROPER)
+    misc = "SpaceAfter=No" if last else "_"
+    return "\t".join([str(number), word, word.lower(), upos, xpos, feats, "_", "_", "_", misc])
+
+
+def write_treebank(folder: Path) -> None:
+    """The six files as they are published: tags in .conllu, entities in .iob2."""
+    folder.mkdir()
+    for split in SIZES:
+        tags: list[str] = []
+        entities: list[str] = []
+        for number, sentence in enumerate(sentences(split)):
+            tags += comments(split, number, sentence)
+            entities += comments(split, number, sentence)
+            for i, (word, entity) in enumerate(sentence, start=1):
+                tags.append(conllu_row(i, word, i == len(sentence) - 1))
+                entities.append(f"{i}\t{word}\t{entity}\t-\t-")
+            tags.append("")
+            entities.append("")
+        for suffix, lines in (("conllu", tags), ("iob2", entities)):
+            path = folder / f"en_xx-ud-{split}.{suffix}"
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory) -> Path:
+    """A copy of the project after the workflow; its last step builds no wheel, which would
+    need the network, but all that goes into it."""
+    folder = tmp_path_factory.mktemp("project")
+    source = (ROOT / "project.yml").read_text(encoding="utf-8")
+    assert "--build wheel" in source
+    shortened = source.replace("--build wheel", "--build none")
+    (folder / "project.yml").write_text(shortened, encoding="utf-8")
+    (folder / "assets").mkdir()
+    write_treebank(folder / "assets" / "xx")
+    copy(ROOT / "LICENSE", folder)
+    values = {"corpus": "xx", "package": "xx", "convert": "--group 10", "steps": 10}
+    options = [f"--vars.{name}={value}" for name, value in values.items()]
+    command = [sys.executable, "-m", "spacy", "project", "run", "all", ".", *options]
+    done = subprocess.run(
+        [*command, "--vars.eval_every=5"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_conversion(project):
+    vocab = spacy.blank("en").vocab
+    docs = {
+        path.stem: list(DocBin().from_disk(path).get_docs(vocab))
+        for path in sorted((project / "corpus/xx/train").iterdir())
+    }
+    assert list(docs) == ["en_xx-ud-train_conllu", "en_xx-ud-train_iob2"]
+    tagged, with_entities = docs.values()
+    assert [len(list(doc.sents)) for doc in tagged] == [10, 2] * 4
+    assert {doc.has_annotation("TAG") for doc in tagged} == {True}
+    assert {doc.has_annotation("ENT_IOB") for doc in tagged} == {False}
+    assert {len(doc.ents) > 0 for doc in with_entities} == {True}
+    assert {doc.has_annotation("TAG") for doc in with_entities} == {False}
+
+
+def test_scores(project):
+    scores = json.loads((project / "reports/xx/scores.json").read_text(encoding="utf-8"))
+    assert {"tag_acc", "pos_acc", "morph_acc", "ents_f"} <= set(scores)
+    assert scores["tag_acc"] > 0.3
+
+
+def test_page(project):
+    page = (project / "reports/xx/test.html").read_text(encoding="utf-8")
+    assert page.count("<article>") == 6
+
+
+def test_package_can_be_loaded(project, monkeypatch):
+    monkeypatch.syspath_prepend(project / "packages/en_xx-0.1.0")
+    import en_xx  # type: ignore[import-not-found]
+
+    doc = en_xx.load()("Ana visits Oslo.")
+    assert all(token.tag_ and token.pos_ for token in doc)
+    assert "spacy-mtl" in " ".join(en_xx.load().meta["requirements"])

@@ -1,0 +1,88 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.cli.init_config import init_config
+from spacy.tokens import Doc, DocBin
+
+from spacy_mtl.evaluation import runs
+from spacy_mtl.evaluation.runs import Run, RunError, execute
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    vocab = spacy.blank("en").vocab
+    words = [["dogs", "bark", "."], ["cats", "sleep", "."], ["birds", "sing", "!"]]
+    docs = [Doc(vocab, words=w, tags=["NNS", "VBP", "."]) for w in words]
+    for name in ("train", "test"):
+        DocBin(docs=docs * 4).to_disk(folder / f"{name}.spacy")
+    return folder
+
+
+def _config(folder: Path, **training: Any) -> dict[str, Any]:
+    config = init_config(pipeline=["tagger"], silent=True).interpolate()
+    for name in ("train", "dev"):
+        config["corpora"][name] = {
+            "@readers": "spacy_mtl.GoldTokenCorpus.v1",
+            "path": str(folder / "train.spacy"),
+        }
+    config["components"]["tok2vec"]["model"]["encode"].update(width=16, depth=1)
+    config["components"]["tok2vec"]["model"]["embed"]["width"] = 16
+    config["components"]["tagger"]["model"]["tok2vec"]["width"] = 16
+    config["training"].update({"max_steps": 30, "eval_frequency": 10, **training})
+    plain: dict[str, Any] = json.loads(json.dumps(config))
+    return plain
+
+
+def _run(folder: Path, seed: int = 0, **training: Any) -> Run:
+    return Run("tiny", _config(folder, **training), seed, str(folder / "test.spacy"))
+
+
+def test_trains_scores_and_caches(folder: Path, tmp_path: Path) -> None:
+    done: list[str] = []
+    [result] = execute([_run(folder)], tmp_path, on_done=lambda run, _: done.append(run.name))
+    assert done == ["tiny"]
+    assert result.scores == {"tag_acc": 1.0}
+    assert result.train_seconds > 0
+    assert [row["step"] for row in result.history] == [0, 10, 20, 30]
+    vocab = spacy.blank("en").vocab
+    predicted = list(DocBin().from_disk(result.predictions).get_docs(vocab))
+    assert [t.tag_ for t in predicted[0]] == ["NNS", "VBP", "."]
+    before = (result.folder / runs.RESULT).stat().st_mtime_ns
+    [again] = execute([_run(folder)], tmp_path)
+    assert again == result
+    assert (result.folder / runs.RESULT).stat().st_mtime_ns == before
+
+
+def test_an_unfinished_run_is_repeated(folder: Path, tmp_path: Path) -> None:
+    run = _run(folder, max_steps=5)
+    (tmp_path / run.key()).mkdir()
+    (tmp_path / run.key() / runs.LOG).write_text("killed", encoding="utf8")
+    [result] = execute([run], tmp_path)
+    assert result.scores["tag_acc"] > 0
+
+
+def test_key_is_of_what_determines_the_result(folder: Path, tmp_path: Path) -> None:
+    key = _run(folder).key()
+    assert _run(folder).key() == key
+    assert _run(folder, seed=1).key() != key
+    assert _run(folder, dropout=0.2).key() != key
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("train", "test"):
+        (moved / f"{name}.spacy").write_bytes((folder / f"{name}.spacy").read_bytes())
+    assert _run(moved).key() == key
+    (moved / "train.spacy").write_bytes(DocBin().to_bytes())
+    assert _run(moved).key() != key
+
+
+def test_a_failing_run_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
+    wrong = _run(folder, train_corpus="corpora.nowhere")
+    right = _run(folder, max_steps=5)
+    with pytest.raises(RunError, match="'tiny' .*exit code 1"):
+        execute([wrong, right], tmp_path, jobs=2)
+    assert (tmp_path / right.key() / runs.RESULT).exists()
+    assert not (tmp_path / wrong.key() / runs.RESULT).exists()

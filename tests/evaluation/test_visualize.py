@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import spacy
+from spacy.tokens import Doc, DocBin, Span
+from typer.testing import CliRunner
+
+from spacy_mtl.cli import app
+from spacy_mtl.evaluation.visualize import render_page
+
+
+def _doc() -> Doc:
+    nlp = spacy.blank("en")
+    doc = Doc(nlp.vocab, words=["<b>Ana</b>", "sings"], tags=["NNP", "V<"])
+    doc.set_ents([Span(doc, 0, 1, "P&R")])
+    doc.cats = {"mood=<good>": 0.75, "mood=bad": 0.25}
+    return doc
+
+
+def test_shows_entities_tags_and_classes() -> None:
+    page = render_page([_doc()], "A title")
+    assert "<title>A title</title>" in page
+    assert page.count("<article>") == 1
+    assert 'value="0.750"' in page and page.index("mood=&lt;good&gt;") < page.index("mood=bad")
+    assert "<small>NNP</small>" in page
+
+
+def test_escapes_texts_and_labels() -> None:
+    page = render_page([_doc()], "<script>")
+    assert "<b>Ana" not in page and "&lt;b&gt;Ana" in page
+    assert "P&amp;R" in page
+    assert "V&lt;" in page
+    assert "<script>" not in page
+
+
+def test_loads_nothing_from_elsewhere() -> None:
+    page = render_page([_doc()], "t")
+    assert "http://" not in page and "https://" not in page and "src=" not in page
+
+
+def test_command(tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("entity_ruler").add_patterns([{"label": "CITY", "pattern": "Bonn"}])
+    nlp.to_disk(tmp_path / "model")
+    docs = [nlp.make_doc(text) for text in ("I like Bonn.", "Me too.", "Why?")]
+    DocBin(docs=docs).to_disk(tmp_path / "a.spacy")
+    target = tmp_path / "new" / "page.html"
+    arguments = ["visualize", str(tmp_path / "model"), str(tmp_path), str(target), "--limit", "2"]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    page = target.read_text(encoding="utf8")
+    assert page.count("<article>") == 2
+    assert "CITY" in page and "Why?" not in page

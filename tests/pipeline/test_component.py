@@ -1,0 +1,240 @@
+"""What the component is made of, predicts and scores."""
+
+import itertools
+from typing import Any
+
+import pytest
+from spacy.language import Language
+from spacy.training import Example
+from spacy.util import load_model_from_config
+
+from spacy_mtl.errors import MTLError
+
+from .helpers import (
+    LAYERS,
+    TASKS,
+    TEXTS,
+    annotation,
+    annotations,
+    head_bytes,
+    make_examples,
+    make_nlp,
+    multitask,
+    step,
+    train,
+    trained,
+)
+
+MAIN_SCORES = {
+    "tagger": "tagger_acc",
+    "pos": "pos_acc",
+    "morph": "morph_acc",
+    "ner": "ner_f",
+    "things": "things_f",
+    "sentiment": "sentiment_score",
+    "topic": "topic_score",
+}
+
+
+def config_of(**settings: Any) -> dict[str, Any]:
+    config: dict[str, Any] = make_nlp(["ner"]).config.copy()
+    config["components"]["multitask"].update(settings)
+    return config
+
+
+@pytest.fixture(scope="module")
+def learned() -> Language:
+    return trained(make_nlp(), 40)
+
+
+def test_seven_tasks_learn_together(learned):
+    expected = [annotation(example.reference) for example in make_examples(learned)]
+    found = annotations(learned)
+    for doc in found:
+        doc["cats"] = {key: float(value > 0.5) for key, value in doc["cats"].items()}
+    assert found == expected
+
+
+def test_seven_tasks_are_scored(learned):
+    scores = learned.evaluate(make_examples(learned))
+    assert {scores[key] for key in MAIN_SCORES.values()} == {1.0}
+    for standard in ("tag_acc", "pos_acc", "morph_acc", "ents_f", "spans_things_f", "cats_score"):
+        assert scores[standard] == 1.0
+
+
+def test_standard_scores_are_those_of_the_first_of_a_kind(learned):
+    examples = make_examples(learned)
+    for example in examples:
+        for key in ("topic=trip", "topic=rail", "topic=food"):
+            example.reference.cats[key] = 1.0 - example.reference.cats[key]
+    scores = learned.evaluate(examples)
+    assert scores["cats_micro_f"] == scores["sentiment_micro_f"] == 1.0
+    assert scores["topic_micro_f"] < 0.5
+
+
+@pytest.mark.parametrize("layers", [[], *([layer] for layer in LAYERS)])
+def test_every_task_has_a_score_whatever_is_labelled(learned, layers):
+    scores = learned.evaluate(make_examples(learned, layers))
+    for layer, key in MAIN_SCORES.items():
+        assert scores[key] == (1.0 if layer in layers else 0.0)
+    ours = {k: v for k, v in scores.items() if not k.startswith("token_")}
+    assert None not in ours.values()
+    assert all(isinstance(v, dict) == ("_per_" in k) for k, v in ours.items() if "desc" not in k)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_any_subset_of_tasks_trains_and_predicts(n):
+    for names in list(itertools.combinations(LAYERS, n))[:: 2 * n]:
+        nlp = trained(make_nlp(names), 2)
+        doc = nlp(TEXTS[0])
+        assert bool(doc[0].tag_) == ("tagger" in names)
+        assert bool(doc[0].pos_) == ("pos" in names)
+        assert doc.has_annotation("MORPH") == ("morph" in names)
+        assert doc.has_annotation("ENT_IOB") == ("ner" in names)
+        assert ("things" in doc.spans) == ("things" in names)
+        groups = {key.partition("=")[0] for key in doc.cats}
+        assert groups == {"sentiment", "topic"} & set(names)
+
+
+def test_training_is_deterministic():
+    first, second = (trained(make_nlp(), 5).to_bytes() for _ in range(2))
+    assert first == second
+    assert trained(make_nlp(), 5, seed=1).to_bytes() != first
+
+
+def test_the_order_of_tasks_in_the_config_is_immaterial():
+    forwards = trained(make_nlp(LAYERS), 5)
+    backwards = make_nlp(tuple(reversed(LAYERS)))
+    assert list(multitask(backwards).tasks) == list(reversed(LAYERS))
+    backwards.initialize(lambda: make_examples(backwards))
+    backwards.from_bytes(forwards.to_bytes())
+    assert annotations(backwards) == annotations(forwards)
+    assert multitask(backwards).model.to_bytes() == multitask(forwards).model.to_bytes()
+    assert head_bytes(trained(make_nlp(tuple(reversed(LAYERS))), 5)).keys() == set(LAYERS)
+
+
+def test_two_tasks_for_one_attribute_are_refused():
+    tasks = {"a": {"@mtl_tasks": "spacy_mtl.NER.v1"}, "b": {"@mtl_tasks": "spacy_mtl.NER.v1"}}
+    with pytest.raises(MTLError, match="one task for doc.ents, got 'a' and 'b'.*spans_key"):
+        make_nlp(tasks)
+    tags = {"a": TASKS["tagger"], "b": TASKS["tagger"]}
+    with pytest.raises(MTLError, match="one task for token.tag, got 'a' and 'b'"):
+        make_nlp(tags)
+    groups = {"a": TASKS["things"], "b": {**TASKS["things"], "crf": False}}
+    with pytest.raises(MTLError, match="got 'a' and 'b'"):
+        make_nlp(groups)
+
+
+@pytest.mark.parametrize("task", [3, {"labels": []}])
+def test_what_is_no_task_is_refused(task):
+    with pytest.raises(MTLError, match=r"a task in \[components.multitask.tasks.x\].*@mtl_tasks"):
+        make_nlp({"x": task})
+
+
+def test_what_is_no_balancer_is_refused():
+    with pytest.raises(MTLError, match="a balancer in .*@mtl_balancers"):
+        load_model_from_config(config_of(balancer=3))
+
+
+def test_an_unknown_loss_unit_is_refused():
+    with pytest.raises(MTLError, match="one of .*'sum', 'mean', 'sqrt'.* got 'max'"):
+        make_nlp(["ner"], loss_unit="max")
+
+
+def test_weights_of_unknown_tasks_are_refused():
+    balancer = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {"nre": 2.0}}
+    with pytest.raises(MTLError, match="weights for the tasks ner, got nre"):
+        make_nlp(["ner"], balancer=balancer)
+
+
+def test_inactive_tasks_leave_documents_alone(learned):
+    component = multitask(learned)
+    try:
+        component.active_tasks = ["ner", "topic"]
+        assert component.active_tasks == ("ner", "topic")
+        doc = learned(TEXTS[0])
+        assert doc.ents and {key.partition("=")[0] for key in doc.cats} == {"topic"}
+        assert not doc.spans and not doc.has_annotation("TAG")
+        component.active_tasks = []
+        doc = learned.make_doc(TEXTS[0])
+        before = doc.to_bytes(exclude=["tensor"])
+        assert component(doc).to_bytes(exclude=["tensor"]) == before
+    finally:
+        component.active_tasks = LAYERS
+    assert annotations(learned)[0]["tag"]
+
+
+def test_inactive_tasks_do_not_learn():
+    nlp = trained(make_nlp(), 4)
+    optimizer = nlp.resume_training()
+    step(nlp, optimizer, make_examples(nlp))
+    before = head_bytes(nlp)
+    multitask(nlp).active_tasks = "ner"
+    step(nlp, optimizer, make_examples(nlp))
+    after = head_bytes(nlp)
+    assert {name for name in LAYERS if after[name] != before[name]} == {"ner"}
+
+
+def test_unknown_active_tasks_are_refused(learned):
+    with pytest.raises(MTLError, match="a task of 'multitask' .* got 'nre'"):
+        multitask(learned).active_tasks = ["ner", "nre"]
+    assert multitask(learned).active_tasks == LAYERS
+
+
+@pytest.mark.parametrize("inline", [False, True])
+@pytest.mark.parametrize("texts", [[""], [" "], ["\n\n \n"], ["", "Ana", " "], []])
+def test_empty_and_blank_documents(inline, texts):
+    nlp = trained(make_nlp(inline=inline), 2)
+    docs = list(nlp.pipe(texts))
+    assert [doc.text for doc in docs] == texts
+    for doc in docs:
+        assert len(doc.cats) == 5
+        assert all(token.tag_ for token in doc)
+        assert all(0.0 <= value <= 1.0 for value in doc.cats.values())
+    if texts == [""]:
+        assert nlp("").text == ""
+
+
+def test_no_entity_of_white_space(learned):
+    for text in (" ", "  ", "\n", "Ana  visits\n\n Rio", "  Ana", "Ana   "):
+        doc = learned(text)
+        for span in (*doc.ents, *doc.spans["things"]):
+            assert not span[0].is_space and not span[-1].is_space
+
+
+def test_gold_tokens_that_differ_from_the_predicted_ones():
+    nlp = trained(make_nlp(), 0)
+    examples = []
+    for example in make_examples(nlp):
+        words = [piece for token in example.reference for piece in halves(token.text)]
+        spaces = [flag for token in example.reference for flag in space_flags(token)]
+        predicted = type(example.reference)(nlp.vocab, words=words, spaces=spaces)
+        examples.append(Example(predicted, example.reference))
+    losses: dict[str, float] = {}
+    optimizer = nlp.resume_training()
+    optimizer.learn_rate = 0.02
+    step(nlp, optimizer, examples, losses)
+    later: dict[str, float] = {}
+    for _ in range(20):
+        later = {}
+        step(nlp, optimizer, examples, later)
+    assert all(later[f"multitask_{name}"] < losses[f"multitask_{name}"] for name in LAYERS)
+
+
+def halves(word: str) -> list[str]:
+    return [word[:2], word[2:]] if len(word) > 3 else [word]
+
+
+def space_flags(token: Any) -> list[bool]:
+    return [False] * (len(halves(token.text)) - 1) + [bool(token.whitespace_)]
+
+
+def test_one_document_and_a_batch_agree(learned):
+    alone = [annotation(learned(text)) for text in TEXTS]
+    assert alone == annotations(learned, batch_size=2) == annotations(learned)
+
+
+def test_training_on_goes_on(learned):
+    nlp = make_nlp().from_bytes(learned.to_bytes())
+    losses = train(nlp, 3, ["ner"])
+    assert losses["multitask_ner"] < 0.01

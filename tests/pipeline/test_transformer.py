@@ -1,0 +1,128 @@
+"""On a transformer: a tiny BERT of random weights that the test builds itself."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from .helpers import LAYERS, TASKS, TEXTS, annotations, make_examples, multitask, train, trained
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
+pytestmark = pytest.mark.slow
+
+LISTENER = {
+    "@architectures": "spacy-transformers.TransformerListener.v1",
+    "grad_factor": 1.0,
+    "pooling": {"@layers": "reduce_mean.v1"},
+    "upstream": "*",
+}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory) -> Iterator[Path]:
+    """A folder with a model and its tokenizer; nothing is downloaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "HF_HUB_OFFLINE", "1")
+        import torch
+        from transformers import BertConfig, BertModel, BertTokenizerFast
+
+        path = tmp_path_factory.mktemp("bert")
+        words = sorted({word.lower() for text in TEXTS for word in text.split()})
+        vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+        (path / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+        BertTokenizerFast(vocab_file=str(path / "vocab.txt")).save_pretrained(path)
+        torch.manual_seed(0)
+        config = BertConfig(
+            vocab_size=len(vocabulary),
+            hidden_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            intermediate_size=16,
+            max_position_embeddings=64,
+        )
+        BertModel(config).save_pretrained(path)
+        yield path
+
+
+def make_transformer(bert: Path) -> Language:
+    nlp = spacy.blank("en")
+    spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 32, "stride": 24}
+    encoder = {
+        "@architectures": "spacy-transformers.TransformerModel.v3",
+        "name": str(bert),
+        "tokenizer_config": {"use_fast": True},
+        "transformer_config": {},
+        "mixed_precision": False,
+        "grad_scaler_config": {},
+        "get_spans": spans,
+    }
+    nlp.add_pipe("transformer", config={"model": encoder})
+    model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": LISTENER}
+    tasks = {name: TASKS[name] for name in LAYERS}
+    nlp.add_pipe("multitask", config={"model": model, "tasks": tasks})
+    return nlp
+
+
+@pytest.fixture(scope="module")
+def learned(bert) -> Language:
+    return trained(make_transformer(bert), 1)
+
+
+def test_all_losses_go_down(bert):
+    nlp = trained(make_transformer(bert), 0)
+    first, last = train(nlp, 1), train(nlp, 10)
+    for name in LAYERS:
+        assert last[f"multitask_{name}"] < 0.5 * first[f"multitask_{name}"]
+
+
+def test_every_layer_alone_moves_the_transformer(learned):
+    def weights() -> list[Any]:
+        shim = next(node.shims[0] for node in transformer.model.walk() if node.shims)
+        return [parameter.detach().clone() for parameter in shim._model.parameters()]
+
+    transformer: Any = learned.get_pipe("transformer")
+    for layer in LAYERS:
+        before = weights()
+        train(learned, 1, [layer])
+        assert any((old != new).any() for old, new in zip(before, weights(), strict=True)), layer
+
+
+def test_predictions_survive_saving(learned, tmp_path):
+    learned.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model")
+    assert annotations(loaded) == annotations(learned)
+    assert multitask(loaded).labels == multitask(learned).labels
+
+
+def test_batches_without_tokens(learned):
+    losses: dict[str, float] = {}
+    no_sgd: Any = False
+    empty = Example(learned.make_doc(""), Doc(learned.vocab))
+    learned.update([empty], sgd=no_sgd, losses=losses)
+    assert losses["multitask"] == 0.0 and "multitask_ner" in losses
+    learned.update([empty, *make_examples(learned)], sgd=no_sgd, losses=losses)
+    assert losses["multitask"] > 0.0
+    for _, component in learned.pipeline:
+        component.finish_update(learned.resume_training())
+
+
+def test_blank_documents(learned):
+    docs = list(learned.pipe(["", " ", "Ana"]))
+    assert [len(doc) for doc in docs] == [0, 1, 1]
+    assert all(len(doc.cats) == 5 for doc in docs)
+
+
+def test_replaced_listeners_predict_the_same(learned):
+    before = annotations(learned)
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", source=learned)
+    nlp.add_pipe("multitask", source=learned)
+    nlp.replace_listeners("transformer", "multitask", ["model.tok2vec"])
+    assert annotations(nlp) == before

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+
+from spacy_mtl.tasks.losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
+
+SCORES = np.random.default_rng(0).normal(size=(6, 4)) * 2
+CLASSES = np.asarray([3, 0, 1, -1, 2, 0])
+MASK = np.asarray([True, True, False, False, True, True])
+
+
+def log_softmax(scores):
+    return scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+
+
+def test_softmax_of_extreme_scores():
+    found = softmax(np.asarray([[1e4, 0.0], [-1e4, -1e4], [0.0, np.log(3.0)]]))
+    np.testing.assert_allclose(found, [[1, 0], [0.5, 0.5], [0.25, 0.75]], atol=1e-12)
+    assert softmax(np.zeros((2, 0))).shape == (2, 0)
+    assert softmax(np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_sigmoid_of_extreme_scores():
+    found = sigmoid(np.asarray([[-1e4, 0.0, np.log(3.0), 1e4]], dtype="f"))
+    np.testing.assert_allclose(found, [[0.0, 0.5, 0.75, 1.0]], atol=1e-6)
+
+
+def test_cross_entropy_is_the_sum_over_labelled_rows():
+    loss, _ = softmax_cross_entropy(SCORES, CLASSES, MASK)
+    rows = np.flatnonzero(MASK)
+    assert loss == pytest.approx(-log_softmax(SCORES)[rows, CLASSES[rows]].sum())
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.05, 0.4])
+def test_gradient_of_cross_entropy(smoothing, numeric_gradient):
+    target = np.full((6, 4), smoothing / 3)
+    target[np.arange(6), CLASSES] = 1 - smoothing
+    scores = SCORES.copy()
+
+    def smoothed_loss():
+        return -(target * log_softmax(scores))[MASK].sum()
+
+    loss, d_scores = softmax_cross_entropy(scores, CLASSES, MASK, smoothing)
+    np.testing.assert_allclose(
+        d_scores, numeric_gradient(smoothed_loss, scores, eps=1e-5), atol=1e-8
+    )
+    assert loss == softmax_cross_entropy(scores, CLASSES, MASK)[0]
+    assert not d_scores[~MASK].any()
+
+
+def test_single_class_cannot_be_smoothed():
+    loss, d_scores = softmax_cross_entropy(
+        np.ones((2, 1)), np.zeros(2, dtype="i"), np.ones(2, dtype=bool), smoothing=0.1
+    )
+    assert loss == 0.0
+    assert not d_scores.any()
+
+
+def test_gradient_of_binary_cross_entropy(numeric_gradient):
+    rng = np.random.default_rng(1)
+    scores, truths = SCORES.copy(), rng.random(SCORES.shape)
+    mask = rng.random(SCORES.shape) < 0.5
+    loss, d_scores = binary_cross_entropy(scores, truths, mask)
+    P = 1 / (1 + np.exp(-scores))
+    expected = -(truths * np.log(P) + (1 - truths) * np.log(1 - P))
+    assert loss == pytest.approx(expected[mask].sum())
+    numeric = numeric_gradient(
+        lambda: binary_cross_entropy(scores, truths, mask)[0], scores, eps=1e-5
+    )
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-8)
+    assert not d_scores[~mask].any()
+
+
+@pytest.mark.parametrize("size", [1e3, 1e5])
+def test_extreme_scores_give_finite_losses(size):
+    scores = np.asarray([[size, -size], [-size, size]], dtype="f")
+    truths = np.asarray([[1, 0], [1, 0]], dtype="f")
+    loss, d_scores = binary_cross_entropy(scores, truths, np.ones((2, 2), dtype=bool))
+    assert loss == pytest.approx(2 * size)
+    assert d_scores.tolist() == [[0, 0], [-1, 1]]
+    loss, d_scores = softmax_cross_entropy(scores, np.asarray([0, 0]), np.asarray([True, True]))
+    assert np.isfinite(loss)
+    assert d_scores.tolist() == [[0, 0], [-1, 1]]
+
+
+def test_nothing_labelled():
+    nothing = np.zeros(6, dtype=bool)
+    loss, d_scores = softmax_cross_entropy(SCORES, CLASSES, nothing, 0.1)
+    assert loss == 0.0 and not d_scores.any() and d_scores.shape == SCORES.shape
+    loss, d_scores = binary_cross_entropy(SCORES, SCORES, np.zeros(SCORES.shape, dtype=bool))
+    assert loss == 0.0 and not d_scores.any()

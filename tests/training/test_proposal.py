@@ -1,0 +1,182 @@
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from spacy import util
+from thinc.api import Config
+
+from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
+from spacy_mtl.errors import MTLError
+from spacy_mtl.training import proposal
+from spacy_mtl.training.proposal import propose, propose_tasks
+
+TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
+BARE, MOOD = Layer("cats"), Layer("cats", "mood")
+TWO = LayerCoverage(10, Counter(B=6, A=4), one_class=10)
+
+
+def coverage(name: str, *layers: Layer) -> Coverage:
+    return Coverage(Path(name), docs=10, tokens=10, layers=dict.fromkeys(layers, TWO))
+
+
+def tasks(layers: dict[Layer, LayerCoverage]) -> dict[str, tuple]:
+    return {
+        task.name: (task.settings, task.labels, task.score)
+        for task in propose_tasks(layers, layers)
+    }
+
+
+def test_token_tasks():
+    assert tasks(dict.fromkeys([TAG, POS, MORPH, ENTS], TWO)) == {
+        "tagger": ({"@mtl_tasks": "spacy_mtl.Tagger.v1"}, ["A", "B"], "tag_acc"),
+        "pos": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "POS"}, ["A", "B"], "pos_acc"),
+        "morph": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "MORPH"}, ["A", "B"], "morph_acc"),
+        "ner": ({"@mtl_tasks": "spacy_mtl.NER.v1"}, ["A", "B"], "ents_f"),
+    }
+
+
+def test_span_groups():
+    found = tasks({Layer("spans", "sc"): TWO, Layer("spans", "my key"): TWO})
+    settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "my key"}
+    assert list(found) == ["spans_sc", "spans_my_key"]
+    assert found["spans_my_key"] == (settings, ["A", "B"], "spans_my_key_f")
+
+
+def test_class_groups():
+    several = LayerCoverage(10, Counter(a=9, b=9), one_class=2)
+    assert tasks({BARE: several, MOOD: TWO}) == {
+        "textcat": (
+            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False},
+            ["a", "b"],
+            "cats_score",
+        ),
+        "mood": (
+            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True},
+            ["A", "B"],
+            "mood_score",
+        ),
+    }
+
+
+def test_exclusive_means_in_all_files():
+    several = LayerCoverage(20, Counter(A=15, B=10), one_class=15)
+    (task,) = propose_tasks({MOOD: TWO}, {MOOD: several})
+    assert task.settings["exclusive"] is False
+
+
+def test_names_of_groups_that_are_taken():
+    groups = ["ner", "cats", "my.own group", "textcat"]
+    found = tasks({ENTS: TWO, BARE: TWO, **{Layer("cats", name): TWO for name in groups}})
+    named = {settings.get("group"): name for name, (settings, _, _) in found.items()}
+    assert named["ner"] == "ner_2"
+    assert named["cats"] == "cats_2"
+    assert named["my.own group"] == "my_own_group"
+    assert named["textcat"] == "textcat_2"
+
+
+def test_nothing_to_learn_from_one_class_or_no_label():
+    single = LayerCoverage(10, Counter(A=10), one_class=10)
+    assert tasks({MOOD: single, ENTS: LayerCoverage(10)}) == {}
+    flag = LayerCoverage(10, Counter(A=5), one_class=5)
+    assert list(tasks({BARE: flag})) == ["textcat"]
+
+
+def test_one_training_file():
+    proposed = propose([coverage("a/x.spacy", TAG)], coverage("dev.spacy", TAG), Path("c/labels"))
+    config = proposed.config
+    assert list(proposed.corpora) == ["train"]
+    assert config["paths"]["train"] == "a/x.spacy"
+    assert config["paths"]["dev"] == "dev.spacy"
+    assert config["corpora"]["train"]["@readers"] == "spacy.Corpus.v1"
+    assert Config(config).interpolate()["initialize"]["components"]["multitask"] == {
+        "labels": {
+            "tagger": {
+                "@readers": "spacy.read_labels.v1",
+                "path": "c/labels/tagger.json",
+                "require": True,
+            }
+        }
+    }
+
+
+def test_several_training_files():
+    train = [coverage("en/ud-2.spacy", TAG, POS), coverage("de/ud-2.spacy", TAG, BARE, MOOD)]
+    train.append(coverage("dev.spacy", ENTS))
+    proposed = propose(train, coverage("all/dev.spacy", TAG))
+    assert list(proposed.corpora) == ["en_ud_2", "de_ud_2", "dev_2"]
+    mixed = Config(proposed.config).interpolate()["corpora"]["train"]
+    assert mixed["layers"] == {
+        "en_ud_2": ["tag", "pos"],
+        "de_ud_2": ["tag", "cats"],
+        "dev_2": ["ents"],
+    }
+    assert mixed["corpora"]["de_ud_2"]["path"] == "de/ud-2.spacy"
+    assert "train" not in proposed.config["paths"]
+    assert "multitask" not in proposed.config["initialize"]["components"]
+
+
+def test_weights_are_equal_among_what_dev_can_score():
+    train = coverage("a.spacy", TAG, POS, ENTS, BARE, MOOD)
+    config = propose([train], coverage("dev.spacy", TAG, ENTS, MOOD)).config
+    weights = config["training"]["score_weights"]
+    assert {key: weight for key, weight in weights.items() if weight is not None} == {
+        "tag_acc": 0.33,
+        "ents_f": 0.33,
+        "mood_score": 0.33,
+    }
+    assert weights["pos_acc"] is weights["cats_score"] is None
+
+
+def test_first_group_has_the_standard_score_in_the_order_of_the_written_config():
+    train = coverage("a.spacy", *(Layer("cats", name) for name in ["alpha", "beta"]))
+    proposed = propose([train], train)
+    written = util.load_config_from_str(proposed.config.to_str())
+    assert list(written["components"]["multitask"]["tasks"]) == ["alpha", "beta"]
+    assert [task.score for task in proposed.tasks] == ["cats_score", "beta_score"]
+
+
+@pytest.mark.parametrize("optimize, size", [("efficiency", (96, 4)), ("accuracy", (256, 8))])
+def test_encoder_is_as_large_as_spacys(optimize, size):
+    file = coverage("a.spacy", TAG)
+    config = propose([file], file, optimize=optimize).config
+    encoder = config["components"]["tok2vec"]["model"]
+    assert (encoder["width"], encoder["depth"]) == size
+
+
+def test_word_vectors_if_they_are_installed(monkeypatch):
+    file = coverage("a.spacy", TAG)
+    without = propose([file], file, optimize="accuracy")
+    assert without.config["components"]["tok2vec"]["model"]["pretrained_vectors"] is None
+    assert without.config["paths"]["vectors"] is None
+    assert "en_core_web_lg" in without.notes[0]
+    monkeypatch.setattr(util, "is_package", lambda name: name == "en_core_web_lg")
+    with_vectors = propose([file], file, optimize="accuracy")
+    assert with_vectors.config["components"]["tok2vec"]["model"]["pretrained_vectors"] is True
+    assert with_vectors.config["paths"]["vectors"] == "en_core_web_lg"
+    assert with_vectors.notes == []
+
+
+def test_gpu_without_transformers(monkeypatch):
+    monkeypatch.setattr(proposal, "find_spec", lambda name: None)
+    file = coverage("a.spacy", TAG)
+    with pytest.raises(MTLError, match=r'pip install "spacy-mtl\[transformers\]"'):
+        propose([file], file, gpu=True)
+
+
+@pytest.mark.parametrize("lang, name", [("en", "roberta-base"), ("de", "bert-base-german-cased")])
+def test_gpu_has_the_transformer_that_spacy_recommends(lang, name):
+    pytest.importorskip("spacy_transformers")
+    file = coverage("a.spacy", TAG)
+    config = propose([file], file, gpu=True, lang=lang).config
+    assert config["nlp"]["pipeline"] == ["transformer", "multitask"]
+    assert config["components"]["transformer"]["model"]["name"] == name
+    listener = config["components"]["multitask"]["model"]["tok2vec"]
+    assert listener["@architectures"] == "spacy-transformers.TransformerListener.v1"
+    assert config["training"]["accumulate_gradient"] == 3
+
+
+def test_nothing_to_learn_or_to_score():
+    with pytest.raises(MTLError, match="Expected annotation with labels to learn in a.spacy"):
+        propose([coverage("a.spacy")], coverage("dev.spacy", TAG))
+    with pytest.raises(MTLError, match=r"have \(tag\), to choose the best model by, got ents"):
+        propose([coverage("a.spacy", TAG)], coverage("dev.spacy", ENTS))
