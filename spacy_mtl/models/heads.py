@@ -113,7 +113,12 @@ def _identity(dX: Floats2d) -> Floats2d:
 
 
 def pool_documents() -> Model[Packed, Floats2d]:
-    """Mean and maximum over each document's tokens: (n_docs, 2 * width), zeros for empty ones."""
+    """Mean and maximum over each document's tokens, (n_docs, 2 * width), zeros for empty ones.
+
+    They are divided by the square root of their number, so that a step of Adam, which moves every
+    weight by about the same, does not move the scores of wide representations further than those
+    of the sparse term: without it, the pooled term was measured to drown the n-grams.
+    """
     return Model("pool_documents", _pool_forward)
 
 
@@ -130,11 +135,12 @@ def _pool_forward(
     mean = ops.reduce_mean(packed.X, lengths)
     highest, which = ops.reduce_max(packed.X, lengths)
     rows = ops.xp.asarray(filled)
-    pooled[rows, :width] = mean
-    pooled[rows, width:] = highest
+    scale = (2 * width) ** -0.5
+    pooled[rows, :width] = mean * scale
+    pooled[rows, width:] = highest * scale
 
     def backprop(dY: Floats2d) -> Floats2d:
-        d_filled = dY[rows]
+        d_filled = dY[rows] * scale
         d_mean = ops.xp.ascontiguousarray(d_filled[:, :width])
         d_max = ops.xp.ascontiguousarray(d_filled[:, width:])
         dX = ops.backprop_reduce_mean(d_mean, lengths)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import spacy.cli
+import srsly
 import typer
-import yaml
 from typer.testing import CliRunner
 
 import spacy_mtl.cli  # noqa: F401  adds the commands to spaCy's
@@ -105,7 +105,7 @@ def _check_options(args: Sequence[str]) -> None:
 
 def _check_project(args: Sequence[str]) -> None:
     """There is such a workflow or command, and the variables that are set."""
-    project = yaml.safe_load((ROOT / "project.yml").read_text(encoding="utf-8"))
+    project = srsly.read_yaml(ROOT / "project.yml")
     names = {*project["workflows"], *(command["name"] for command in project["commands"])}
     assert args[0] in names, f"no {args[0]} in project.yml"
     assert len(args) == 1 or args[1] == ".", "the folder must come before the variables"
@@ -113,6 +113,7 @@ def _check_project(args: Sequence[str]) -> None:
         if arg.startswith("--vars."):
             name = arg.removeprefix("--vars.").split("=")[0]
             assert name in project["vars"], f"no variable {name} in project.yml"
+            assert "--" not in arg[2:], f"spaCy would take the dashes out of {arg}"
 
 
 def _check_pip(line: str) -> None:

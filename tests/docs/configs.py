@@ -12,7 +12,6 @@ from thinc.api import Config
 
 from .commands import ROOT
 
-
 PATHS = {"paths.train": "train.spacy", "paths.dev": "dev.spacy"}
 
 

@@ -19,7 +19,7 @@ def same_device() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Path:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone's folder after the demonstration, with a pipeline that was trained for seconds."""
     folder = tmp_path_factory.mktemp("clone")
     copytree(ROOT / "assets", folder / "assets", ignore=lambda *_: ["ewt"])
@@ -42,7 +42,7 @@ def demo(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def clone(demo, tmp_path, monkeypatch) -> Path:
+def clone(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, as the working directory."""
     copytree(demo, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
