@@ -6,13 +6,18 @@ python -m benchmarks.quality --data DIR --corpus gum --corpus ewt --corpus snips
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import spacy
 import typer
+from spacy.tokens import DocBin
+from spacy.training import Example
 from typer import Option
 
 from spacy_mtl.evaluation.runs import Result, Run, execute
+from spacy_mtl.evaluation.scores import score_examples
 
 from . import systems
 from .corpora import CLASSES, BenchmarkCorpus, prepare
@@ -22,6 +27,7 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "joint-ensemble": systems.joint_ensemble,
     "expert": systems.expert,
     "separate": systems.separate,
+    "separate-tuned": systems.separate_tuned,
     "multitask": systems.multitask,
 }
 DEFAULT_CACHE = Path("benchmarks/cache")
@@ -36,30 +42,53 @@ def main(
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 3,
     steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    unseen: Annotated[
+        bool, Option("--unseen", help="Score only documents whose text is not in a training file")
+    ] = False,
 ) -> None:
     """Train what is not in the cache, then print a table: mean and range over seeds."""
-    runs = []
-    for name in corpus:
-        prepared = prepare(data, cache, name)
-        runs += [
-            run
-            for seed in range(seeds)
-            for kind in system
-            for run in system_runs(kind, prepared, steps, seed)
-        ]
+    corpora = {name: prepare(data, cache, name) for name in corpus}
+    runs = [
+        run
+        for prepared in corpora.values()
+        for kind in system
+        for seed in range(seeds)
+        for run in system_runs(kind, prepared, steps, seed)
+    ]
     results = execute(runs, cache, jobs=jobs, on_done=_report)
+    if unseen:
+        results = [_unseen(result, corpora[result.name.split("/")[0]]) for result in results]
     typer.echo(table(results))
 
 
 def system_runs(kind: str, corpus: BenchmarkCorpus, steps: int, seed: int) -> list[Run]:
     """The runs that make up a system: one, or one for each layer of the separate pipelines."""
-    if kind == "separate":
+    if kind.startswith("separate"):
         configs = SYSTEMS[kind](corpus, steps)
     else:
         configs = {"": SYSTEMS[kind](corpus, steps)}
+    for config in configs.values():
+        if "sampling" in config["training"]["batcher"]:
+            config["training"]["batcher"]["seed"] = seed
     return [
         Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)) for config in configs.values()
     ]
+
+
+def examples_of(result: Result, corpus: BenchmarkCorpus) -> list[Example]:
+    """The test documents as annotated by a run, beside the gold ones."""
+    vocab = spacy.blank("en").vocab
+    sides = [DocBin().from_disk(path).get_docs(vocab) for path in (result.predictions, corpus.test)]
+    return [Example(predicted, gold) for predicted, gold in zip(*sides, strict=True)]
+
+
+def _unseen(result: Result, corpus: BenchmarkCorpus) -> Result:
+    """The result with the scores of those test documents that are not in a training file too."""
+    vocab = spacy.blank("en").vocab
+    files = set(corpus.train.values())
+    seen = {doc.text for file in files for doc in DocBin().from_disk(file).get_docs(vocab)}
+    examples = [eg for eg in examples_of(result, corpus) if eg.reference.text not in seen]
+    return replace(result, scores=score_examples(examples))
 
 
 def table(results: list[Result]) -> str:

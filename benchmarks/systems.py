@@ -7,6 +7,8 @@ from typing import Any
 
 from spacy.cli.init_config import init_config
 
+from spacy_mtl.training.proposal import OPTIMIZER, SAMPLING
+
 from .corpora import BenchmarkCorpus
 
 Settings = dict[str, Any]
@@ -50,6 +52,14 @@ def separate(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
     }
 
 
+def separate_tuned(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
+    """The separate stock pipelines with the optimizer's settings that ours has."""
+    configs = separate(corpus, steps)
+    for config in configs.values():
+        config["training"]["optimizer"].update(OPTIMIZER)
+    return configs
+
+
 def joint(corpus: BenchmarkCorpus, steps: int) -> Settings:
     """Stock components on one encoder; `textcat` is the bag of words, which does not listen."""
     return stock(corpus, steps, [COMPONENTS[layer] for layer in corpus.layers])
@@ -78,7 +88,7 @@ def stock(
         settings["components"]["tok2vec"]["model"] = dict(ENCODER)
     if "textcat" in names:
         settings["components"]["textcat"]["model"] = dict(BAG_OF_WORDS)
-    return _with_training(settings, corpus, steps, train or corpus.train_all)
+    return with_data(settings, corpus, steps, train or corpus.train_all)
 
 
 def multitask(
@@ -100,7 +110,8 @@ def multitask(
     names = [weights[layer] for layer in layers or corpus.layers]
     unused = dict.fromkeys(("pos_acc", "morph_acc", *weights.values()))
     settings["training"]["score_weights"] = {**unused, **dict.fromkeys(names, 1 / len(names))}
-    settings = _with_training(settings, corpus, steps, corpus.train_all)
+    settings["training"]["optimizer"].update(OPTIMIZER)
+    settings = with_data(settings, corpus, steps, corpus.train_all)
     if len(set(corpus.train.values())) > 1:
         _mix(settings, corpus)
     for path, value in changes.items():
@@ -118,8 +129,7 @@ def _mix(settings: Settings, corpus: BenchmarkCorpus) -> None:
     settings["training"]["batcher"] = {
         **settings["training"]["batcher"],
         "@batchers": "spacy_mtl.MixtureBatches.v1",
-        "sampling": "temperature",
-        "alpha": 0.5,
+        **SAMPLING,
     }
     del settings["training"]["batcher"]["get_length"]
 
@@ -128,9 +138,8 @@ def _reader(path: Path) -> Settings:
     return {"@readers": "spacy_mtl.GoldTokenCorpus.v1", "path": str(path), "max_length": 0}
 
 
-def _with_training(
-    settings: Settings, corpus: BenchmarkCorpus, steps: int, train: Path
-) -> Settings:
+def with_data(settings: Settings, corpus: BenchmarkCorpus, steps: int, train: Path) -> Settings:
+    """Set the files and the number of steps."""
     for name, path in (("train", train), ("dev", corpus.dev)):
         settings["corpora"][name] = _reader(path)
     settings["training"].update(max_steps=steps, patience=0)

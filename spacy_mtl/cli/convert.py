@@ -84,7 +84,8 @@ def convert(
         Option(
             metavar="NAME",
             help="Comment, JSON field or column that holds a class group, whose labels become "
-            "NAME=value; give it once for each group. Without it, label or labels are taken.",
+            "NAME=value. For several groups give it repeatedly, or the names joined by commas. "
+            "Without it, label or labels are taken.",
         ),
     ] = None,
     group_name: Annotated[
@@ -139,10 +140,11 @@ def convert(
       spacy mtl convert assets/ corpus/
     """
     nlp = _blank(lang)
+    groups = _names(",".join(cats_from or ()))
     pairs: Iterable[tuple[Path, Path]] = [(input_path, output_path)]
     if input_path.is_dir():
         pairs = conversions(input_path, output_path)
-    absent = set(cats_from or ())
+    absent = set(groups)
     for source, target in pairs:
         errors = _ErrorPrinter()
         conversion = convert_file(
@@ -152,7 +154,7 @@ def convert(
             format=format.value,
             columns=_names(columns),
             text_column=text_column,
-            cats_from=cats_from or (),
+            cats_from=groups,
             group_name=group_name,
             group=group,
             layers=_names(layers) or None,

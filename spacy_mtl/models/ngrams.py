@@ -25,7 +25,8 @@ def NgramLinear(
 
     Feature hashing (Weinberger et al. 2009, https://arxiv.org/abs/0902.2206): each n-gram of 1
     to `ngram_size` tokens picks a row of the parameter `W`, (rows, nO), which starts at zero.
-    An n-gram counts as often as it occurs. attr: the token attribute, "ORTH", "LOWER" or "NORM".
+    One that occurs n times counts as the square root of n, so that the frequent words of long
+    documents do not drown the others. attr: the token attribute, "ORTH", "LOWER" or "NORM".
     """
     return Model(
         "ngram_linear",
@@ -40,25 +41,27 @@ def NgramLinear(
 def forward(
     model: Model[Packed, Floats2d], packed: Packed, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Packed]]:
-    """Sum the rows of each document's n-grams."""
+    """Sum the weighted rows of each document's n-grams."""
     ops = model.ops
     W: Any = model.get_param("W")
-    hashed = [
-        ngram_rows(doc, model.attrs["ngram_size"], model.attrs["attr"], model.get_dim("nI"))
-        for doc in packed.docs
+    size, attr, n_rows = model.attrs["ngram_size"], model.attrs["attr"], model.get_dim("nI")
+    found = [
+        np.unique(ngram_rows(doc, size, attr, n_rows), return_counts=True) for doc in packed.docs
     ]
-    counts = np.asarray([len(rows) for rows in hashed], dtype="int32")
+    counts = np.asarray([len(rows) for rows, _ in found], dtype="int32")
     filled = np.flatnonzero(counts)
-    scores = ops.alloc2f(len(hashed), W.shape[1])
+    scores = ops.alloc2f(len(found), W.shape[1])
     if not len(filled):
         return scores, lambda dY: packed
-    ids = ops.xp.asarray(np.concatenate(hashed))
+    ids = ops.xp.asarray(np.concatenate([rows for rows, _ in found]))
+    occurrences = np.concatenate([n for _, n in found]).astype("float32")
+    values = ops.xp.asarray(np.sqrt(occurrences)[:, None])
     lengths = ops.xp.asarray(counts[filled])
     rows = ops.xp.asarray(filled)
-    scores[rows] = ops.reduce_sum(W[ids], lengths)
+    scores[rows] = ops.reduce_sum(W[ids] * values, lengths)
 
     def backprop(dY: Floats2d) -> Packed:
-        d_rows = ops.backprop_reduce_sum(dY[rows], lengths)
+        d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * values
         dW = ops.alloc2f(*W.shape)
         ops.scatter_add(dW, ids, d_rows)
         model.inc_grad("W", dW)

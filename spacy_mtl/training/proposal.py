@@ -2,7 +2,7 @@
 
 The encoder's size and almost everything about training are what `spacy init config` writes; in
 place of spaCy's components stands ours, with a task for each layer. What differs was found better
-by measurement: averaged parameters, and a mixture of several training files.
+by measurement: the optimizer's settings, and how several files are mixed.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ _TAGGERS = {
 _STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
 # Names of tasks under whose scores ("tag_acc") spaCy's own would get lost.
 _SCORE_NAMES = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "speed", "tag", "token"}
+# What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
+OPTIMIZER: Block = {"learn_rate": 0.003, "use_averages": True}
+SAMPLING: Block = {"sampling": "temperature", "alpha": 0.5}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
 
 
@@ -175,7 +178,7 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
     notes = []
     if encoder == "tok2vec":
         notes = _simplify_encoder(config)
-        config["training"]["optimizer"]["use_averages"] = True
+        config["training"]["optimizer"].update(OPTIMIZER)
         listener["width"] = "${components.tok2vec.model.width}"
     listener["upstream"] = encoder
     config["nlp"]["pipeline"] = [encoder, "multitask"]
@@ -249,8 +252,7 @@ def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage)
             batcher.update(
                 {
                     "@batchers": "spacy_mtl.MixtureBatches.v1",
-                    "sampling": "temperature",
-                    "alpha": 0.5,
+                    **SAMPLING,
                     "seed": "${training.seed}",
                 }
             )

@@ -160,7 +160,9 @@ def test_folder_becomes_splits(tmp_path: Path) -> None:
 
 
 def test_folder_without_annotated_files(tmp_path: Path) -> None:
-    result = CliRunner().invoke(spacy_mtl.cli.app, ["convert", str(tmp_path), str(tmp_path / "corpus")])
+    result = CliRunner().invoke(
+        spacy_mtl.cli.app, ["convert", str(tmp_path), str(tmp_path / "corpus")]
+    )
     assert result.exit_code == 1
     assert "Expected files that end in" in result.output
 

@@ -25,7 +25,7 @@ SHORT = {
     ("benchmark", "speed"): ["--batch-size", "4", "--warmup", "0"],
 }
 # Commands about the reader's environment, of which nothing can be checked.
-ENVIRONMENT = ("python -m venv ", ". .venv/bin/activate", "cd ", "git clone ")
+ENVIRONMENT = ("python -m venv ", ". .venv/", "source .venv/", "cd ", "git clone ")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,12 @@ def run(args: Sequence[str]) -> Outcome:
     """Run a command of spaCy's in this process, shortened and on the CPU."""
     more = next((more for start, more in SHORT.items() if tuple(args[: len(start)]) == start), [])
     device = ["--gpu-id", "-1"] if "--gpu-id" in args else []
-    result = CliRunner().invoke(spacy.cli.app, [*args, *more, *device])
+    return invoke([*args, *more, *device])
+
+
+def invoke(args: Sequence[str]) -> Outcome:
+    """Run a command of spaCy's in this process."""
+    result = CliRunner().invoke(spacy.cli.app, list(args))
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return Outcome(result.exit_code, result.output)

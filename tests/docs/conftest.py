@@ -1,6 +1,6 @@
 from collections.abc import Iterator
 from pathlib import Path
-from shutil import copytree
+from shutil import copy, copytree
 
 import pytest
 from thinc.api import get_current_ops, set_current_ops
@@ -8,6 +8,12 @@ from thinc.api import get_current_ops, set_current_ops
 from .commands import ROOT, run
 
 DEMO = ["--train", "corpus/demo/train", "--dev", "corpus/demo/dev"]
+# Files of the reader's own, as the pages call them.
+OWN_FILES = {
+    "tags.conllu": "treebank.conllu",
+    "labels.csv": "reviews.csv",
+    "dev.jsonl": "dev.jsonl",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +28,7 @@ def same_device() -> Iterator[None]:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone's folder after the demonstration, with a pipeline that was trained for seconds."""
     folder = tmp_path_factory.mktemp("clone")
-    copytree(ROOT / "assets", folder / "assets", ignore=lambda *_: ["ewt"])
+    copytree(ROOT / "assets/demo", folder / "assets/demo")
     copytree(ROOT / "configs", folder / "configs")
     (folder / "packages").mkdir()
     with pytest.MonkeyPatch.context() as patch:
@@ -35,9 +41,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
     assert [outcome.code for outcome in done] == [0, 0, 0], done[-1].output
     copytree(folder / "training/demo/model-best", folder / "training/model-best")
-    for split in ("train", "dev", "test"):
-        file = next((folder / "corpus/demo" / split).iterdir())
-        (folder / f"{split}.spacy").write_bytes(file.read_bytes())
+    for name, own in OWN_FILES.items():
+        copy(ROOT / "assets/demo" / name, folder / own)
     return folder
 
 

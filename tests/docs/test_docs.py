@@ -114,7 +114,7 @@ def test_what_is_not_run() -> None:
         "python -m spacy mtl no-such-command",
         "python -m spacy project run no-such-workflow .",
         "python -m spacy project run all . --vars.no_such_variable x",
-        "python -m spacy project run all . --vars.convert='--group 10'",
+        "python -m spacy project run all . --vars.corpus='--group 10'",
         "pip install -e '.[no-such-extra,package]'",
         "make no-such-target",
         "no-such-program",

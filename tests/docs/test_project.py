@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
-import sys
 from itertools import product
 from pathlib import Path
-from shutil import copy
+from typing import Any
 
 import pytest
 import spacy
 from spacy.tokens import DocBin
 
-from .commands import ROOT
+from .commands import ROOT, invoke
 
 NAMES, VERBS = ["Ana", "Bob", "Cleo", "Dan"], ["visits", "likes", "left", "knows"]
 PLACES, ENDS = ["Rome", "New York", "Oslo"], [".", "!"]
 SIZES = {"train": (0, 48), "dev": (48, 72), "test": (72, 96)}
 VARIABLES = shlex.split(
-    "--vars.corpus xx --vars.package xx --vars.convert ' --group 10' "
-    "--vars.steps 10 --vars.eval_every 5"
+    "--vars.corpus xx --vars.package xx --vars.group 10 --vars.steps 10 --vars.eval_every 5"
 )
 TAGS = {".": ("PUNCT", ".", "_"), "!": ("PUNCT", ".", "_")}
 TAGS |= dict.fromkeys(VERBS, ("VERB", "VBZ", "Tense=Pres|VerbForm=Fin"))
@@ -75,6 +73,15 @@ def write_treebank(folder: Path) -> None:
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def run_here(command: list[str], **options: Any) -> None:
+    """A step's command in this process, where it is one of spaCy's: it starts much faster."""
+    if command[1:3] != ["-m", "spacy"]:
+        subprocess.run(command, check=True)
+        return
+    outcome = invoke(command[3:])
+    assert outcome.code == 0, outcome.output
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project after the workflow; its last step builds no wheel, which would
@@ -86,14 +93,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "project.yml").write_text(shortened, encoding="utf-8")
     (folder / "assets").mkdir()
     write_treebank(folder / "assets" / "xx")
-    copy(ROOT / "LICENSE", folder)
-    command = [sys.executable, "-m", "spacy", "project", "run", "all", ".", *VARIABLES]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr("weasel.cli.run.run_command", run_here)
+        outcome = invoke(["project", "run", "all", ".", *VARIABLES])
+    assert outcome.code == 0, outcome.output
     return folder
-
-
-pytestmark = pytest.mark.slow
 
 
 def test_conversion(project: Path) -> None:

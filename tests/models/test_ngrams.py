@@ -68,11 +68,13 @@ def test_rows_are_spread_over_the_table(make_doc):
     assert filled.min() > 120 and filled.max() < 290  # 200 expected
 
 
-def test_scores_are_sums_of_rows(make_doc, pack):
+def test_scores_are_sums_of_rows_by_the_square_root_of_their_counts(make_doc, pack):
     model = layer()
     docs = [make_doc("a b a"), make_doc(""), make_doc("b")]
     W = model.get_param("W")
-    expected = [W[ngram_rows(doc, 2, "ORTH", 64)].sum(axis=0) for doc in docs]
+    counts = [np.bincount(ngram_rows(doc, 2, "ORTH", 64), minlength=64) for doc in docs]
+    assert max(counts[0]) == 2
+    expected = [np.sqrt(n) @ W for n in counts]
     np.testing.assert_allclose(model.predict(pack(docs)), expected, atol=1e-5)
 
 
