@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,7 +30,9 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "separate": systems.separate,
     "separate-tuned": systems.separate_tuned,
     "multitask": systems.multitask,
+    **{name: partial(systems.multitask, **changes) for name, changes in systems.VARIANTS.items()},
 }
+DEFAULT_SYSTEMS = ("joint", "joint-ensemble", "expert", "separate", "multitask")
 DEFAULT_CACHE = Path("benchmarks/cache")
 COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc")
 
@@ -38,7 +41,7 @@ def main(
     data: Annotated[Path, Option(help="Folder with gum/, ewt/ and snips/")],
     cache: Annotated[Path, Option(help="Where finished runs are kept")] = DEFAULT_CACHE,
     corpus: Annotated[list[str], Option(help="May be repeated")] = list(CLASSES),  # noqa: B006
-    system: Annotated[list[str], Option(help="May be repeated")] = list(SYSTEMS),  # noqa: B006
+    system: Annotated[list[str], Option(help="May be repeated")] = list(DEFAULT_SYSTEMS),  # noqa: B006
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 3,
     steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,

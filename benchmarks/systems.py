@@ -119,6 +119,18 @@ def multitask(
     return settings
 
 
+VARIANTS: dict[str, Settings] = {
+    "multitask-mean": {"components__multitask__loss_unit": "mean"},
+    "multitask-sqrt": {"components__multitask__loss_unit": "sqrt"},
+    "multitask-crf": {"components__multitask__tasks__ner__crf": True},
+    "multitask-proportional": {"training__batcher__sampling": "proportional"},
+    "multitask-stock-optimizer": {
+        "training__optimizer__learn_rate": 0.001,
+        "training__optimizer__use_averages": False,
+    },
+}
+
+
 def _mix(settings: Settings, corpus: BenchmarkCorpus) -> None:
     """Read several training files as a mixture, in place of one after the other."""
     files = sorted(set(corpus.train.values()))

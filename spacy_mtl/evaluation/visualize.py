@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from html import escape
 
 from spacy import displacy
@@ -24,7 +24,9 @@ mark.entity {{ color: #111; }}
 .tags {{ display: flex; flex-wrap: wrap; gap: .3rem .7rem; font-size: .85rem; margin: .5rem 0; }}
 .tags span {{ display: inline-flex; flex-direction: column; }}
 .tags small {{ opacity: .7; }}
-table {{ border-collapse: collapse; font-size: .85rem; }}
+.classes {{ display: flex; flex-wrap: wrap; gap: .5rem 2rem; }}
+table {{ border-collapse: collapse; font-size: .85rem; align-self: start; }}
+caption {{ text-align: left; opacity: .7; }}
 td {{ padding: 0 .6rem 0 0; }}
 meter {{ width: 8rem; }}
 </style>
@@ -70,14 +72,20 @@ def _tags(doc: Doc) -> str:
 
 
 def _classes(doc: Doc) -> str:
-    rows = "".join(_class_rows(doc))
-    return f"<table>{rows}</table>" if rows else ""
-
-
-def _class_rows(doc: Doc) -> Iterator[str]:
+    """A table for each group of classes, which are those with the same NAME= before them."""
+    groups: dict[str, list[tuple[str, float]]] = {}
     for label, score in sorted(doc.cats.items(), key=lambda item: -item[1]):
-        yield (
-            f"<tr><td>{escape(label)}</td><td>"
-            f'<meter min="0" max="1" value="{score:.3f}">{score:.2f}</meter></td>'
-            f"<td>{score:.2f}</td></tr>"
-        )
+        name, equals, value = label.partition("=")
+        groups.setdefault(name if equals else "", []).append((value if equals else label, score))
+    tables = "".join(_class_table(name, groups[name]) for name in sorted(groups))
+    return f'<div class="classes">{tables}</div>' if tables else ""
+
+
+def _class_table(name: str, classes: list[tuple[str, float]]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(label)}</td><td>"
+        f'<meter min="0" max="1" value="{score:.3f}">{score:.2f}</meter></td>'
+        f"<td>{score:.2f}</td></tr>"
+        for label, score in classes
+    )
+    return f"<table><caption>{escape(name)}</caption>{rows}</table>"

@@ -20,7 +20,8 @@ def test_shows_entities_tags_and_classes() -> None:
     page = render_page([_doc()], "A title")
     assert "<title>A title</title>" in page
     assert page.count("<article>") == 1
-    assert 'value="0.750"' in page and page.index("mood=&lt;good&gt;") < page.index("mood=bad")
+    assert 'value="0.750"' in page and page.index("&lt;good&gt;") < page.index("<td>bad")
+    assert page.count("<caption>mood</caption>") == 1
     assert "<small>NNP</small>" in page
 
 
