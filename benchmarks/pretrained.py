@@ -65,8 +65,8 @@ def multitask(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
         "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": listener},
         "tasks": {TASKS[layer][0]: dict(TASKS[layer][1]) for layer in corpus.layers},
     }
-    weights_of_scores = {"tag_acc": None, "pos_acc": None, "morph_acc": None}
-    settings["training"]["score_weights"] = {**weights_of_scores, "ents_f": 0.5, "cats_score": 0.5}
+    unused = dict.fromkeys(("tag_acc", "pos_acc", "morph_acc", "cats_score"))
+    settings["training"]["score_weights"] = {**unused, "ents_f": 0.5, "cats_macro_auc": 0.5}
     return _finish(settings, corpus, steps, weights)
 
 

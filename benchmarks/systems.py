@@ -106,9 +106,9 @@ def multitask(
             "tasks": {TASKS[layer][0]: dict(TASKS[layer][1]) for layer in layers or corpus.layers},
         },
     }
-    weights = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_score"}
+    weights = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_macro_auc"}
     names = [weights[layer] for layer in layers or corpus.layers]
-    unused = dict.fromkeys(("pos_acc", "morph_acc", *weights.values()))
+    unused = dict.fromkeys(("tag_acc", "pos_acc", "morph_acc", "ents_f", "cats_score"))
     settings["training"]["score_weights"] = {**unused, **dict.fromkeys(names, 1 / len(names))}
     settings["training"]["optimizer"].update(OPTIMIZER)
     settings = with_data(settings, corpus, steps, corpus.train_all)

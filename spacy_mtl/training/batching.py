@@ -92,7 +92,7 @@ class MixtureBatches:
 def create_mixture_batches(
     size: int | Any,
     sampling: str = "proportional",
-    alpha: float = 0.5,
+    alpha: float = 0.6,
     max_repeats: float = 0,
     seed: int = 0,
     tolerance: float = 0.2,

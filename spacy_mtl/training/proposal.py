@@ -33,7 +33,7 @@ _STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ent
 _SCORE_NAMES = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "speed", "tag", "token"}
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
 OPTIMIZER: Block = {"learn_rate": 0.003, "use_averages": True}
-SAMPLING: Block = {"sampling": "temperature", "alpha": 0.5}
+SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
 
 
@@ -107,12 +107,18 @@ def propose(
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
-    unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
-    config["training"]["score_weights"] = {**unused, **dict.fromkeys(scores, 1 / len(scores))}
+    config["training"]["score_weights"] = _score_weights(scores)
     filled = util.load_model_from_config(config, auto_fill=True).config
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
     return Proposal(filled, tasks, corpora, notes)
+
+
+def _score_weights(scores: Sequence[str]) -> dict[str, float | None]:
+    """The same weight for all; the F of class groups is shown, but has no say."""
+    unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
+    shown = [score.replace("_macro_auc", "_score") for score in scores if "_macro_auc" in score]
+    return {**unused, **dict.fromkeys(shown, 0.0), **dict.fromkeys(scores, 1 / len(scores))}
 
 
 def propose_tasks(
@@ -155,7 +161,8 @@ def _propose_task(
 
 def _score_key(kind: str, name: str, first: bool) -> str:
     if kind == "cats":
-        return "cats_score" if first else f"{name}_score"
+        # One checkpoint serves all tasks: on few documents F jumps too much to choose it by.
+        return "cats_macro_auc" if first else f"{name}_macro_auc"
     return _STANDARD_KEYS.get(kind, f"{name}_f")
 
 

@@ -48,12 +48,12 @@ def test_class_groups():
         "textcat": (
             {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False},
             ["a", "b"],
-            "cats_score",
+            "cats_macro_auc",
         ),
         "mood": (
             {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True},
             ["A", "B"],
-            "mood_score",
+            "mood_macro_auc",
         ),
     }
 
@@ -122,7 +122,8 @@ def test_weights_are_equal_among_what_dev_can_score():
     assert {key: weight for key, weight in weights.items() if weight is not None} == {
         "tag_acc": 0.33,
         "ents_f": 0.33,
-        "mood_score": 0.33,
+        "mood_macro_auc": 0.33,
+        "mood_score": 0.0,
     }
     assert weights["pos_acc"] is weights["cats_score"] is None
 
@@ -132,7 +133,7 @@ def test_first_group_has_the_standard_score_in_the_order_of_the_written_config()
     proposed = propose([train], train)
     written = util.load_config_from_str(proposed.config.to_str())
     assert list(written["components"]["multitask"]["tasks"]) == ["alpha", "beta"]
-    assert [task.score for task in proposed.tasks] == ["cats_score", "beta_score"]
+    assert [task.score for task in proposed.tasks] == ["cats_macro_auc", "beta_macro_auc"]
 
 
 @pytest.mark.parametrize("optimize, size", [("efficiency", (96, 4)), ("accuracy", (256, 8))])
