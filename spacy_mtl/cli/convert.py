@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import spacy
 import typer
@@ -144,28 +144,33 @@ def convert(
     pairs: Iterable[tuple[Path, Path]] = [(input_path, output_path)]
     if input_path.is_dir():
         pairs = conversions(input_path, output_path)
+    options = {
+        "format": format.value,
+        "columns": _names(columns),
+        "text_column": text_column,
+        "cats_from": groups,
+        "group_name": group_name,
+        "group": group,
+        "layers": _names(layers) or None,
+    }
     absent = set(groups)
     for source, target in pairs:
-        errors = _ErrorPrinter()
-        conversion = convert_file(
-            source,
-            target,
-            nlp,
-            format=format.value,
-            columns=_names(columns),
-            text_column=text_column,
-            cats_from=groups,
-            group_name=group_name,
-            group=group,
-            layers=_names(layers) or None,
-            on_error=errors if on_error is OnError.skip else "stop",
-            progress=True,
-        )
-        errors.finish()
+        conversion = _convert_one(source, target, nlp, on_error, options)
         absent &= set(conversion.absent_groups)
-        typer.echo(_summary(conversion, target))
     for name in sorted(absent):
         typer.echo(f"no value of '{name}' in {input_path}: no document has such a class", err=True)
+
+
+def _convert_one(
+    source: Path, target: Path, nlp: Language, on_error: OnError, options: dict[str, Any]
+) -> Conversion:
+    """Convert a file and print what came of it."""
+    errors = _ErrorPrinter()
+    handler = errors if on_error is OnError.skip else "stop"
+    conversion = convert_file(source, target, nlp, on_error=handler, progress=True, **options)
+    errors.finish()
+    typer.echo(_summary(conversion, target))
+    return conversion
 
 
 class _ErrorPrinter:
