@@ -114,6 +114,8 @@ def multitask(
     settings = with_data(settings, corpus, steps, corpus.train_all)
     if len(set(corpus.train.values())) > 1:
         _mix(settings, corpus)
+    if corpus.name == "snips" and "cats" in (layers or corpus.layers):  # short texts
+        settings["components"]["multitask"]["tasks"]["textcat"]["ngram_size"] = 2
     for path, value in changes.items():
         _set(settings, path.split("__"), value)
     return settings

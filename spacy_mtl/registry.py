@@ -19,7 +19,4 @@ if "mtl_tasks" not in vars(registry):
     registry.mtl_tasks = catalogue.create("spacy", "mtl_tasks", entry_points=True)
     registry.mtl_balancers = catalogue.create("spacy", "mtl_balancers", entry_points=True)
 
-tasks = registry.mtl_tasks
-balancers = registry.mtl_balancers
-
-__all__ = ["balancers", "registry", "tasks"]
+__all__ = ["registry"]

@@ -36,7 +36,7 @@ def proposed(gpu: bool) -> Config:
     """What is proposed for tags, entities and exclusive classes."""
     found = LayerCoverage(10, Counter(A=5, B=5), one_class=10)
     layers = dict.fromkeys([Layer("tag"), Layer("ents"), Layer("cats")], found)
-    file = Coverage(Path("all.spacy"), docs=10, tokens=10, layers=layers)
+    file = Coverage(Path("all.spacy"), docs=10, tokens=1000, layers=layers)
     config = propose([file], file, gpu=gpu).config
     config["paths"].update(train=None, dev=None)
     return config

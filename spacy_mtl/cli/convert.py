@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +14,7 @@ from tqdm import tqdm
 from typer import Argument, Option
 
 from ..corpora import LAYERS, Conversion, convert_file
-from ..corpora.folder import conversions
+from ..corpora.folder import convert_folder, passed_over
 from ..errors import FormatError, MTLError
 from ._app import app
 
@@ -141,9 +140,6 @@ def convert(
     """
     nlp = _blank(lang)
     groups = _names(",".join(cats_from or ()))
-    pairs: Iterable[tuple[Path, Path]] = [(input_path, output_path)]
-    if input_path.is_dir():
-        pairs = conversions(input_path, output_path)
     options = {
         "format": format.value,
         "columns": _names(columns),
@@ -153,23 +149,40 @@ def convert(
         "group": group,
         "layers": _names(layers) or None,
     }
-    absent = set(groups)
-    for source, target in pairs:
-        conversion = _convert_one(source, target, nlp, on_error, options)
-        absent &= set(conversion.absent_groups)
-    for name in sorted(absent):
-        typer.echo(f"no value of '{name}' in {input_path}: no document has such a class", err=True)
+    done: list[Conversion] = []
+
+    def convert_one(source: Path, target: Path) -> None:
+        done.append(_convert_one(source, target, nlp, on_error, options))
+        shown = source if input_path.is_dir() else target
+        typer.echo(_summary(done[-1], shown))
+        if not any(done[-1].units.values()):
+            typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
+
+    if input_path.is_dir():
+        convert_folder(input_path, output_path, convert_one)
+        _report_folder(input_path, output_path)
+    else:
+        convert_one(input_path, output_path)
+    for name in groups:
+        if all(name in conversion.absent_groups for conversion in done):
+            typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
+
+
+def _report_folder(folder: Path, output: Path) -> None:
+    left = ", ".join(path.name for path in passed_over(folder))
+    if left:
+        typer.echo(f"passed over, as the suffix tells no format: {left}", err=True)
+    typer.echo(f"Wrote {output}")
 
 
 def _convert_one(
     source: Path, target: Path, nlp: Language, on_error: OnError, options: dict[str, Any]
 ) -> Conversion:
-    """Convert a file and print what came of it."""
+    """Convert a file, with the errors on stderr."""
     errors = _ErrorPrinter()
     handler = errors if on_error is OnError.skip else "stop"
     conversion = convert_file(source, target, nlp, on_error=handler, progress=True, **options)
     errors.finish()
-    typer.echo(_summary(conversion, target))
     return conversion
 
 

@@ -13,7 +13,19 @@ from ..tasks.base import Task
 from .component import LOSS_UNITS, MultiTask
 
 # Prefixes of spaCy's own scores: a task of such a name would write over those of another.
-RESERVED = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "spans", "tag", "token"}
+RESERVED = {
+    "cats",
+    "dep",
+    "ents",
+    "lemma",
+    "morph",
+    "pos",
+    "sents",
+    "spans",
+    "speed",
+    "tag",
+    "token",
+}
 
 DEFAULT_CONFIG = """
 [multitask]

@@ -167,14 +167,21 @@ class TextCat:
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         labelled = [eg for eg in examples if self._is_scored(eg)]
+        gold = [self._own_cats(eg.reference, "cats") for eg in labelled]
+        known = self._labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
             "cats",
             getter=self._own_cats,
-            labels=self._labels,
+            labels=[label for label in self._labels if label in known],
             multi_label=not self.exclusive,
             threshold=0.0 if self.exclusive else self.threshold,
         )
+        # Of a class that is always or never there, no ranking can be right or wrong.
+        areas = [area for area in scores["cats_auc_per_type"].values() if area is not None]
+        scores["cats_macro_auc"] = float(np.mean(areas)) if areas else 0.0
+        if not self.exclusive:
+            scores["cats_score"] = scores["cats_macro_auc"]
         right = [self._is_right(eg) for eg in labelled]
         scores["cats_acc"] = sum(right) / max(len(right), 1)
         return scores

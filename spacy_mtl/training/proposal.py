@@ -20,6 +20,7 @@ from thinc.api import Config
 
 from ..corpora.coverage import Coverage, Layer, LayerCoverage, combine, short_names
 from ..errors import MTLError
+from ..pipeline.factory import RESERVED
 
 Block = dict[str, Any]
 
@@ -29,10 +30,9 @@ _TAGGERS = {
     "morph": ("morph", {"attr": "MORPH"}),
 }
 _STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
-# Names of tasks under whose scores ("tag_acc") spaCy's own would get lost.
-_SCORE_NAMES = {"cats", "dep", "ents", "lemma", "morph", "pos", "sents", "speed", "tag", "token"}
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
 OPTIMIZER: Block = {"learn_rate": 0.003, "use_averages": True}
+SHORT_TEXT = 40  # tokens
 SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
 
@@ -90,13 +90,13 @@ def propose(
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language, or no
         package for transformers.
     """
-    tasks = propose_tasks(combine(train), combine([*train, dev]))
+    tasks = propose_tasks(combine(train), combine([*train, dev]), _short_texts(train))
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
-    scores = [task.score for task in tasks if task.layer in dev.layers]
+    scores = [_dev_score(task, dev) for task in tasks if task.layer in dev.layers]
     if not scores:
         raise MTLError(
             f"Expected in {dev.path} some of what the training files have "
@@ -114,6 +114,13 @@ def propose(
     return Proposal(filled, tasks, corpora, notes)
 
 
+def _dev_score(task: ProposedTask, dev: Coverage) -> str:
+    """The task's main score, or F where dev has one class only, whose ranking says nothing."""
+    if task.layer.kind == "cats" and len(dev.layers[task.layer].labels) < 2:
+        return task.score.replace("_macro_auc", "_score")
+    return task.score
+
+
 def _score_weights(scores: Sequence[str]) -> dict[str, float | None]:
     """The same weight for all; the F of class groups is shown, but has no say."""
     unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
@@ -121,19 +128,35 @@ def _score_weights(scores: Sequence[str]) -> dict[str, float | None]:
     return {**unused, **dict.fromkeys(shown, 0.0), **dict.fromkeys(scores, 1 / len(scores))}
 
 
+def _short_texts(files: Sequence[Coverage]) -> set[Layer]:
+    """The layers whose documents are so short that pairs of words help to classify them."""
+    short = set()
+    for layer in {layer for file in files for layer in file.layers}:
+        having = [file for file in files if layer in file.layers]
+        if sum(file.tokens for file in having) < SHORT_TEXT * sum(file.docs for file in having):
+            short.add(layer)
+    return short
+
+
 def propose_tasks(
-    known: Mapping[Layer, LayerCoverage], everything: Mapping[Layer, LayerCoverage]
+    known: Mapping[Layer, LayerCoverage],
+    everything: Mapping[Layer, LayerCoverage],
+    short: Collection[Layer] = (),
 ) -> list[ProposedTask]:
     """A task for each layer that has something to learn.
 
     known: What the training files have.
     everything: What all files have, by which a class group is exclusive or not.
+    short: Layers whose documents are short.
     """
     tasks: list[ProposedTask] = []
     for layer, found in known.items():
         exclusive = layer.kind == "cats" and everything[layer].exclusive
         if len(found.labels) > int(exclusive):
-            tasks.append(_propose_task(layer, sorted(found.labels), exclusive, tasks))
+            task = _propose_task(layer, sorted(found.labels), exclusive, tasks)
+            if layer.kind == "cats" and layer in short:
+                task.settings["ngram_size"] = 2
+            tasks.append(task)
     return tasks
 
 
@@ -150,7 +173,7 @@ def _propose_task(
         name = _unique(f"spans_{_identifier(layer.group)}", {task.name for task in others})
         settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": layer.group}
     else:
-        taken = _SCORE_NAMES | {task.name for task in others}
+        taken = RESERVED | {task.name for task in others}
         name = _unique(_identifier(layer.group) or "textcat", taken)
         settings = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
         if layer.group not in ("", name):

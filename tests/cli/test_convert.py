@@ -171,3 +171,44 @@ def test_absent_class_group_is_reported(source: Path, tmp_path: Path) -> None:
     result = invoke("convert", source, tmp_path / "out.spacy", "--cats-from", "gnere")
     assert result.exit_code == 0, result.output
     assert "no value of 'gnere'" in result.stderr
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "assets"
+    folder.mkdir()
+    (folder / "a.csv").write_text("text,label\nfine,good\n", encoding="utf8")
+    (folder / "z.csv").write_text("text,label\nawful,bad\n", encoding="utf8")
+    return folder
+
+
+def test_folder_is_converted_as_a_whole_or_not_at_all(folder: Path, tmp_path: Path) -> None:
+    (folder / "z.csv").write_text("nothing here", encoding="utf8")
+    result = invoke("convert", folder, tmp_path / "corpus")
+    assert result.exit_code == 1
+    assert "z.csv" in result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["assets"]
+
+
+def test_folder_names_what_it_passes_over(folder: Path, tmp_path: Path) -> None:
+    (folder / "names.txt").write_text("Ana B-PER", encoding="utf8")
+    result = invoke("convert", folder, tmp_path / "corpus")
+    assert result.exit_code == 0
+    assert "names.txt" in result.stderr
+
+
+def test_folder_does_not_mix_with_other_files(folder: Path, tmp_path: Path) -> None:
+    assert invoke("convert", folder, tmp_path / "corpus").exit_code == 0
+    assert invoke("convert", folder, tmp_path / "corpus").exit_code == 0
+    (folder / "z.csv").rename(folder / "y.csv")
+    result = invoke("convert", folder, tmp_path / "corpus")
+    assert result.exit_code == 1
+    assert "z_csv.spacy" in result.stderr
+    assert not (tmp_path / "corpus" / "train" / "y_csv.spacy").exists()
+
+
+def test_nothing_labelled_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("text,mood\nfine,good\n", encoding="utf8")
+    result = invoke("convert", tmp_path / "a.csv", tmp_path / "a.spacy")
+    assert result.exit_code == 0
+    assert "nothing in" in result.stderr

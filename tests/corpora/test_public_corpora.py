@@ -1,14 +1,17 @@
-"""Whole public corpora, where there is a copy beside the repository."""
+"""Whole public corpora, where SPACY_MTL_DATA names a folder that has them."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from spacy_mtl.corpora import count_units, read_docs
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(os.environ.get("SPACY_MTL_DATA", "not set"))
 
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason=f"needs the corpora in {DATA}")
+pytestmark = pytest.mark.skipif(
+    not DATA.is_dir(), reason="needs gum/, ewt/ and snips/ in the folder SPACY_MTL_DATA"
+)
 
 TOKENS = {"tag", "pos", "morph"}
 

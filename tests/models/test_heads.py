@@ -30,8 +30,8 @@ def make_head(request, docs, pack):
         rng = np.random.default_rng(seed)
         for node in head.walk():
             for name in node.param_names:
-                value = node.get_param(name)
-                node.set_param(name, value + rng.normal(size=value.shape).astype("f"))
+                shape = node.get_param(name).shape
+                node.set_param(name, rng.normal(size=shape).astype("f"))
         return head
 
     make_head.n_units = len(docs) if request.param == "document" else 8
@@ -69,7 +69,9 @@ def test_gradient_of_the_parameters(make_head, docs, pack, numeric_gradient):
     for node in head.walk():
         for name in node.param_names:
             numeric = numeric_gradient(
-                lambda: float((head.predict(packed) * direction).sum()), node.get_param(name)
+                lambda: float((head.predict(packed) * direction).sum()),
+                node.get_param(name),
+                eps=1e-3,
             )
             np.testing.assert_allclose(node.get_grad(name), numeric, atol=3e-2, rtol=2e-2)
             seen += 1

@@ -289,3 +289,22 @@ def test_documents_without_prediction_are_left_out(exclusive_examples, example):
 
 def test_own_keys():
     assert TextCat().own_key("cats_macro_f") == "macro_f"
+
+
+def test_macro_scores_leave_out_labels_without_gold(example):
+    task = textcat(exclusive=False)
+    examples = [
+        example({"A": 1.0}, {"A": 0.9, "B": 0.2, "C": 0.7}),
+        example({"A": 0.0}, {"A": 0.1, "B": 0.2, "C": 0.7}),
+    ]
+    scores = task.score(examples)
+    assert scores["cats_macro_f"] == scores["cats_macro_auc"] == scores["cats_score"] == 1.0
+
+
+def test_area_of_a_class_that_is_always_there_is_left_out(example):
+    examples = [
+        example({"A": 1.0, "B": 0.0}, {"A": 0.9, "B": 0.1, "C": 0.0}),
+        example({"A": 0.0, "B": 1.0}, {"A": 0.2, "B": 0.8, "C": 0.0}),
+    ]
+    assert textcat().score(examples)["cats_macro_auc"] == 1.0
+    assert textcat().score(examples[:1])["cats_macro_auc"] == 0.0

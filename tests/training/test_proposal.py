@@ -181,3 +181,11 @@ def test_nothing_to_learn_or_to_score():
         propose([coverage("a.spacy")], coverage("dev.spacy", TAG))
     with pytest.raises(MTLError, match=r"have \(tag\), to choose the best model by, got ents"):
         propose([coverage("a.spacy", TAG)], coverage("dev.spacy", ENTS))
+
+
+def test_pairs_of_words_for_short_texts():
+    long, short = coverage("a.spacy", BARE), coverage("b.spacy", MOOD)
+    long.docs, long.tokens, short.docs, short.tokens = 10, 5000, 10, 90
+    found = {task.name: task.settings for task in propose([long, short], short).tasks}
+    assert found["mood"]["ngram_size"] == 2
+    assert "ngram_size" not in found["textcat"]
