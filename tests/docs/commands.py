@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from configparser import ConfigParser
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,10 @@ def check(words: Sequence[str]) -> list[str]:
             assert "=" in target or re.search(rf"^{target}:", makefile, re.M), f"no {target}"
     elif line.startswith("python -m pytest"):
         _check_markers(words)
+    elif line.startswith("python -m benchmarks."):
+        app = typer.Typer()
+        app.command()(import_module(words[2]).main)
+        _check_options(words[3:], typer.main.get_command(app))
     else:
         return _check_spacy(words)
     return []
@@ -86,16 +91,15 @@ def _check_spacy(words: Sequence[str]) -> list[str]:
     else:
         assert list(words[:3]) == ["python", "-m", "spacy"], f"an unknown command: {words}"
         args = list(words[3:])
-    _check_options(args)
+    _check_options(args, typer.main.get_command(spacy.cli.app))
     if args[:2] == ["project", "run"]:
         _check_project(args[2:])
         return []
     return args
 
 
-def _check_options(args: Sequence[str]) -> None:
+def _check_options(args: Sequence[str], command: Any) -> None:
     """Every option is known; an override ("--training.max_steps") is checked by running it."""
-    command: Any = typer.main.get_command(spacy.cli.app)
     rest = list(args)
     while hasattr(command, "commands"):
         name = rest.pop(0)
