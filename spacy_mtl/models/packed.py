@@ -23,11 +23,6 @@ class Packed:
     lengths: NDArray[np.int32]
     docs: list[Doc]
 
-    @property
-    def starts(self) -> NDArray[np.int64]:
-        """(n_docs,) the row of each document's first token."""
-        return row_starts(self.lengths)
-
 
 def doc_lengths(docs: list[Doc]) -> NDArray[np.int32]:
     """(n_docs,) the number of tokens of each document."""

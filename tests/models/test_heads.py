@@ -5,6 +5,7 @@ import pytest
 from thinc.api import Adam, set_dropout_rate
 
 from spacy_mtl.models.heads import DocumentHead, TokenHead, resize_outputs, set_outputs
+from spacy_mtl.models.packed import row_starts
 
 N_OUTPUTS = 3
 HEADS = {
@@ -105,7 +106,7 @@ def test_documents_are_scored_by_themselves(make_head, docs, pack):
     head, packed = make_head(), pack(docs)
     together = head.predict(packed)
     apart = []
-    for begin, length, doc in zip(packed.starts, packed.lengths, docs, strict=True):
+    for begin, length, doc in zip(row_starts(packed.lengths), packed.lengths, docs, strict=True):
         alone = pack([doc])
         alone.X[:] = packed.X[begin : begin + length]
         apart.append(head.predict(alone))

@@ -6,7 +6,7 @@ from spacy_mtl.models.packed import doc_lengths, row_starts
 def test_starts_are_where_each_document_begins(make_doc, pack):
     packed = pack([make_doc("a b c"), make_doc(""), make_doc("d"), make_doc("e f")])
     assert packed.lengths.tolist() == [3, 0, 1, 2]
-    assert packed.starts.tolist() == [0, 3, 3, 4]
+    assert row_starts(packed.lengths).tolist() == [0, 3, 3, 4]
     assert packed.X.shape == (6, 4)
 
 
