@@ -6,18 +6,33 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ..state import State
+from .gradients import TaskGradients
 
 
 class Balancer(Protocol):
-    """Weighs the tasks of an update. It knows their names and losses, and nothing of spaCy."""
+    """Weighs the tasks of an update. It knows their names, losses and gradients, not spaCy.
+
+    needs_gradients: False for weights of the losses, which scale a task's head as well as its
+        share in the encoder's gradient; True for weights from the tasks' gradients at the
+        representation, which scale these alone.
+    """
+
+    needs_gradients: bool
 
     def start(self, tasks: list[str]) -> None:
-        """Learn the names of all tasks, before training; raises MTLError for unknown names."""
+        """Learn the names of all tasks; raises MTLError for settings that do not fit them.
 
-    def weights(self, losses: Mapping[str, float]) -> dict[str, float]:
+        Called when training begins, never for a pipeline that only predicts, and possibly more
+        than once. A state that was loaded before stays.
+        """
+
+    def weights(
+        self, losses: Mapping[str, float], gradients: TaskGradients | None = None
+    ) -> dict[str, float]:
         """The weight of each task in `losses`: those that the batch has labels for.
 
-        losses: in the component's `loss_unit`. A task without labels takes no part.
+        losses: in the component's `loss_unit`, at least one. gradients: of the same tasks, if
+        `needs_gradients`. A task without labels takes no part, and what is known about it stays.
         """
 
     def state(self) -> State:

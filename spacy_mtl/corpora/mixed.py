@@ -10,28 +10,10 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import MTLError
+from ..marks import CORPUS, INDEX
 from .layers import LAYERS, blank_layer, check_layer, present_layers
 
 Reader = Callable[[Language], Iterable[Example]]
-
-# Under these keys of `reference.user_data` stand the name of the corpus, and the example's place
-# in it, which the shuffling of spaCy's loop does not change.
-CORPUS = "spacy_mtl_corpus"
-INDEX = "spacy_mtl_index"
-
-
-def corpus_of(example: Example) -> tuple[str, int]:
-    """The name of the example's corpus and its place there, as a `MixedCorpus` has marked it.
-
-    RAISES (MTLError): If another reader has read it.
-    """
-    marks = example.reference.user_data
-    if CORPUS not in marks:
-        raise MTLError(
-            "Expected examples that 'spacy_mtl.MixedCorpus.v1' has read, got one without the mark "
-            "of its corpus. Name that reader in [corpora.train]."
-        )
-    return marks[CORPUS], marks[INDEX]
 
 
 class MixedCorpus:

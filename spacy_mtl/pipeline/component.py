@@ -14,20 +14,17 @@ from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 
 from ..balancing.base import Balancer
+from ..balancing.gradients import ConflictMeter
 from ..errors import MTLError
 from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
 from ..tasks.base import Decoded, Task
+from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .losses import RunningLosses
 from .saving import Saving
+from .steps import LOSS_UNITS, TaskStep, balanced_gradients
 
-# What a task's summed loss is divided by, given its number of labelled units in the batch.
-LOSS_UNITS: dict[str, Callable[[int], float]] = {
-    "sum": lambda n_units: 1.0,
-    "mean": lambda n_units: float(n_units),
-    "sqrt": lambda n_units: float(n_units) ** 0.5,
-}
 INIT_SAMPLE = 10
 
 
@@ -42,6 +39,12 @@ class MultiTask(Saving, TrainablePipe):
         batch, divided by nothing ("sum"), by their number ("mean") or by its square root
         ("sqrt", which keeps the tasks' gradient noise alike). It decides how the tasks share
         the encoder; Adam cancels most of it for the heads.
+    conflict_every: measure how the tasks' gradients stand to each other at every so many
+        updates, 0 for never; `conflict` has the result.
+    history: the main score of each task at every call of `score`.
+    stopped_tasks: tasks that are predicted and scored, but not trained.
+    encoder_frozen: no gradient is sent to the encoder. Its own parameters stay where they are
+        only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class MultiTask(Saving, TrainablePipe):
         tasks: dict[str, Task],
         balancer: Balancer,
         loss_unit: str = "sum",
+        conflict_every: int = 0,
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -59,11 +63,25 @@ class MultiTask(Saving, TrainablePipe):
         self.tasks = tasks
         self.balancer = balancer
         self.loss_unit = loss_unit
+        self.conflict = ConflictMeter(conflict_every)
+        self.history = ScoreHistory()
+        self.stopped_tasks: set[str] = set()
+        self.encoder_frozen = False
+        self._started = False
         self._active = set(tasks)
         self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
         self._running = RunningLosses()
         sharing.attach(model, {name: task.make_head() for name, task in tasks.items()})
-        balancer.start(list(tasks))
+
+    @property
+    def task_losses(self) -> dict[str, float]:
+        """Each task's mean loss per labelled unit since the last evaluation, in nats."""
+        return self._running.losses()
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """Each task's mean weight since the last evaluation, in the batches that had it."""
+        return self._running.weights()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -119,6 +137,7 @@ class MultiTask(Saving, TrainablePipe):
         no task, a task without labels, or a label in two tasks that write the same attribute.
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
+        self._start_balancer()
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
         check_groups(self.tasks.values(), found)
@@ -163,7 +182,8 @@ class MultiTask(Saving, TrainablePipe):
         losses = {} if losses is None else losses
         examples = list(examples)
         validate_examples(examples, "MultiTask.update")
-        self._running.open(losses, self.name, list(self.tasks))
+        if self._running.open(losses, self.name, list(self.tasks)):
+            self.conflict.reset()
         if any(len(eg.predicted) for eg in examples):
             set_dropout_rate(self.model, drop)
             self._learn(examples)
@@ -174,11 +194,12 @@ class MultiTask(Saving, TrainablePipe):
 
     def _learn(self, examples: Sequence[Example]) -> None:
         """Run forward, backward, and accumulate the gradients."""
+        self._start_balancer()
         docs = [eg.predicted for eg in examples]
-        names = self._ready_tasks()
+        names = [name for name in self._ready_tasks() if name not in self.stopped_tasks]
         represented, bp_represent = sharing.represent(self.model, docs, names, True)
         unit = LOSS_UNITS[self.loss_unit]
-        losses, pending = {}, {}
+        steps = {}
         for name in names:
             task, packed = self.tasks[name], represented[name]
             targets = task.targets(examples, self.model.ops)
@@ -186,16 +207,19 @@ class MultiTask(Saving, TrainablePipe):
                 continue
             scores, bp_head = sharing.head_of(self.model, name)(packed, True)
             loss, d_scores = task.loss(scores, targets, packed)
-            losses[name] = loss / unit(targets.n_units)
-            pending[name] = (d_scores, bp_head, targets.n_units, loss)
-        weights = self.balancer.weights(losses)
-        gradients = {}
-        for name, (d_scores, bp_head, n_units, loss) in pending.items():
-            d_scores *= weights[name] / unit(n_units)
-            gradients[name] = bp_head(d_scores)
-            self._running.add(name, loss, n_units, weights[name])
-        bp_represent(gradients)
+            n_units = targets.n_units
+            steps[name] = TaskStep(packed.X, bp_head, d_scores, loss, n_units, 1 / unit(n_units))
+        weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
+        for name, step in steps.items():
+            self._running.add(name, step.loss, step.n_units, weights[name])
+        if not self.encoder_frozen:
+            bp_represent(gradients)
         self._stepping.update(gradients)
+
+    def _start_balancer(self) -> None:
+        if not self._started:
+            self.balancer.start(list(self.tasks))
+            self._started = True
 
     def finish_update(self, sgd: Optimizer) -> None:
         """Apply the accumulated gradients, leaving alone what got none.
@@ -228,12 +252,16 @@ class MultiTask(Saving, TrainablePipe):
         examples = list(examples)
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
+        main = {}
         for name, task in self.tasks.items():
             for key, value in task.score(examples).items():
                 if value is None:
                     value = {} if "_per_" in key else 0.0
+                if key == task.main_score:
+                    main[name] = float(value)
                 scores.setdefault(key, value)
                 scores[f"{name}_{task.own_key(key)}"] = value
+        self.history.record(main)
         return scores
 
     def _resize(self, name: str, before: list[str]) -> bool:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from spacy.language import Language
 from thinc.api import Config, Model
 
 from .. import registry  # noqa: F401  the config below names functions in it
+from ..balancing.base import Balancer
 from ..errors import MTLError
 from ..tasks.base import Task
-from .component import LOSS_UNITS, MultiTask
+from .component import MultiTask
+from .live import announce
+from .steps import LOSS_UNITS
 
 # Prefixes of spaCy's own scores: a task of such a name would write over those of another.
 RESERVED = {
@@ -30,6 +34,7 @@ RESERVED = {
 DEFAULT_CONFIG = """
 [multitask]
 loss_unit = "sum"
+conflict_every = 0
 tasks = {}
 
 [multitask.model]
@@ -64,6 +69,7 @@ def make_multitask(
     tasks: dict[str, Any],
     balancer: Any,
     loss_unit: str,
+    conflict_every: int,
 ) -> MultiTask:
     """Make the component.
 
@@ -71,7 +77,9 @@ def make_multitask(
     tasks: by name, from the registry `mtl_tasks`. Names must not contain "." or ":".
     balancer: from the registry `mtl_balancers`.
     loss_unit: "sum", "mean" or "sqrt": what a task's loss is divided by, see `MultiTask`.
+    conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
     """
+    announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
     if not hasattr(balancer, "weights"):
@@ -79,7 +87,21 @@ def make_multitask(
             f"Expected a balancer in [components.{name}.balancer], got {balancer!r}. "
             "Name one with @mtl_balancers."
         )
-    return MultiTask(nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit)
+    _warn_if_homogeneous(nlp, balancer)
+    return MultiTask(
+        nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit, conflict_every
+    )
+
+
+def _warn_if_homogeneous(nlp: Language, balancer: Balancer) -> None:
+    batcher = nlp.config["training"].get("batcher") or {}
+    if balancer.needs_gradients and batcher.get("batches") == "homogeneous":
+        warnings.warn(
+            f"{type(balancer).__name__} weighs the tasks of a batch by their gradients, but "
+            '[training.batcher] has batches = "homogeneous": where a batch has one corpus, with '
+            'labels for one task, there is nothing to weigh. Set batches = "mixed".',
+            stacklevel=2,
+        )
 
 
 def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:

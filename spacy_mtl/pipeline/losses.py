@@ -10,6 +10,8 @@ class _Sums:
     loss: float = 0.0
     weighted: float = 0.0
     units: int = 0
+    weights: float = 0.0
+    batches: int = 0
 
 
 class RunningLosses:
@@ -22,18 +24,20 @@ class RunningLosses:
         self._component = ""
         self._sums: dict[str, _Sums] = {}
 
-    def open(self, losses: dict[str, float], component: str, tasks: list[str]) -> None:
-        """Begin anew if the dict is new, and set every key.
+    def open(self, losses: dict[str, float], component: str, tasks: list[str]) -> bool:
+        """Begin anew if the dict is new, and set every key; whether it was new.
 
         component: its name at this time; spaCy renames a component that another pipeline sources.
         """
         self._component = component
-        if component not in losses:
+        new = component not in losses
+        if new:
             self._sums = {task: _Sums() for task in tasks}
         for task in tasks:
             self._sums.setdefault(task, _Sums())
             losses.setdefault(f"{component}_{task}", 0.0)
         losses.setdefault(component, 0.0)
+        return new
 
     def add(self, task: str, loss: float, units: int, weight: float) -> None:
         """Count a batch: its summed loss, its labelled units, and the task's weight in it."""
@@ -41,10 +45,19 @@ class RunningLosses:
         sums.loss += loss
         sums.weighted += weight * loss
         sums.units += units
+        sums.weights += weight
+        sums.batches += 1
+
+    def losses(self) -> dict[str, float]:
+        """The mean loss per labelled unit of each task that had any."""
+        return {task: s.loss / s.units for task, s in self._sums.items() if s.units}
+
+    def weights(self) -> dict[str, float]:
+        """The mean weight of each task, in the batches that had it."""
+        return {task: s.weights / s.batches for task, s in self._sums.items() if s.batches}
 
     def report(self, losses: dict[str, float]) -> None:
         """Set the means, and at the component's name the sum of the weighted means."""
-        counted = {task: sums for task, sums in self._sums.items() if sums.units}
-        for task, sums in counted.items():
-            losses[f"{self._component}_{task}"] = sums.loss / sums.units
-        losses[self._component] = sum((s.weighted / s.units for s in counted.values()), 0.0)
+        losses.update({f"{self._component}_{task}": m for task, m in self.losses().items()})
+        weighted = (s.weighted / s.units for s in self._sums.values() if s.units)
+        losses[self._component] = sum(weighted, 0.0)

@@ -11,19 +11,21 @@ from spacy import util
 from spacy.vocab import Vocab
 from thinc.api import Model
 
+from ..balancing.base import Balancer
 from ..errors import MTLError
 from ..tasks.base import Task
 
 Self = TypeVar("Self", bound="Saving")
-CFG, VOCAB, MODEL = "cfg", "vocab", "model"
+CFG, VOCAB, MODEL, BALANCER = "cfg", "vocab", "model", "balancer"
 
 
 class Saving:
-    """The component's serialization: labels as JSON, the model as thinc writes it."""
+    """The component's serialization: labels as JSON, the model and the balancer's state."""
 
     name: str
     vocab: Vocab
     model: Model
+    balancer: Balancer
     tasks: dict[str, Task]
 
     @property
@@ -44,6 +46,7 @@ class Saving:
             CFG: lambda: srsly.json_dumps(_cfg(self)).encode("utf8"),
             VOCAB: lambda: self.vocab.to_bytes(exclude=exclude),
             MODEL: self.model.to_bytes,
+            BALANCER: lambda: srsly.msgpack_dumps(self.balancer.state()),
         }
         return bytes(util.to_bytes(parts, exclude))
 
@@ -53,6 +56,7 @@ class Saving:
             CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
             VOCAB: lambda b: self.vocab.from_bytes(b, exclude=exclude),
             MODEL: lambda b: self.model.from_bytes(b),
+            BALANCER: lambda b: self.balancer.load_state(srsly.msgpack_loads(b)),
         }
         util.from_bytes(bytes_data, parts, exclude)
         return self
@@ -63,6 +67,7 @@ class Saving:
             CFG: lambda p: srsly.write_json(p, _cfg(self)),
             VOCAB: lambda p: self.vocab.to_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.to_disk(p),
+            BALANCER: lambda p: srsly.write_msgpack(p, self.balancer.state()),
         }
         util.to_disk(path, parts, exclude)
 
@@ -72,6 +77,7 @@ class Saving:
             CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
             VOCAB: lambda p: self.vocab.from_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.from_bytes(p.read_bytes()),
+            BALANCER: lambda p: _load_balancer(self, p),
         }
         util.from_disk(path, parts, exclude)
         return self
@@ -79,6 +85,11 @@ class Saving:
 
 def _cfg(component: Saving) -> dict[str, Any]:
     return {"labels": component.label_data}
+
+
+def _load_balancer(component: Saving, path: Path) -> None:
+    if path.exists():  # not there before the balancer's state was saved
+        component.balancer.load_state(srsly.read_msgpack(path))
 
 
 def _set_cfg(component: Saving, cfg: dict[str, Any]) -> None:

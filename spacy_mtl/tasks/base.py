@@ -96,6 +96,10 @@ class Task(Protocol):
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         """Metrics over the labelled units, under the standard names of spaCy's scorer."""
 
+    @property
+    def main_score(self) -> str:
+        """The one metric of `score` that stands for the task."""
+
     def own_key(self, standard: str) -> str:
         """The name of a metric without its standard prefix, to be put behind the task's name."""
 

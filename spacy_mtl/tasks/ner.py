@@ -151,6 +151,10 @@ class NER:
             has_annotation=lambda doc: self.spans_key in doc.spans,
         )
 
+    @property
+    def main_score(self) -> str:
+        return "ents_f" if self.spans_key is None else f"spans_{self.spans_key}_f"
+
     def own_key(self, standard: str) -> str:
         prefix = "ents_" if self.spans_key is None else f"spans_{self.spans_key}_"
         return standard.removeprefix(prefix)

@@ -130,6 +130,10 @@ class Tagger:
             **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
         }
 
+    @property
+    def main_score(self) -> str:
+        return f"{ATTRS[self.attr]}_acc"
+
     def own_key(self, standard: str) -> str:
         return standard.removeprefix(ATTRS[self.attr] + "_")
 

@@ -186,6 +186,10 @@ class TextCat:
         scores["cats_acc"] = sum(right) / max(len(right), 1)
         return scores
 
+    @property
+    def main_score(self) -> str:
+        return "cats_score"
+
     def own_key(self, standard: str) -> str:
         return standard.removeprefix("cats_")
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from spacy.training import Example
 from spacy.training.batchers import minibatch_by_words
 
-from ..corpora.mixed import corpus_of
 from ..errors import MTLError
+from ..marks import corpus_of
 
 SAMPLING = ("proportional", "uniform", "temperature")
 

@@ -10,8 +10,9 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_mtl.corpora import present_layers
-from spacy_mtl.corpora.mixed import MixedCorpus, corpus_of, create_mixed_corpus
+from spacy_mtl.corpora.mixed import MixedCorpus, create_mixed_corpus
 from spacy_mtl.errors import MTLError
+from spacy_mtl.marks import corpus_of
 
 
 def reader_of(*texts: str) -> Any:

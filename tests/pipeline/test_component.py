@@ -143,8 +143,9 @@ def test_an_unknown_loss_unit_is_refused():
 
 def test_weights_of_unknown_tasks_are_refused():
     balancer = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {"nre": 2.0}}
+    nlp = make_nlp(["ner"], balancer=balancer)
     with pytest.raises(MTLError, match="weights for the tasks ner, got nre"):
-        make_nlp(["ner"], balancer=balancer)
+        nlp.initialize(lambda: make_examples(nlp))
 
 
 def test_inactive_tasks_leave_documents_alone(learned):

@@ -1,0 +1,121 @@
+"""The tasks' gradients at the shared representation, and how they stand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from thinc.api import get_array_module
+from thinc.types import Floats2d
+
+Gram = NDArray[np.float64]
+
+
+class TaskGradients:
+    """The gradient of each task at its representation of the same batch.
+
+    X: (n_tokens, width) the representations by task; with hard sharing the same for all.
+    dX: (n_tokens, width) the gradients of the tasks that take part, in their order.
+    """
+
+    def __init__(self, X: Mapping[str, Floats2d], dX: Mapping[str, Floats2d]) -> None:
+        self.X = X
+        self.dX = dX
+        self._grams: dict[str, Gram] = {}
+
+    @property
+    def tasks(self) -> list[str]:
+        """The tasks' names, in the order of the rows of `gram`."""
+        return list(self.dX)
+
+    def gram(self, kind: str = "layer") -> Gram:
+        """(n_tasks, n_tasks) inner products of the tasks' gradients, on the host.
+
+        "layer": of X^T dX, the gradient of an identity linear layer at the representation, a
+        stand-in for that of the encoder's parameters. "representation": of dX itself (Sener and
+        Koltun 2018, https://arxiv.org/abs/1810.04650), which is zero for tasks that are
+        labelled on different tokens, however much their gradients contradict each other.
+        """
+        if kind not in self._grams:
+            flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
+            xp: Any = get_array_module(flat[0])
+            rows = xp.stack(flat)
+            products = rows @ rows.T
+            self._grams[kind] = np.asarray(
+                products.get() if hasattr(products, "get") else products, dtype="float64"
+            )
+        return self._grams[kind]
+
+
+def _of_layer(X: Floats2d, dX: Floats2d) -> Any:
+    return X.T @ dX
+
+
+def _of_representation(X: Floats2d, dX: Floats2d) -> Any:
+    return dX
+
+
+GRAMS: dict[str, Callable[[Floats2d, Floats2d], Any]] = {
+    "layer": _of_layer,
+    "representation": _of_representation,
+}
+
+
+def cosines(gram: Gram) -> Gram:
+    """(n_tasks, n_tasks) the cosines between gradients of these inner products, 0 beside zeros."""
+    norms = np.sqrt(np.diag(gram))
+    scale = np.outer(norms, norms)
+    return np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
+
+
+class ConflictMeter:
+    """How much the tasks pull in different directions, measured at every `every`-th update.
+
+    Two tasks are in conflict in a step if the cosine between their gradients of the shared
+    layer is negative (Yu et al. 2020, https://arxiv.org/abs/2001.06782).
+
+    every: updates between two measurements, 0 for none.
+    """
+
+    def __init__(self, every: int = 0) -> None:
+        self.every = every
+        self._updates = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was measured, not how many updates there were."""
+        self._cosines: dict[tuple[str, str], list[float]] = {}
+        self._norms: dict[str, list[float]] = {}
+        self._in_conflict = 0
+        self._measured = 0
+
+    def observe(self, gradients: TaskGradients) -> None:
+        """Count an update, and measure it if it is its turn."""
+        self._updates += 1
+        if not self.every or (self._updates - 1) % self.every:
+            return
+        gram = gradients.gram()
+        angles = cosines(gram)
+        tasks = gradients.tasks
+        for i, task in enumerate(tasks):
+            self._norms.setdefault(task, []).append(float(np.sqrt(gram[i, i])))
+            for j in range(i):
+                pair = (tasks[j], task) if tasks[j] < task else (task, tasks[j])
+                self._cosines.setdefault(pair, []).append(float(angles[i, j]))
+        if len(tasks) > 1:
+            self._measured += 1
+            self._in_conflict += bool((angles < 0).any())
+
+    def report(self) -> dict[str, Any]:
+        """Since the last reset: mean "cosine" by pair ("ner tagger"), mean "norm" by task, and
+        the share of "steps" with several tasks in which two were in conflict, {} if none was."""
+        if not self._measured:
+            return {}
+        return {
+            "cosine": {f"{a} {b}": float(np.mean(v)) for (a, b), v in self._cosines.items()},
+            "norm": {task: float(np.mean(v)) for task, v in self._norms.items()},
+            "conflict": self._in_conflict / self._measured,
+            "steps": self._measured,
+        }

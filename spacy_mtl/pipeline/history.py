@@ -1,0 +1,47 @@
+"""What each task scored at the evaluations of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..errors import MTLError
+from ..state import State
+
+
+class ScoreHistory:
+    """The main score of every task at each evaluation, in their order.
+
+    The component's `score` records it; samplers and callbacks, which spaCy's loop tells no
+    scores, read it.
+    """
+
+    def __init__(self) -> None:
+        self._rows: list[dict[str, float]] = []
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def record(self, scores: Mapping[str, float]) -> None:
+        """Add an evaluation: main score by task."""
+        self._rows.append(dict(scores))
+
+    def scores(self, task: str) -> list[float]:
+        """A task's main scores, oldest first."""
+        return [row[task] for row in self._rows if task in row]
+
+    def state(self) -> State:
+        """See `spacy_mtl.state.Stateful`."""
+        tasks = sorted({task for row in self._rows for task in row})
+        return {task: np.asarray([r.get(task, np.nan) for r in self._rows]) for task in tasks}
+
+    def load_state(self, state: State) -> None:
+        """See `spacy_mtl.state.Stateful`."""
+        lengths = {len(column) for column in state.values()}
+        if len(lengths) > 1:
+            raise MTLError(f"Expected as many scores of every task, got {sorted(lengths)}.")
+        self._rows = [
+            {task: float(column[i]) for task, column in state.items() if not np.isnan(column[i])}
+            for i in range(next(iter(lengths), 0))
+        ]
