@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ BAG_OF_WORDS: Settings = {
     "length": 262144,
     "nO": None,
 }
+SCORES = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_macro_auc"}
 COMPONENTS = {"tag": "tagger", "ents": "ner", "cats": "textcat"}
 TASKS: Settings = {
     "tag": ("tagger", {"@mtl_tasks": "spacy_mtl.Tagger.v1"}),
@@ -91,9 +93,22 @@ def stock(
     return with_data(settings, corpus, steps, train or corpus.train_all)
 
 
-def multitask(
-    corpus: BenchmarkCorpus, steps: int, layers: list[str] | None = None, **changes: Any
-) -> Settings:
+def balanced_stock(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`joint_ensemble` with the one line changed that balances its encoder."""
+    settings = joint_ensemble(corpus, steps)
+    settings["components"]["tok2vec"]["factory"] = "balanced_tok2vec"
+    return settings
+
+
+def single(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
+    """Our component with one task, for each layer, trained on the file that has it."""
+    return {
+        layer: multitask(replace(corpus, train={layer: file}, train_all=file), steps)
+        for layer, file in corpus.train.items()
+    }
+
+
+def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
     """Our component with its defaults; `changes` are dotted paths with `__` for the dots."""
     config = init_config(lang="en", pipeline=["tagger"], optimize="efficiency", silent=True)
     settings: Settings = config.interpolate()
@@ -103,18 +118,17 @@ def multitask(
         "multitask": {
             "factory": "multitask",
             "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": dict(LISTENER)},
-            "tasks": {TASKS[layer][0]: dict(TASKS[layer][1]) for layer in layers or corpus.layers},
+            "tasks": {TASKS[layer][0]: dict(TASKS[layer][1]) for layer in corpus.layers},
         },
     }
-    weights = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_macro_auc"}
-    names = [weights[layer] for layer in layers or corpus.layers]
+    names = [SCORES[layer] for layer in corpus.layers]
     unused = dict.fromkeys(("tag_acc", "pos_acc", "morph_acc", "ents_f", "cats_score"))
     settings["training"]["score_weights"] = {**unused, **dict.fromkeys(names, 1 / len(names))}
     settings["training"]["optimizer"].update(OPTIMIZER)
     settings = with_data(settings, corpus, steps, corpus.train_all)
     if len(set(corpus.train.values())) > 1:
         _mix(settings, corpus)
-    if corpus.name == "snips" and "cats" in (layers or corpus.layers):  # short texts
+    if corpus.name == "snips" and "cats" in corpus.layers:  # short texts
         settings["components"]["multitask"]["tasks"]["textcat"]["ngram_size"] = 2
     for path, value in changes.items():
         _set(settings, path.split("__"), value)

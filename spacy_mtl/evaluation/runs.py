@@ -10,22 +10,23 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib.metadata import distribution, version
-from importlib.util import find_spec
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import spacy_mtl
-
 from ..errors import MTLError
+from .sources import used_sources
 
 RESULT = "result.json"
 PREDICTIONS = "predictions.spacy"
 SPEC = "run.json"
 LOG = "log.txt"
 
-# The parts of the package that cannot change what a run yields.
-_IRRELEVANT = {"cli", "evaluation"}
+# What in a config shows that it uses these packages.
+_MARKS = {
+    "spacy-transformers": ["transformer"],
+    "torchjd": ["spacy_mtl.Scalarization", "spacy_mtl.GramianWeighting"],
+}
 
 
 class RunError(MTLError):
@@ -149,37 +150,11 @@ def _spawn(run: Run, folder: Path, threads: int) -> None:
 def _versions(config: str) -> dict[str, str]:
     """The versions of what the config uses; of this package the sources, as they are at hand."""
     found = {"spacy": version("spacy"), "thinc": version("thinc")}
-    if '"multitask"' in config:
-        found["spacy_mtl"] = _package_hash()
-    else:
-        found.update(_registered_sources(config))
-    if "transformer" in config:
-        found["spacy-transformers"] = version("spacy-transformers")
-    return found
-
-
-def _package_hash() -> str:
-    root = Path(spacy_mtl.__file__).parent
-    digest = hashlib.sha256(spacy_mtl.__version__.encode())
-    for path in sorted(root.rglob("*.py")):
-        if path.relative_to(root).parts[0] not in _IRRELEVANT:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
-
-
-def _registered_sources(config: str) -> dict[str, str]:
-    """The modules of those of our registered functions that the config names."""
-    modules = {
-        entry.module
-        for entry in distribution("spacy-mtl").entry_points
-        if f'"{entry.name}"' in config
-    }
-    specs = {module: find_spec(module) for module in modules}
-    return {
-        module: _content_hash(Path(spec.origin))
-        for module, spec in sorted(specs.items())
-        if spec is not None and spec.origin is not None
-    }
+    for package in ("spacy-transformers", "torchjd"):
+        if any(mark in config for mark in _MARKS[package]):
+            found[package] = version(package)
+    sources = used_sources(config)
+    return {**found, **{module: _content_hash(path) for module, path in sources.items()}}
 
 
 def _by_content(value: Any) -> Any:

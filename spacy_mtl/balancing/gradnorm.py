@@ -1,0 +1,5 @@
+"""To be written."""
+
+
+def GradNorm() -> None:
+    """To be written."""

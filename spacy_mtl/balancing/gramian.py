@@ -1,0 +1,5 @@
+"""To be written."""
+
+
+def GramianWeighting() -> None:
+    """To be written."""

@@ -1,0 +1,5 @@
+"""To be written."""
+
+
+def Scalarization() -> None:
+    """To be written."""

@@ -1,0 +1,5 @@
+"""To be written."""
+
+
+def create_unfreeze() -> None:
+    """To be written."""
