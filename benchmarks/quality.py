@@ -29,6 +29,8 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "expert": systems.expert,
     "separate": systems.separate,
     "separate-tuned": systems.separate_tuned,
+    "single": systems.single,
+    "balanced-stock": systems.balanced_stock,
     "multitask": systems.multitask,
     **{name: partial(systems.multitask, **changes) for name, changes in systems.VARIANTS.items()},
 }
@@ -58,7 +60,7 @@ def main(
         for seed in range(seeds)
         for run in system_runs(kind, prepared, steps, seed)
     ]
-    results = execute(runs, cache, jobs=jobs, on_done=_report)
+    results = execute(runs, cache, jobs=jobs, on_done=report)
     if unseen:
         results = [_unseen(result, corpora[result.name.split("/")[0]]) for result in results]
     typer.echo(table(results))
@@ -66,7 +68,7 @@ def main(
 
 def system_runs(kind: str, corpus: BenchmarkCorpus, steps: int, seed: int) -> list[Run]:
     """The runs that make up a system: one, or one for each layer of the separate pipelines."""
-    if kind.startswith("separate"):
+    if kind.startswith(("separate", "single")):
         configs = SYSTEMS[kind](corpus, steps)
     else:
         configs = {"": SYSTEMS[kind](corpus, steps)}
@@ -118,7 +120,8 @@ def _cell(values: list[float]) -> str:
     return f"{mean:.3f} ({min(values):.3f}–{max(values):.3f})"
 
 
-def _report(run: Run, result: Result) -> None:
+def report(run: Run, result: Result) -> None:
+    """Say on the terminal that a run is done."""
     shown = {k: round(v, 4) for k, v in result.scores.items() if k in COLUMNS}
     typer.echo(f"{run.name} seed {run.seed}: {shown} {result.train_seconds:.0f} s", err=True)
 

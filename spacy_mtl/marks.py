@@ -18,6 +18,19 @@ INDEX = "spacy_mtl_index"
 LABELS = "spacy_mtl_labels"
 
 
+def mark(
+    example: Example, corpus: str, index: int, labels: Mapping[str, Sequence[str]] | None = None
+) -> None:
+    """Note the example's corpus and its place there and, by task, the only labels known there.
+
+    What an earlier reader noted, or a file had, is replaced; labels only if some are given.
+    """
+    marks = example.reference.user_data
+    marks.update({CORPUS: corpus, INDEX: index})
+    if labels is not None:
+        marks[LABELS] = labels
+
+
 def corpus_of(example: Example) -> tuple[str, int]:
     """The name of the example's corpus and its place there, as a `MixedCorpus` has marked it.
 

@@ -13,12 +13,13 @@ class Setting:
     """A number, or a thinc schedule of numbers, that is looked up by position.
 
     A schedule of thinc is a stream of values; one that ends keeps its last value. Positions must
-    not go back, so that no more than one value is kept.
+    not go back, so that no more than one value is kept. A pickled copy, as a pipeline that
+    predicts in several processes needs, has the present value for good.
     """
 
     def __init__(self, value: float | Iterable[float], name: str) -> None:
         """name: how errors call it."""
-        if isinstance(value, bool) or not isinstance(value, (Real, Iterable)):
+        if isinstance(value, (bool, str)) or not isinstance(value, (Real, Iterable)):
             raise MTLError(f"Expected a number or a schedule for {name}, got {value!r}.")
         self._name = name
         self._values: Any = None if isinstance(value, Real) else iter(value)
@@ -42,3 +43,6 @@ class Setting:
             self._value = float(value)
             self._position += 1
         return self._value
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_values": None}

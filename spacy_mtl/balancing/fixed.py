@@ -43,7 +43,7 @@ class FixedWeights:
         if unknown:
             raise MTLError(
                 f"Expected weights for the tasks {', '.join(tasks)}, got {', '.join(unknown)}. "
-                "Correct the names in [components.multitask.balancer.weights]."
+                "Correct the names in the balancer's `weights`."
             )
 
     def weights(

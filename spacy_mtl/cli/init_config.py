@@ -60,6 +60,10 @@ def init_config(
         bool,
         Option("--gpu", "-G", help="A transformer as encoder, the one that spaCy recommends."),
     ] = False,
+    main_task: Annotated[
+        str | None,
+        Option(metavar="TASK", help="The task that alone chooses the best model; default: all."),
+    ] = None,
     lang: Annotated[str, Option("--lang", "-l", help="Code of the language.")] = "en",
     force: Annotated[bool, Option("--force", "-F", help="Replace what is there.")] = False,
 ) -> None:
@@ -84,7 +88,13 @@ def init_config(
             raise MTLError(f"Expected to write a new {path}, but it exists. --force replaces it.")
     *train_files, dev_file = measure_all([*files_of(train), dev], progress=True)
     proposal = propose(
-        train_files, dev_file, labels_path, lang=lang, optimize=optimize.value, gpu=gpu
+        train_files,
+        dev_file,
+        labels_path,
+        lang=lang,
+        optimize=optimize.value,
+        gpu=gpu,
+        main_task=main_task,
     )
     for task in proposal.tasks:
         labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
@@ -113,7 +123,10 @@ def _print_summary(proposal: Proposal) -> None:
         n_text_columns=3,
     )
     for note in proposal.notes:
-        printer.info(note)
+        message, _, addition = note.partition("\n\n")
+        printer.info(message)
+        if addition:  # as it is, without the line breaks of the printer
+            typer.echo(f"\n{addition}\n")
 
 
 def _task_rows(proposal: Proposal) -> list[tuple[str, ...]]:
@@ -122,7 +135,7 @@ def _task_rows(proposal: Proposal) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for task in proposal.tasks:
         weight = weights.get(task.score)
-        score = f"{task.score} ({weight})" if weight else "not in the dev file"
+        score = "not in the dev file" if weight is None else f"{task.score} ({weight:.2g})"
         units = f"{known[task.layer].units:,} {task.layer.unit}"
         rows.append((task.name, str(task.layer), score, f"{len(task.labels):,}", units))
     return rows

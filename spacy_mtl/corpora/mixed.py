@@ -1,71 +1,164 @@
-"""Several corpora as one, each with the layers it vouches for."""
+"""Several corpora as one, each with the layers it vouches for and the labels it knows."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import MTLError
-from ..marks import CORPUS, INDEX
+from ..marks import mark
+from ..pipeline.live import multitasks
 from .layers import LAYERS, blank_layer, check_layer, present_layers
 
 Reader = Callable[[Language], Iterable[Example]]
+KnownLabels = dict[str, dict[str, list[str]]]
 
 
 class MixedCorpus:
-    """Reads named corpora one after the other and marks each reference with its corpus.
+    """Reads named corpora and marks each reference with its corpus.
 
-    corpora: readers by name. layers: for some of the names, the layers that the corpus vouches
-    for; all its others are blanked, so that they count as missing, with a warning if there was
-    something in them. Corpora that are not named keep what they have.
+    corpora: readers by name.
+    layers: for some of the names, the layers that the corpus vouches for; all its others are
+        blanked, so that they count as missing, with one warning if there was something there.
+        Corpora that are not named keep what they have.
+    labels: for some of the names, by task, the only labels that the corpus knows: where its
+        annotation lacks one of the others, that says nothing.
+    sizes: for some of the names, the number of documents, which `spacy_mtl.MixtureBatches.v1`
+        counts otherwise when it streams. A corpus without end needs one.
     """
 
-    def __init__(self, corpora: dict[str, Reader], layers: dict[str, list[str]]) -> None:
+    def __init__(
+        self,
+        corpora: Mapping[str, Reader],
+        layers: Mapping[str, list[str]] | None = None,
+        labels: Mapping[str, Any] | None = None,
+        sizes: Mapping[str, int] | None = None,
+    ) -> None:
         if not corpora:
             raise MTLError("Expected at least one corpus in `corpora`, got none.")
         for name, reader in corpora.items():
             if not callable(reader):
                 raise MTLError(f"Expected a reader for the corpus '{name}', got {reader!r}.")
-        for name, wanted in layers.items():
-            if name not in corpora:
+        self.corpora = dict(corpora)
+        self.layers = dict(layers or {})
+        self.labels = _checked_labels(labels or {}, self.corpora)
+        self.sizes = dict(sizes or {})
+        self.warned: set[str] = set()  # corpora of which somebody was told what is left out
+        _check_names("layers", self.layers, self.corpora)
+        _check_names("sizes", self.sizes, self.corpora)
+        for layer in (layer for wanted in self.layers.values() for layer in wanted):
+            check_layer(layer)
+        for name, size in self.sizes.items():
+            if size < 1:
+                raise MTLError(f"Expected a size of 1 or more of the corpus '{name}', got {size}.")
+
+    def __call__(self, nlp: Language) -> "Mixture":
+        """The examples of all corpora, which are read while they are gone through.
+
+        RAISES (MTLError): If labels are declared of a task that the pipeline does not have.
+        """
+        tasks = [task for pipe in multitasks(nlp).values() for task in pipe.tasks]
+        for name, by_task in self.labels.items():
+            if unknown := [task for task in by_task if tasks and task not in tasks]:
                 raise MTLError(
-                    f"Expected layers of the corpora {', '.join(corpora)}, got '{name}'."
+                    f"Expected labels of the tasks {', '.join(tasks)} in what the corpus '{name}' "
+                    f"is declared to know, got {', '.join(unknown)}. Correct its `labels`."
                 )
-            for layer in wanted:
-                check_layer(layer)
-        self.corpora = corpora
-        self.layers = layers
+        return Mixture(self, nlp)
 
-    def __call__(self, nlp: Language) -> Iterator[Example]:
-        """Every example of every corpus, in the order of the config."""
-        for name, reader in self.corpora.items():
-            blanked: set[str] = set()
-            for index, example in enumerate(reader(nlp)):
-                example.reference.user_data.update({CORPUS: name, INDEX: index})
-                if name in self.layers:
-                    blanked |= self._blank(example, name)
-                yield example
-            if blanked:
-                warnings.warn(
-                    f"The corpus '{name}' has annotation that it does not vouch for: "
-                    f"{', '.join(sorted(blanked))}. It is left out.",
-                    stacklevel=2,
-                )
 
-    def _blank(self, example: Example, name: str) -> set[str]:
-        present = present_layers(example.reference)
-        unwanted = {layer for layer in LAYERS if layer not in self.layers[name]} & present
-        for layer in unwanted:
-            blank_layer(example.reference, layer)
-        return unwanted
+@dataclass(frozen=True)
+class Mixture:
+    """What a `MixedCorpus` reads: the corpora in turn, or each by itself, as often as wanted."""
+
+    corpus: MixedCorpus
+    nlp: Language
+
+    def __iter__(self) -> Iterator[Example]:
+        """Every example once: one of each corpus in turn, as long as it has any.
+
+        So the first hundred, which is what spaCy initializes a pipeline with that it trains on a
+        stream, come from all corpora.
+        """
+        readings = [self.read(name) for name in self.corpus.corpora]
+        while readings:
+            for reading in list(readings):
+                example = next(reading, None)
+                if example is None:
+                    readings.remove(reading)
+                else:
+                    yield example
+
+    def read(self, name: str) -> Iterator[Example]:
+        """The examples of one corpus from its beginning, marked and blanked.
+
+        RAISES (MTLError): At its end, if there were none.
+        """
+        blanked: set[str] = set()
+        index = -1
+        for index, example in enumerate(self.corpus.corpora[name](self.nlp)):
+            mark(example, name, index, self.corpus.labels.get(name))
+            if name in self.corpus.layers:
+                blanked |= _blank_others(example, self.corpus.layers[name])
+            yield example
+        if index < 0:
+            raise MTLError(
+                f"Expected documents in the corpus '{name}', got none. Check the path of its "
+                "reader and what the reader leaves out, or take the corpus out."
+            )
+        if blanked and name not in self.corpus.warned:
+            self.corpus.warned.add(name)
+            warnings.warn(
+                f"The corpus '{name}' has annotation that it does not vouch for: "
+                f"{', '.join(sorted(blanked))}. It is left out.",
+                stacklevel=2,
+            )
 
 
 def create_mixed_corpus(
-    corpora: dict[str, Any], layers: dict[str, list[str]] | None = None
+    corpora: dict[str, Any],
+    layers: dict[str, list[str]] | None = None,
+    labels: dict[str, Any] | None = None,
+    sizes: dict[str, int] | None = None,
 ) -> MixedCorpus:
     """Make the reader `spacy_mtl.MixedCorpus.v1`; see `MixedCorpus`."""
-    return MixedCorpus(corpora, dict(layers or {}))
+    return MixedCorpus(corpora, layers, labels, sizes)
+
+
+def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:
+    present = present_layers(example.reference)
+    unwanted = {layer for layer in LAYERS if layer not in vouched} & present
+    for layer in unwanted:
+        blank_layer(example.reference, layer)
+    return unwanted
+
+
+def _check_names(setting: str, given: Iterable[str], corpora: Iterable[str]) -> None:
+    for name in given:
+        if name not in corpora:
+            raise MTLError(f"Expected {setting} of the corpora {', '.join(corpora)}, got '{name}'.")
+
+
+def _checked_labels(labels: Mapping[str, Any], corpora: Iterable[str]) -> KnownLabels:
+    _check_names("labels", labels, corpora)
+    for name, by_task in labels.items():
+        if not isinstance(by_task, dict):
+            raise MTLError(
+                f"Expected the labels of the corpus '{name}' by task, got {by_task!r}. Put them "
+                f'behind the name of the task, as in ner = ["PER"].'
+            )
+        for task, known in by_task.items():
+            listed = isinstance(known, (list, tuple))
+            if not listed or not all(isinstance(label, str) for label in known):
+                raise MTLError(
+                    f"Expected a list of labels of the task '{task}' in the corpus '{name}', got "
+                    f"{known!r}."
+                )
+    return {
+        name: {task: list(known) for task, known in by_task.items()}
+        for name, by_task in labels.items()
+    }

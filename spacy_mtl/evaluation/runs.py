@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MTLError
-from .sources import used_sources
+from .sources import code_of, used_sources
 
 RESULT = "result.json"
 PREDICTIONS = "predictions.spacy"
@@ -148,13 +148,14 @@ def _spawn(run: Run, folder: Path, threads: int) -> None:
 
 
 def _versions(config: str) -> dict[str, str]:
-    """The versions of what the config uses; of this package the sources, as they are at hand."""
+    """The versions of what the config uses; of this package the code, as it is at hand."""
     found = {"spacy": version("spacy"), "thinc": version("thinc")}
     for package in ("spacy-transformers", "torchjd"):
         if any(mark in config for mark in _MARKS[package]):
             found[package] = version(package)
-    sources = used_sources(config)
-    return {**found, **{module: _content_hash(path) for module, path in sources.items()}}
+    for module, path in used_sources(config).items():
+        found[module] = hashlib.sha256(code_of(path).encode()).hexdigest()
+    return found
 
 
 def _by_content(value: Any) -> Any:

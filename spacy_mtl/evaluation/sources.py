@@ -31,6 +31,17 @@ def used_sources(config: str) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
+def code_of(path: Path) -> str:
+    """A source without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text(encoding="utf8"))
+    for node in ast.walk(tree):
+        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            node.body[:1] = [] if node.body[1:] or isinstance(node, ast.Module) else [ast.Pass()]
+    return ast.unparse(tree)
+
+
 def _registered(text: str) -> list[str]:
     """The modules of the registered functions whose names stand in a text, in quotes."""
     entries = distribution("spacy-mtl").entry_points

@@ -1,8 +1,304 @@
-"""To be written."""
+"""The factory "balanced_tok2vec": one encoder under spaCy's own components."""
 
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import srsly
+from spacy import util
 from spacy.language import Language
+from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec, Tok2VecListener
+from spacy.training import Example, validate_examples
+from spacy.vocab import Vocab
+from thinc.api import Model, Ops, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
+
+from .. import registry  # noqa: F401  the default config names a function in it
+from ..balancing.base import Balancer
+from ..balancing.fixed import FixedWeights
+from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..errors import MTLError
+from .balancers import checked_balancer
+from .component import MultiTask
+from .live import announce
+from .saving import BALANCER
+
+Losses = dict[str, float]
+TASKS = "tasks"  # in `cfg`: the components that the balancer knows
 
 
-@Language.factory("balanced_tok2vec")
-def make_balanced_tok2vec(nlp: Language, name: str) -> None:
-    """To be written."""
+@Language.factory(
+    "balanced_tok2vec",
+    assigns=["doc.tensor"],
+    default_config={
+        "model": DEFAULT_TOK2VEC_MODEL,
+        "balancer": {"@mtl_balancers": "spacy_mtl.FixedWeights.v1"},
+        "conflict_every": 0,
+    },
+)
+def make_balanced_tok2vec(
+    nlp: Language, name: str, model: Model, balancer: Any, conflict_every: int
+) -> "BalancedTok2Vec":
+    """Make the component.
+
+    model: as that of spaCy's factory "tok2vec", with the same default.
+    balancer: from the registry `mtl_balancers`; its tasks are the components that listen.
+    conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
+    """
+    announce(nlp)
+    balancer = checked_balancer(balancer, name, nlp)
+    return BalancedTok2Vec(nlp.vocab, model, name, balancer, conflict_every)
+
+
+class BalancedTok2Vec(Tok2Vec):
+    """spaCy's `Tok2Vec`, with a balancer between its listeners and the encoder.
+
+    Each listening component is a task. Its listeners' gradients are kept apart until
+    `finish_update`, or until the next `update` if several batches are accumulated; then the
+    weighted sum goes through the encoder once. spaCy's own waits for the last listener instead,
+    and loses the gradients of the others where that one has no labels in the batch. A gradient
+    that is zero everywhere takes no part, and without any the encoder does not move.
+
+    Weights scale what a component sends to the encoder, not the gradients of its own
+    parameters, for which Adam would cancel most of a constant factor anyway.
+
+    Balancers that look at losses get what each component has added to the dict that `update` is
+    given, in the component's own unit; of a `MultiTask` the running mean that it reports.
+
+    conflict_every: measure how the components' gradients stand to each other at every so many
+        batches, 0 for never; `conflict` has the result, of the gradients before weighting.
+    """
+
+    def __init__(
+        self,
+        vocab: Vocab,
+        model: Model,
+        name: str = "tok2vec",
+        balancer: Balancer | None = None,
+        conflict_every: int = 0,
+    ) -> None:
+        super().__init__(vocab, model, name)
+        self.balancer = FixedWeights() if balancer is None else balancer
+        self.conflict = ConflictMeter(conflict_every)
+        self._weights: dict[str, list[float]] = {}
+        self._batch: _Batch | None = None
+        self._has_gradient = False
+        self._started = False
+        self._report_means: set[str] = set()
+
+    @property
+    def task_weights(self) -> dict[str, float]:
+        """Each component's mean weight since the last evaluation, in the batches that had it."""
+        return {component: fmean(weights) for component, weights in self._weights.items()}
+
+    def find_listeners(self, component: Any) -> None:
+        """Make the component's listeners known that have this encoder's name, or "*"."""
+        super().find_listeners(component)
+        if isinstance(component, MultiTask):
+            self._report_means.add(component.name)
+
+    def initialize(
+        self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None
+    ) -> None:
+        """Initialize the model, and check the balancer's settings if there are listeners."""
+        if self.listener_map:
+            self._start_balancer()
+        super().initialize(get_examples, nlp=nlp)
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Optimizer | None = None,
+        losses: Losses | None = None,
+    ) -> Losses:
+        """Run forward, hand the vectors to the listeners, and collect what they send back.
+
+        sgd: applied when the gradients of the batch are complete, at the next call.
+        losses: gets the sum of the listeners' squared gradients, as with spaCy's own.
+        """
+        losses = {} if losses is None else losses
+        examples = list(examples)
+        validate_examples(examples, "BalancedTok2Vec.update")
+        self._backward()
+        if self.name not in losses:
+            self.conflict.reset()
+            self._weights = {}
+        docs = [eg.predicted for eg in examples]
+        set_dropout_rate(self.model, drop)
+        vectors, backprop = self.model.begin_update(docs)
+        batch = _Batch(self.name, self.model.ops, vectors, backprop, losses, sgd or None)
+        batch_id = Tok2VecListener.get_batch_id(docs)
+        for component, listeners in self.listener_map.items():
+            for listener in listeners:
+                listener.receive(batch_id, vectors, partial(batch.add, component))
+        self._batch = batch
+        return losses
+
+    def finish_update(self, sgd: Optimizer) -> None:
+        """Run the batch's gradients backward, and apply what has accumulated, if anything.
+
+        A batch that got no gradient yet stays: `nlp.update(sgd=...)` calls this before the
+        components that listen.
+        """
+        self._backward()
+        if self._has_gradient:
+            super().finish_update(sgd)
+            self._has_gradient = False
+
+    def _backward(self) -> None:
+        """Send the weighted sum of the gradients that came since the last call backward."""
+        batch = self._batch
+        gradients = batch.take() if batch else {}
+        if not batch or not gradients:
+            return
+        weights = self._balance(batch, gradients)
+        weighted = [dX * float(weights[name]) for name, dX in gradients.items() if weights[name]]
+        if weighted:
+            batch.backward(sum(weighted[1:], start=weighted[0]))
+            self._has_gradient = True
+            if batch.sgd:
+                self.finish_update(batch.sgd)
+
+    def _balance(self, batch: "_Batch", gradients: dict[str, Floats2d]) -> dict[str, float]:
+        """Each component's weight in this batch."""
+        self._start_balancer()
+        measured = TaskGradients(dict.fromkeys(gradients, batch.X), gradients)
+        self.conflict.observe(measured)
+        losses = batch.losses_of(gradients, self._report_means)
+        seen = measured if self.balancer.needs_gradients else None
+        weights = self.balancer.weights(losses, seen)
+        for component, weight in weights.items():
+            self._weights.setdefault(component, []).append(weight)
+        return weights
+
+    def _start_balancer(self) -> None:
+        """Tell the balancer its tasks: at first, and when a component has come to listen.
+
+        Components that have gone stay among them, so that its settings and state still fit.
+        """
+        known = self.cfg.get(TASKS, [])
+        new = [name for name in self.listening_components if name not in known]
+        if known and not self._started:
+            self.balancer.start(known)  # what its state was saved with
+        if new:
+            self.balancer.start([*known, *new])
+            self.cfg[TASKS] = [*known, *new]
+        self._started = True
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """What spaCy's own writes, and the balancer's state, which that one can read over."""
+        parts = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
+        if BALANCER not in exclude:
+            parts[BALANCER] = srsly.msgpack_dumps(self.balancer.state())
+        return bytes(srsly.msgpack_dumps(parts))
+
+    def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
+        """Set weights and state to those of `to_bytes`, ours or of spaCy's own tok2vec."""
+        super().from_bytes(bytes_data, exclude=exclude)
+        util.from_bytes(bytes_data, {BALANCER: self._load_balancer}, exclude)
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Write the component to a folder."""
+        super().to_disk(path, exclude=exclude)
+        state = self.balancer.state()
+        util.to_disk(path, {BALANCER: lambda p: srsly.write_msgpack(p, state)}, exclude)
+
+    def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
+        """Set weights and state to those in a folder, of ours or of spaCy's own tok2vec."""
+        super().from_disk(path, exclude=exclude)
+        if (Path(path) / BALANCER).exists():
+            util.from_disk(path, {BALANCER: lambda p: self._load_balancer(p.read_bytes())}, exclude)
+        return self
+
+    def _load_balancer(self, data: bytes) -> None:
+        self.balancer.load_state(srsly.msgpack_loads(data))
+
+
+class _Batch:
+    """A batch between the encoder's forward and backward, and what came back so far.
+
+    X: (n_tokens, width) the token vectors of all documents, of these lengths.
+    losses: the dict that the listening components write to.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ops: Ops,
+        vectors: Sequence[Floats2d],
+        backprop: Callable[[list[Floats2d]], Any],
+        losses: Losses,
+        sgd: Optimizer | None,
+    ) -> None:
+        self.name = name
+        self.ops = ops
+        self.X: Any = ops.flatten(vectors)
+        self.lengths: Any = [len(array) for array in vectors]
+        self.backprop = backprop
+        self.losses = losses
+        self.sgd = sgd
+        self._losses_before = dict(losses)
+        self._gradients: dict[str, Floats2d] = {}
+        losses.setdefault(name, 0.0)
+
+    def __reduce__(self) -> Any:
+        """Pickled as an empty batch, so that a trained pipeline can go to other processes."""
+        return _Batch, (self.name, self.ops, [], list, {}, None)
+
+    def add(self, component: str, d_vectors: Sequence[Floats2d]) -> list[Any]:
+        """Take a gradient from one of the component's listeners; nothing goes on to the docs."""
+        dX: Any = self.ops.flatten(d_vectors)
+        self.losses[self.name] += float((dX**2).sum())
+        if component in self._gradients:
+            dX += self._gradients[component]
+        self._gradients[component] = dX
+        return []
+
+    def take(self) -> dict[str, Floats2d]:
+        """The gradients since the last call that are not zero everywhere, by component."""
+        taken, self._gradients = self._gradients, {}
+        return {component: dX for component, dX in taken.items() if bool(dX.any())}
+
+    def backward(self, dX: Floats2d) -> None:
+        """Run the encoder backward."""
+        self.backprop(self.ops.unflatten(dX, self.lengths))
+
+    def losses_of(self, components: Iterable[str], report_means: set[str]) -> "_SeenLosses":
+        """The components' losses in this batch; `report_means` are those that do not add up."""
+        before = {k: v for k, v in self._losses_before.items() if k not in report_means}
+        return _SeenLosses(list(components), before, self.losses)
+
+
+class _SeenLosses(Mapping[str, float]):
+    """What components have added to a dict of losses; an error where a balancer needs it and it
+    cannot be seen, but not for balancers that never look."""
+
+    def __init__(self, components: list[str], before: Losses, now: Losses) -> None:
+        self._components = components
+        self._before = before
+        self._now = now
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._components)
+
+    def __len__(self) -> int:
+        return len(self._components)
+
+    def __getitem__(self, component: str) -> float:
+        if component not in self._components:
+            raise KeyError(component)
+        seen = self._now.get(component)
+        loss = None if seen is None else float(seen) - float(self._before.get(component, 0.0))
+        if loss is None or not loss >= 0:
+            raise MTLError(
+                f"Expected '{component}' to add a loss of zero or more to the losses, at its own "
+                f"name, got {loss}. Hand the same dict to all components, as nlp.update does, or "
+                "choose a balancer that does not look at losses."
+            )
+        return loss

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from spacy.language import Language
 from thinc.api import Config, Model
 
 from .. import registry  # noqa: F401  the config below names functions in it
-from ..balancing.base import Balancer
 from ..errors import MTLError
 from ..tasks.base import Task
+from .balancers import checked_balancer
 from .component import MultiTask
 from .live import announce
 from .steps import LOSS_UNITS
@@ -82,26 +81,10 @@ def make_multitask(
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
-    if not hasattr(balancer, "weights"):
-        raise MTLError(
-            f"Expected a balancer in [components.{name}.balancer], got {balancer!r}. "
-            "Name one with @mtl_balancers."
-        )
-    _warn_if_homogeneous(nlp, balancer)
+    balancer = checked_balancer(balancer, name, nlp)
     return MultiTask(
         nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit, conflict_every
     )
-
-
-def _warn_if_homogeneous(nlp: Language, balancer: Balancer) -> None:
-    batcher = nlp.config["training"].get("batcher") or {}
-    if balancer.needs_gradients and batcher.get("batches") == "homogeneous":
-        warnings.warn(
-            f"{type(balancer).__name__} weighs the tasks of a batch by their gradients, but "
-            '[training.batcher] has batches = "homogeneous": where a batch has one corpus, with '
-            'labels for one task, there is nothing to weigh. Set batches = "mixed".',
-            stacklevel=2,
-        )
 
 
 def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:

@@ -6,11 +6,14 @@ pipeline they belong to. Our factories announce theirs here, so that it can be f
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from weakref import WeakSet
 
 from spacy.language import Language
 from spacy.vocab import Vocab
+
+from .component import MultiTask
 
 _PIPELINES: WeakSet[Language] = WeakSet()
 
@@ -21,10 +24,20 @@ def announce(nlp: Language) -> None:
 
 
 def live_pipelines() -> Iterator[Language]:
-    """All pipelines that were announced and are still in use."""
-    yield from list(_PIPELINES)
+    """Those that were announced and are still in use, and then all others, slowly: components
+    that are sourced from a pipeline do not announce the one that they are put into."""
+    announced = list(_PIPELINES)
+    yield from announced
+    for thing in gc.get_objects():
+        if issubclass(type(thing), Language) and thing not in announced:
+            yield thing
 
 
 def pipeline_of(vocab: Vocab) -> Language | None:
-    """The pipeline with this very vocabulary, None if it was not announced."""
+    """The pipeline with this very vocabulary, None if there is none."""
     return next((nlp for nlp in live_pipelines() if nlp.vocab is vocab), None)
+
+
+def multitasks(nlp: Language) -> dict[str, MultiTask]:
+    """The pipeline's components of this package, by name."""
+    return {name: pipe for name, pipe in nlp.components if isinstance(pipe, MultiTask)}

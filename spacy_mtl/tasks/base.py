@@ -79,7 +79,11 @@ class Task(Protocol):
         """The head, without its number of outputs, which `columns` gives once labels are known."""
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
-        """The batch's gold annotation; what is missing is masked."""
+        """The batch's gold annotation; what is missing is masked.
+
+        Columns that an example's corpus does not know (`LabelledTask.known_columns`) take no part
+        in its loss, and units whose gold column it does not know are masked.
+        """
 
     def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
         """The loss in nats, summed over the labelled units, and its gradient.

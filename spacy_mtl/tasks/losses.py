@@ -19,28 +19,48 @@ def softmax(scores: Floats2d) -> Floats2d:
 
 
 def softmax_cross_entropy(
-    scores: Floats2d, classes: Ints1d, mask: ArrayXd, smoothing: float = 0.0
+    scores: Floats2d,
+    classes: Ints1d,
+    mask: ArrayXd,
+    smoothing: float = 0.0,
+    known: ArrayXd | None = None,
 ) -> tuple[float, Floats2d]:
     """The summed cross-entropy of the rows in `mask` in nats, and its gradient.
 
     scores: (rows, classes) unnormalized; classes: (rows,); mask: (rows,) bool. smoothing: share
     of the target that is spread evenly over the other classes (Szegedy et al. 2016). The loss
     is that of the unsmoothed target, so that it can be compared between settings.
+    known: (rows, classes) bool, the classes that there are for each row, among them its own; the
+    gradient of the others is exactly zero. None for all.
     """
     xp: Any = get_array_module(scores)
-    n_classes = scores.shape[1]
     rows = xp.flatnonzero(mask)
     gold = classes[rows]
     d_scores = xp.zeros_like(scores)
-    P = softmax(scores[rows])
+    kept = scores[rows]
+    if known is not None:
+        known = known[rows]
+        kept = xp.where(known, kept, -xp.inf)
+    P = softmax(kept)
     index = xp.arange(len(rows))
     loss = -xp.log(xp.maximum(P[index, gold], 1e-30)).sum()
-    if smoothing and n_classes > 1:
-        P -= smoothing / (n_classes - 1)
-        P[index, gold] += smoothing / (n_classes - 1) + smoothing
+    if smoothing:
+        _smooth(P, index, gold, smoothing, known)
     P[index, gold] -= 1.0
     d_scores[rows] = P
     return float(loss), d_scores
+
+
+def _smooth(P: Any, index: Ints1d, gold: Ints1d, smoothing: float, known: Any) -> None:
+    """Move the gradient from the target of one class to the smoothed one, in place."""
+    xp: Any = get_array_module(P)
+    if known is None:
+        known = xp.ones((1, P.shape[1]), dtype=bool)
+    n_others = known.sum(axis=1, keepdims=True) - 1
+    moved = xp.where(n_others > 0, smoothing, 0.0)
+    each = moved / xp.maximum(n_others, 1)
+    P -= known * each.astype(P.dtype)
+    P[index, gold] += (moved + each)[:, 0].astype(P.dtype)
 
 
 def sigmoid(scores: Floats2d) -> Floats2d:

@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,25 +13,19 @@ from spacy.training import Example
 from thinc.api import Ops, get_array_module
 from thinc.types import ArrayXd, Floats2d, Ints1d
 
+from ..marks import known_labels
 from ..models import biluo
 from ..models.heads import TokenHead
 from ..models.packed import Packed
 from ..models.sharing import Head
 from .base import Decoded, Task, host
+from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
-from .spans import gold_biluo, preset_biluo, spans_of
+from .spans import gold_biluo, only_types, preset_biluo, spans_of
+from .targets import ColumnTargets
 
 
-@dataclass(frozen=True)
-class SpanTargets:
-    """classes: (n_tokens,) the gold column, 0 where masked; mask: (n_tokens,) bool."""
-
-    classes: Ints1d
-    mask: Any
-    n_units: int
-
-
-class NER:
+class NER(LabelledTask):
     """Find labelled spans that do not overlap: `doc.ents`, or `doc.spans[spans_key]`.
 
     Tokens are labelled with BILUO tags and decoded by constrained Viterbi, so that no invalid
@@ -56,27 +49,22 @@ class NER:
         spans_key: str | None = None,
         hidden_width: int = 0,
     ) -> None:
-        self.name = "ner"
         self.crf = crf
         self.overwrite = overwrite
         self.spans_key = spans_key
         self.hidden_width = hidden_width
-        self.set_labels(())
+        super().__init__("ner")
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self._labels
-
-    @property
-    def columns(self) -> list[str]:
-        return ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in self._labels]
+    def columns_of(self, labels: Iterable[str]) -> list[str]:
+        labels = list(labels)
+        return ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in labels]
 
     @property
     def writes(self) -> str:
         return "doc.ents" if self.spans_key is None else f"doc.spans[{self.spans_key!r}]"
 
     def set_labels(self, labels: Iterable[str]) -> None:
-        self._labels = tuple(labels)
+        super().set_labels(labels)
         self._ids = np.asarray([get_string_id(label) for label in self._labels], dtype="uint64")
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
@@ -85,19 +73,18 @@ class NER:
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> SpanTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
         parts = [gold_biluo(example, self._ids, self.spans_key) for example in examples]
-        classes = np.concatenate(parts) if parts else np.zeros(0, dtype="int32")
-        mask = classes >= 0
-        columns = ops.xp.asarray(np.maximum(classes, 0))
-        return SpanTargets(columns, ops.xp.asarray(mask), int(mask.sum()))
+        known = self.known_columns(examples, per_token=True)
+        return ColumnTargets.of(_joined(parts), known, ops)
 
     def loss(
-        self, scores: Floats2d, targets: SpanTargets, packed: Packed
+        self, scores: Floats2d, targets: ColumnTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
-        if not self.crf:
-            return softmax_cross_entropy(scores, targets.classes, targets.mask)
-        return crf_loss(scores, targets.classes, targets.mask, packed.lengths)
+        classes, mask, known = targets.classes, targets.mask, targets.known
+        if self.crf:
+            return crf_loss(scores, classes, mask, packed.lengths, known)
+        return softmax_cross_entropy(scores, classes, mask, known=known)
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         allowed = self._constraints(packed.docs, ops)
@@ -142,6 +129,7 @@ class NER:
         doc.set_ents(preset + new, blocked=_blocked(doc))
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        examples = [self._as_known(example) for example in examples]
         if self.spans_key is None:
             return get_ner_prf(examples)
         return Scorer.score_spans(
@@ -158,6 +146,14 @@ class NER:
     def own_key(self, standard: str) -> str:
         prefix = "ents_" if self.spans_key is None else f"spans_{self.spans_key}_"
         return standard.removeprefix(prefix)
+
+    def _as_known(self, example: Example) -> Example:
+        """The example with spans of those types alone that its corpus knows."""
+        types = known_labels(example).get(self.name)
+        if types is None:
+            return example
+        sides = (example.predicted, example.reference)
+        return Example(*(only_types(doc, types, self.spans_key) for doc in sides))
 
     def _spans(self, doc: Doc) -> Iterable[Span]:
         return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
@@ -189,11 +185,16 @@ class NER:
 
 
 def crf_loss(
-    scores: Floats2d, classes: Ints1d, mask: ArrayXd, lengths: NDArray[np.int32]
+    scores: Floats2d,
+    classes: Ints1d,
+    mask: ArrayXd,
+    lengths: NDArray[np.int32],
+    known: ArrayXd | None = None,
 ) -> tuple[float, Floats2d]:
     """The negative log-likelihood of the labelled tokens under the CRF, and its gradient.
 
-    Documents without a labelled token are left out. scores: (n_tokens, n_columns).
+    Documents without a labelled token are left out. scores: (n_tokens, n_columns). known: the
+    same shape, bool, the columns that paths may take; None for all.
     """
     xp: Any = get_array_module(scores)
     n_docs = len(lengths)
@@ -201,6 +202,8 @@ def crf_loss(
     labelled = np.bincount(doc_of[host(mask)], minlength=n_docs) > 0
     keep = xp.asarray(labelled[doc_of])
     kept, kept_lengths = scores[keep], lengths[labelled]
+    if known is not None:
+        kept = xp.where(known[keep], kept, biluo.FORBIDDEN)
     log_z, posterior = biluo.marginals(xp, kept, kept_lengths)
     allowed = xp.ones(kept.shape, dtype=bool)
     rows = xp.flatnonzero(mask[keep])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +95,18 @@ def _from_group(example: Example, ids: Ids, key: str) -> Columns:
             tags = [3]
         result[span.start : span.end] = 1 + np.asarray(tags) * len(ids) + kind
     return result
+
+
+def only_types(doc: Doc, types: Collection[str], spans_key: str | None) -> Doc:
+    """A copy with spans of these types alone; of other entities nothing is known any more."""
+    doc = doc.copy()
+    if spans_key is None:
+        others = [ent for ent in doc.ents if ent.label_ not in types]
+        kept = [ent for ent in doc.ents if ent.label_ in types]
+        doc.set_ents(kept, missing=others, default="unmodified")
+    elif spans_key in doc.spans:
+        doc.spans[spans_key] = [span for span in doc.spans[spans_key] if span.label_ in types]
+    return doc
 
 
 def spans_of(tags: Columns, n_types: int) -> list[tuple[int, int, int]]:

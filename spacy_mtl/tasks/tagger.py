@@ -2,7 +2,6 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from spacy.strings import StringStore, get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Ops
-from thinc.types import Floats2d, Ints1d
+from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..models.heads import TokenHead
@@ -21,21 +20,14 @@ from ..models.packed import Packed
 from ..models.sharing import Head
 from .alignment import aligned_attribute, index_of
 from .base import Decoded, Task, host
+from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
+from .targets import ColumnTargets
 
 ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
 
 
-@dataclass(frozen=True)
-class TagTargets:
-    """classes: (n_tokens,) the gold column, anything where masked; mask: (n_tokens,) bool."""
-
-    classes: Ints1d
-    mask: Any
-    n_units: int
-
-
-class Tagger:
+class Tagger(LabelledTask):
     """Classify each token: `token.tag_`, `token.pos_` or `token.morph`.
 
     attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing".
@@ -55,27 +47,18 @@ class Tagger:
             raise MTLError(f"Expected `attr` to be one of {list(ATTRS)}, got {attr!r}.")
         if not 0.0 <= label_smoothing < 1.0:
             raise MTLError(f"Expected `label_smoothing` in [0, 1), got {label_smoothing}.")
-        self.name = "tagger"
         self.attr = attr
         self.overwrite = overwrite
         self.label_smoothing = label_smoothing
         self.hidden_width = hidden_width
-        self.set_labels(())
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self._labels
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self._labels)
+        super().__init__("tagger")
 
     @property
     def writes(self) -> str:
         return f"token.{ATTRS[self.attr]}"
 
     def set_labels(self, labels: Iterable[str]) -> None:
-        self._labels = tuple(labels)
+        super().set_labels(labels)
         values = [_value(self.attr, label) for label in self._labels]
         self._values = np.asarray(values, dtype="uint64")
 
@@ -92,15 +75,18 @@ class Tagger:
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> TagTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
         parts = [aligned_attribute(example, self.attr) for example in examples]
-        values = np.concatenate(parts) if parts else np.zeros(0, dtype="uint64")
-        classes = index_of(values, self._values)
-        mask = classes >= 0
-        return TagTargets(ops.xp.asarray(classes), ops.xp.asarray(mask), int(mask.sum()))
+        values = np.concatenate([np.zeros(0, dtype="uint64"), *parts])
+        known = self.known_columns(examples, per_token=True)
+        return ColumnTargets.of(index_of(values, self._values), known, ops)
 
-    def loss(self, scores: Floats2d, targets: TagTargets, packed: Packed) -> tuple[float, Floats2d]:
-        return softmax_cross_entropy(scores, targets.classes, targets.mask, self.label_smoothing)
+    def loss(
+        self, scores: Floats2d, targets: ColumnTargets, packed: Packed
+    ) -> tuple[float, Floats2d]:
+        return softmax_cross_entropy(
+            scores, targets.classes, targets.mask, self.label_smoothing, targets.known
+        )
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         return Decoded(scores.argmax(axis=1), lambda: softmax(scores))

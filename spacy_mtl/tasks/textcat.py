@@ -2,10 +2,10 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -13,25 +13,19 @@ from thinc.api import Ops
 from thinc.types import Floats2d
 
 from ..errors import MTLError
+from ..marks import LABELS
 from ..models.heads import DocumentHead
 from ..models.packed import Packed
 from ..models.sharing import Head
 from .base import Decoded, Task, host
+from .labels import LabelledTask, some
 from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
+from .targets import CellTargets, ColumnTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
 
 
-@dataclass(frozen=True)
-class ClassTargets:
-    """truths: (n_docs, n_labels) of 0 to 1; mask: the same shape, bool: what is annotated."""
-
-    truths: Floats2d
-    mask: Any
-    n_units: int
-
-
-class TextCat:
+class TextCat(LabelledTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
@@ -66,7 +60,6 @@ class TextCat:
             )
         if ngram_attr not in NGRAM_ATTRS:
             raise MTLError(f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {ngram_attr!r}.")
-        self.name = "textcat"
         self.exclusive = exclusive
         self.threshold = threshold
         self.group = group
@@ -74,22 +67,11 @@ class TextCat:
         self.ngram_rows = ngram_rows
         self.ngram_attr = ngram_attr
         self.overwrite = overwrite
-        self._labels: tuple[str, ...] = ()
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return self._labels
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self._labels)
+        super().__init__("textcat")
 
     @property
     def writes(self) -> str:
         return "doc.cats"
-
-    def set_labels(self, labels: Iterable[str]) -> None:
-        self._labels = tuple(labels)
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
         keys = {key for example in examples for key in example.reference.cats}
@@ -102,7 +84,7 @@ class TextCat:
             why = f", and {', '.join(rivals)} classify documents too" if rivals else ""
             raise MTLError(
                 f"Expected keys in doc.cats that begin with '{prefix}' for the task "
-                f"'{self.name}', got {_some(keys)}{why}. Rename the keys, correct the task's "
+                f"'{self.name}', got {some(keys)}{why}. Rename the keys, correct the task's "
                 "`group`, or list its labels in "
                 f"[initialize.components.multitask.labels.{self.name}]."
             )
@@ -111,7 +93,7 @@ class TextCat:
     def make_head(self) -> Head:
         return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> ClassTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ColumnTargets:
         truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
         mask = np.zeros(truths.shape, dtype=bool)
         place = {label: i for i, label in enumerate(self._labels)}
@@ -120,15 +102,15 @@ class TextCat:
                 if key in place:
                     truths[row, place[key]] = value
                     mask[row, place[key]] = True
+        known = self.known_columns(examples)
         if self.exclusive:
-            return self._one_of(truths, mask, ops)
-        return ClassTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
+            return ColumnTargets.of(self._one_of(truths), known, ops)
+        if known is not None:
+            mask &= known
+        return CellTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
 
-    def _one_of(self, truths: Any, mask: Any, ops: Ops) -> ClassTargets:
-        """An exclusive group is labelled in a document as a whole, by its one positive class.
-
-        Documents whose class is not among the labels have no positive and are masked.
-        """
+    def _one_of(self, truths: NDArray[np.float32]) -> NDArray[np.int64]:
+        """(n_docs,) each document's one positive class, -1 if it has none among the labels."""
         positives = (truths >= 0.5).sum(axis=1)
         if (positives > 1).any():
             row = int(np.flatnonzero(positives > 1)[0])
@@ -139,17 +121,14 @@ class TextCat:
                 f"Expected one class of the exclusive task '{self.name}' in each document, got "
                 f"{several}. Correct the document, or set `exclusive = false`."
             )
-        labelled = positives == 1
-        mask = np.repeat(labelled[:, None], len(self._labels), axis=1)
-        return ClassTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(labelled.sum()))
+        return np.where(positives == 1, truths.argmax(axis=1), -1)
 
     def loss(
-        self, scores: Floats2d, targets: ClassTargets, packed: Packed
+        self, scores: Floats2d, targets: CellTargets | ColumnTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
-        if not self.exclusive:
+        if isinstance(targets, CellTargets):
             return binary_cross_entropy(scores, targets.truths, targets.mask)
-        classes = targets.truths.argmax(axis=1)
-        return softmax_cross_entropy(scores, classes, targets.mask[:, 0])
+        return softmax_cross_entropy(scores, targets.classes, targets.mask, known=targets.known)
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         if self.exclusive:
@@ -194,7 +173,10 @@ class TextCat:
         return standard.removeprefix("cats_")
 
     def _own_cats(self, doc: Doc, attr: str) -> dict[str, float]:
-        return {label: doc.cats[label] for label in self._labels if label in doc.cats}
+        """The group's part of `doc.cats`, of a reference without what its corpus does not know."""
+        known = doc.user_data.get(LABELS, {}).get(self.name)
+        labels = self._labels if known is None else [k for k in self._labels if k in known]
+        return {label: doc.cats[label] for label in labels if label in doc.cats}
 
     def _is_scored(self, example: Example) -> bool:
         """Whether the reference says what `targets` learns from, and there is a prediction."""
@@ -204,16 +186,10 @@ class TextCat:
 
     def _is_right(self, example: Example) -> bool:
         """Whether the best class, or every annotated class of a multi-label task, is right."""
-        gold, guess = example.reference.cats, example.predicted.cats
-        known = [label for label in self._labels if label in gold]
+        gold, guess = self._own_cats(example.reference, "cats"), example.predicted.cats
         if self.exclusive:
             best = max(self._labels, key=lambda label: guess.get(label, 0.0))
             return bool(gold.get(best, 0.0) >= 0.5)
         return all(
-            (gold[label] >= 0.5) == (guess.get(label, 0.0) >= self.threshold) for label in known
+            (gold[label] >= 0.5) == (guess.get(label, 0.0) >= self.threshold) for label in gold
         )
-
-
-def _some(names: Iterable[str], n: int = 8) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:n]) + (", ..." if len(listed) > n else "")

@@ -1,124 +1,181 @@
 """Batches from several corpora, in proportions that are chosen instead of given by their size."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from spacy.training import Example
-from spacy.training.batchers import minibatch_by_words
 
+from ..corpora.mixed import Mixture
 from ..errors import MTLError
-from ..marks import corpus_of
+from ..state import State
+from .gaps import Annotation, Gaps
+from .minibatches import BatchSizes, WordBatches
+from .order import Drawn, batches_in_turn, in_random_order, in_turn
+from .position import Position
+from .sampling import Shares, part_of
+from .streams import Corpora, CorporaInMemory, CorpusStream, StreamedCorpora
 
-SAMPLING = ("proportional", "uniform", "temperature")
+BATCHES = ("mixed", "homogeneous")
+BLOCK = 10_000  # documents of streams whose order is drawn at once
 
 
 class MixtureBatches:
-    """Mixed batches of about `size` words, from the corpora that a `MixedCorpus` has marked.
+    """Batches of about `size` words, from the corpora that a `MixedCorpus` has marked.
 
-    An epoch has as many documents as the corpora together. Each corpus gets a share of them:
-    "proportional" to its size; the same for all ("uniform"); or proportional to its size to the
-    power of `alpha` ("temperature", Conneau et al. 2019, https://arxiv.org/abs/1911.02116). A
-    corpus that is drawn more often than once is repeated in another order each time, one that is
-    drawn less often goes on in the next epoch where it stopped.
+    An epoch has as many documents as the corpora together, of which each corpus gets a share, see
+    `Shares`. A corpus that is drawn more often than once is repeated in another order each time,
+    one that is drawn less often goes on in the next epoch where it stopped.
 
-    The order is a function of the seed and the number of the epoch alone, which is the number of
-    times that this has been called: spaCy's loop asks for the batches of each epoch anew.
+    The order is a function of the seed and the number of the epoch (and of the scores so far,
+    with dynamic shares), so that a training can be continued after any batch: `state` is the
+    position. A call gives what is left of an epoch; spaCy's loop makes one for each epoch.
 
-    size: words in a batch, a number or a schedule. max_repeats: at most so many passes over a
-    corpus in an epoch (Chung et al. 2023, https://arxiv.org/abs/2304.09151), 0 for no limit.
+    With a list of examples, as spaCy's loop gives it, all is in memory. With what the reader gives
+    (`max_epochs = -1`), documents are read when they are needed. Then each corpus is shuffled
+    within a buffer, and the order of the corpora in blocks of 10,000 documents. To go on at a
+    position, each stream is read up to it.
+
+    size: words in a batch, a number or a schedule over the batches.
+    batches: "mixed", or "homogeneous" for batches that have documents of one corpus only.
+    buffer: how many documents of each corpus are held to shuffle a stream.
     tolerance, discard_oversize: as for `spacy.batch_by_words.v1`.
     """
 
     def __init__(
         self,
         size: Any,
-        sampling: str,
-        alpha: float,
-        max_repeats: float,
+        shares: Shares,
+        gaps: Gaps,
         seed: int,
+        batches: str,
+        buffer: int,
         tolerance: float,
         discard_oversize: bool,
     ) -> None:
-        if sampling not in SAMPLING:
-            raise MTLError(f"Expected `sampling` to be one of {list(SAMPLING)}, got {sampling!r}.")
-        if not 0.0 <= alpha <= 1.0 or max_repeats < 0:
-            raise MTLError(
-                "Expected `alpha` between 0 and 1 and `max_repeats` of 0 or more, got "
-                f"{alpha} and {max_repeats}."
-            )
-        self.size = size if isinstance(size, int) else iter(size)
-        self.alpha = {"proportional": 1.0, "uniform": 0.0}.get(sampling, alpha)
-        self.max_repeats = max_repeats
-        self.seed = seed
-        self.tolerance = tolerance
-        self.discard_oversize = discard_oversize
-        self.epoch = 0
+        _check(seed, batches, buffer, tolerance)
+        self._sizes = BatchSizes(size)
+        self._shares = shares
+        self._gaps = gaps
+        self._seed = seed
+        self._homogeneous = batches == "homogeneous"
+        self._buffer = buffer
+        self._tolerance = tolerance
+        self._discard_oversize = discard_oversize
+        self._position = Position()
+        self._streamed: StreamedCorpora | None = None
+        self._annotation: list[Annotation] = []
+
+    def state(self) -> State:
+        """See `spacy_mtl.state.Stateful`: the position behind the batch that was given last."""
+        return self._position.state()
+
+    def load_state(self, state: State) -> None:
+        """Go on at this position at the next call."""
+        self._position = Position.from_state(state)
 
     def __call__(self, items: Iterable[Example]) -> Iterator[list[Example]]:
-        """The batches of the next epoch. `items` may come in any order."""
-        ordered = self.order(list(items), self.epoch)
-        self.epoch += 1
-        yield from minibatch_by_words(
-            ordered,
-            size=self.size,
-            tolerance=self.tolerance,
-            discard_oversize=self.discard_oversize,
-        )
+        """What is left of the batches of an epoch, which may be all. `items` may have any order.
 
-    def order(self, items: Sequence[Example], epoch: int) -> list[Example]:
-        """The examples of an epoch in their order, some more than once or not at all."""
-        corpora = _by_corpus(items)
-        draws = self.draws([len(corpus) for corpus in corpora.values()])
-        drawn: list[Example] = []
-        for place, (corpus, n) in enumerate(zip(corpora.values(), draws, strict=True)):
-            stream = _stream(len(corpus), epoch * n, n, (self.seed, place))
-            drawn.extend(corpus[i] for i in stream)
-        rng = np.random.default_rng((self.seed, len(corpora), epoch))
-        return [drawn[i] for i in rng.permutation(len(drawn))]
+        RAISES (MTLError): If the examples have no marks, are not those of the epoch before, or a
+            corpus is empty.
+        """
+        corpora = self._corpora(items)
+        position = self._position
+        position.enter(corpora)
+        position.draws = position.draws or self._draws(corpora)
+        n_blocks = 1 if corpora.in_memory else math.ceil(sum(position.draws) / BLOCK)
+        while position.block < n_blocks:
+            streams = corpora.streams(self._seed, position.places)
+            self._sizes.start(position.batch_sizes)
+            for number, batch in enumerate(self._block(streams, n_blocks, corpora.in_memory)):
+                if number >= position.batches:
+                    position.batches = number + 1
+                    yield batch
+            position.end_block([stream.place for stream in streams], self._sizes.used)
+        position.end_epoch()
 
-    def draws(self, sizes: Sequence[int]) -> list[int]:
-        """How many documents of each corpus an epoch has, given the corpora's sizes."""
-        weights = np.asarray(sizes, dtype="float64") ** self.alpha
-        wanted = weights / weights.sum() * sum(sizes)
-        if self.max_repeats:
-            wanted = np.minimum(wanted, self.max_repeats * np.asarray(sizes))
-        return [max(1, round(n)) for n in wanted.tolist()]
+    def _corpora(self, items: Iterable[Example]) -> Corpora:
+        if not isinstance(items, Mixture):
+            return CorporaInMemory(items)
+        if self._streamed is None or self._streamed.mixture != items:
+            self._streamed = StreamedCorpora(items, self._buffer)
+        return self._streamed
+
+    def _draws(self, corpora: Corpora) -> list[int]:
+        """How many documents of each corpus the epoch has."""
+        gaps: list[float] = []
+        if self._shares.sampling == "dynamic":
+            if not self._annotation:
+                numbers = range(len(corpora.names))
+                self._annotation = [Annotation.of(corpora.sample(number)) for number in numbers]
+            gaps = self._gaps(self._annotation, corpora.vocab)
+        return self._shares.draws(corpora.sizes, self._position.epoch, gaps)
+
+    def _block(
+        self, streams: list[CorpusStream], n_blocks: int, whole: bool
+    ) -> Iterator[list[Example]]:
+        """The batches of the present block. whole: whether it may be held in memory."""
+        position = self._position
+        draws = part_of(position.draws, position.block, n_blocks)
+        gathers = self._gathers(len(streams))
+        drawn: Drawn = ()
+        if self._shares.sampling != "round_robin":
+            drawn = in_random_order(streams, draws, self._rng(len(streams)), whole)
+        elif not self._homogeneous:
+            drawn = in_turn(streams, draws)
+        else:
+            limits = part_of(self._shares.limits(position.documents), position.block, n_blocks)
+            yield from batches_in_turn(streams, gathers, sum(draws), limits)
+        for number, example in drawn:
+            yield from gathers[number].add(example)
+        for gather in gathers:
+            yield from gather.flush()
+
+    def _gathers(self, n: int) -> list[WordBatches]:
+        """What makes batches of the documents of each corpus: one for each, or one for all."""
+        settings = (self._sizes, self._tolerance, self._discard_oversize)
+        if self._homogeneous:
+            return [WordBatches(*settings) for _ in range(n)]
+        return [WordBatches(*settings)] * n
+
+    def _rng(self, n_corpora: int) -> np.random.Generator:
+        """Random numbers of the present block; those of the corpora have smaller second keys."""
+        position = self._position
+        block = (position.block,) if position.block else ()
+        return np.random.default_rng((self._seed, n_corpora, position.epoch, *block))
 
 
 def create_mixture_batches(
-    size: int | Any,
+    size: Any,
     sampling: str = "proportional",
-    alpha: float = 0.6,
-    max_repeats: float = 0,
+    alpha: Any = 0.6,
+    max_repeats: float = 0.0,
     seed: int = 0,
     tolerance: float = 0.2,
     discard_oversize: bool = False,
-) -> Callable[[Iterable[Example]], Iterator[list[Example]]]:
-    """Make the batcher `spacy_mtl.MixtureBatches.v1`; see `MixtureBatches`."""
-    return MixtureBatches(size, sampling, alpha, max_repeats, seed, tolerance, discard_oversize)
+    batches: str = "mixed",
+    references: dict[str, float] | None = None,
+    strength: float = 10.0,
+    buffer: int = 1000,
+) -> MixtureBatches:
+    """Make the batcher `spacy_mtl.MixtureBatches.v1`.
+
+    sampling, alpha, max_repeats, strength: see `Shares`. references: see `Gaps`. All others: see
+    `MixtureBatches`.
+    """
+    shares = Shares(sampling, alpha, max_repeats, strength)
+    gaps = Gaps(references)
+    return MixtureBatches(size, shares, gaps, seed, batches, buffer, tolerance, discard_oversize)
 
 
-def _by_corpus(items: Sequence[Example]) -> dict[str, list[Example]]:
-    """The examples of each corpus, sorted as they were read, whatever order they come in."""
-    corpora: dict[str, list[tuple[int, Example]]] = {}
-    for item in items:
-        name, index = corpus_of(item)
-        corpora.setdefault(name, []).append((index, item))
-    return {
-        name: [item for _, item in sorted(corpora[name], key=lambda pair: pair[0])]
-        for name in sorted(corpora)
-    }
-
-
-def _stream(size: int, start: int, n: int, seed: tuple[int, ...]) -> Iterator[int]:
-    """The places `start` to `start + n` of an endless stream of permutations of `size` indices."""
-    order: NDArray[np.int64] | None = None
-    for position in range(start, start + n):
-        round_, place = divmod(position, size)
-        if order is None or place == 0:
-            order = np.random.default_rng((*seed, round_)).permutation(size)
-        yield int(order[place])
+def _check(seed: int, batches: str, buffer: int, tolerance: float) -> None:
+    if batches not in BATCHES:
+        raise MTLError(f"Expected `batches` to be one of {list(BATCHES)}, got {batches!r}.")
+    for name, value, least in (("seed", seed, 0), ("buffer", buffer, 1)):
+        if value < least:
+            raise MTLError(f"Expected `{name}` of {least} or more, got {value}.")
+    if not math.isfinite(tolerance) or tolerance < 0:
+        raise MTLError(f"Expected `tolerance` of 0 or more, got {tolerance}.")

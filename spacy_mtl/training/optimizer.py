@@ -1,5 +1,178 @@
-"""To be written."""
+"""Adam with a learning rate for each part of a pipeline, and averages of constant decay."""
+
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from thinc.api import Optimizer, torch2xp
+from thinc.optimizers import ADAM_DEFAULTS, FloatOrSeq
+from thinc.shims import Shim
+from thinc.types import FloatsXd
+
+from ..errors import MTLError
+from ..models.freezing import torch_module
+from .parameters import Key, listed, parameters_beside, setting_for, unmatched
 
 
-def create_grouped_optimizer() -> None:
-    """To be written."""
+class GroupedOptimizer(Optimizer):
+    """thinc's Adam or RAdam, with factors on the learning rate and averages of constant decay.
+
+    With all factors 1 and no `average` it does exactly what thinc's does. spaCy's loop names a
+    parameter by a number, so its path is looked up in the pipelines of this process; one that
+    is in none has the factor 1, with a warning. See `create_grouped_optimizer` for the settings.
+    """
+
+    __slots__ = ["factors", "layer_decay", "average", "_factors", "_names", "_shared", "_warned"]
+
+    def __init__(
+        self,
+        learn_rate: FloatOrSeq,
+        factors: Mapping[str, float],
+        layer_decay: float,
+        average: float | None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(learn_rate, **settings)
+        _check_rates(factors, layer_decay)
+        if average is not None and (self.averages is None or not 0 <= average < 1):
+            raise MTLError(
+                "Expected `average` from 0 to below 1, together with `use_averages`, got "
+                f"{average} and {self.averages is not None}."
+            )
+        self.factors = dict(factors)
+        self.layer_decay = layer_decay
+        self.average = average
+        self._factors: dict[Key, float] = {}
+        self._names: dict[Key, list[str]] = {}  # of PyTorch parameters in the averages
+        self._shared: set[str] = set()  # averages that are still the model's own memory
+        self._warned = False
+
+    def __call__(
+        self, key: Key, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
+    ) -> tuple[FloatsXd, FloatsXd]:
+        """Update a parameter. One whose factor is 0 stays as it is, without weight decay."""
+        factor = self._factor(key)
+        if not factor:
+            gradient *= 0
+            return weights, gradient
+        learn_rate, averages = self.learn_rate, self.averages
+        self.learn_rate = learn_rate * factor  # not by `lr_scale`, which RAdam passes over
+        self.averages = averages if self.average is None else None
+        try:
+            weights, gradient = super().__call__(key, weights, gradient, lr_scale=lr_scale)
+        finally:
+            self.learn_rate, self.averages = learn_rate, averages
+        if self.average is not None:
+            self._update_average(key, weights, self.average)
+        return weights, gradient
+
+    def _factor(self, key: Key) -> float:
+        if not self.factors and self.layer_decay == 1 and self.average is None:
+            return 1.0
+        if key not in self._factors:
+            self._look_up(key)
+        return self._factors[key]
+
+    def _look_up(self, key: Key) -> None:
+        """Get to know all parameters of the pipeline that has this one."""
+        parameters = parameters_beside(key)
+        if not parameters:
+            self._factors[key] = 1.0
+            self._warn(f"Expected a parameter of a pipeline, got {key}: it has the factor 1.")
+        elif unknown := unmatched(self.factors, parameters):
+            self._warn(
+                f"Expected patterns of layers as `factors`, got {', '.join(unknown)}, which fit "
+                f"none. There are: {listed(parameters)}."
+            )
+        for parameter in parameters:
+            own = setting_for(parameter.name, self.factors)
+            decay = self.layer_decay ** (parameter.above or 0)
+            self._factors[parameter.key] = decay * (1.0 if own is None else own)
+        if self.average is not None:
+            for shim in {p.owner for p in parameters if isinstance(p.owner, Shim)}:
+                self._include(shim)
+
+    def _warn(self, message: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(message, stacklevel=2)
+
+    def _include(self, shim: Shim) -> None:
+        """Prepare the averages for a PyTorch model, whose wrapper takes all or nothing of it.
+
+        What does not learn is in them by itself, in arrays that share the model's memory.
+        """
+        averages: Any = self.averages
+        prefix, module = f"pytorch_{shim.id}_", torch_module(shim)
+        for name, tensor in module.state_dict().items():
+            if f"{prefix}{name}" not in averages:
+                averages[f"{prefix}{name}"] = torch2xp(tensor)
+                self._shared.add(f"{prefix}{name}")
+        tied: dict[int, list[str]] = {}
+        for name, tensor in module.named_parameters(remove_duplicate=False):
+            tied.setdefault(id(tensor), []).append(f"{prefix}{name}")
+        for name, tensor in module.named_parameters():
+            self._names[shim.id, name] = tied[id(tensor)]
+
+    def _update_average(self, key: Key, weights: FloatsXd, decay: float) -> None:
+        averages: Any = self.averages
+        names: list[Any] = [*self._names.get(key, [key])]
+        if names[0] not in averages or names[0] in self._shared:
+            averages.update(dict.fromkeys(names, weights.copy()))
+            self._shared.difference_update(names)
+        else:
+            averages[names[0]] += (1 - decay) * (weights - averages[names[0]])
+
+
+def create_grouped_optimizer(
+    learn_rate: FloatOrSeq = ADAM_DEFAULTS["learn_rate"],
+    *,
+    factors: dict[str, float] | None = None,
+    layer_decay: float = 1.0,
+    average: float | None = None,
+    beta1: FloatOrSeq = ADAM_DEFAULTS["beta1"],
+    beta2: FloatOrSeq = ADAM_DEFAULTS["beta2"],
+    eps: FloatOrSeq = ADAM_DEFAULTS["eps"],
+    L2: FloatOrSeq = ADAM_DEFAULTS["L2"],
+    L2_is_weight_decay: bool = True,
+    grad_clip: FloatOrSeq = ADAM_DEFAULTS["grad_clip"],
+    use_averages: bool = True,
+    use_radam: bool = False,
+) -> Optimizer:
+    """Make the optimizer `spacy_mtl.GroupedOptimizer.v1`.
+
+    factors: on the learning rate, by patterns of layers such as "tok2vec.*"; the last that
+        fits a path counts, for the paths see `spacy_mtl.training.parameters`. What none fits has
+        1. What has 0 does not move. Weight decay is scaled alike.
+    layer_decay: a further factor for each layer of the encoder that lies above (Howard and
+        Ruder 2018, https://arxiv.org/abs/1801.06146): its top has 1, the next `layer_decay`.
+    average: the decay of the moving average of the parameters, with which spaCy evaluates and
+        saves; 0.999 averages over about the last 1000 updates. It begins at each parameter's
+        first update, and takes in PyTorch models. None for thinc's own averages, whose decay
+        grows with the number of updates, and which leave PyTorch models out.
+    use_radam: RAdam in place of Adam. The other settings are those of `Adam.v1`.
+    """
+    return GroupedOptimizer(
+        learn_rate,
+        factors or {},
+        layer_decay,
+        average,
+        beta1=beta1,
+        beta2=beta2,
+        eps=eps,
+        L2=L2,
+        L2_is_weight_decay=L2_is_weight_decay,
+        grad_clip=grad_clip,
+        use_averages=use_averages,
+        use_radam=use_radam,
+    )
+
+
+def _check_rates(factors: Mapping[str, float], layer_decay: float) -> None:
+    for pattern, factor in factors.items():
+        if not math.isfinite(factor) or factor < 0:
+            raise MTLError(f"Expected a factor of zero or more for '{pattern}', got {factor}.")
+    if not 0 < layer_decay <= 1:
+        raise MTLError(f"Expected `layer_decay` above 0 and up to 1, got {layer_decay}.")

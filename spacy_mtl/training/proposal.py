@@ -21,6 +21,7 @@ from thinc.api import Config
 from ..corpora.coverage import Coverage, Layer, LayerCoverage, combine, short_names
 from ..errors import MTLError
 from ..pipeline.factory import RESERVED
+from .label_sets import label_set_notes
 
 Block = dict[str, Any]
 
@@ -60,7 +61,7 @@ class Proposal:
     """A complete config, and what it rests on.
 
     corpora: The training files by the names that they have in the config.
-    notes: What the config lacks, in words.
+    notes: What the config lacks, in words; after an empty line, what could be added to it.
     """
 
     config: Config
@@ -77,6 +78,7 @@ def propose(
     lang: str = "en",
     optimize: str = "efficiency",
     gpu: bool = False,
+    main_task: str | None = None,
 ) -> Proposal:
     """Propose a config that trains on these files as it is.
 
@@ -87,8 +89,9 @@ def propose(
     lang: The language's code.
     optimize: "efficiency" or "accuracy", as for `spacy init config`.
     gpu: Whether to use a transformer.
-    RAISES (MTLError): If there is nothing to learn or to choose by, no such language, or no
-        package for transformers.
+    main_task: The only task that chooses the best model; None for all, with the same weight.
+    RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
+        no package for transformers.
     """
     tasks = propose_tasks(combine(train), combine([*train, dev]), _short_texts(train))
     if not tasks:
@@ -96,18 +99,25 @@ def propose(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
-    scores = [_dev_score(task, dev) for task in tasks if task.layer in dev.layers]
+    scores = {task.name: _dev_score(task, dev) for task in tasks if task.layer in dev.layers}
     if not scores:
         raise MTLError(
             f"Expected in {dev.path} some of what the training files have "
             f"({', '.join(str(task.layer) for task in tasks)}), to choose the best model by, "
             f"got {', '.join(map(str, dev.layers)) or 'nothing'}."
         )
+    if main_task is not None and main_task not in scores:
+        raise MTLError(
+            f"Expected as the main task one that {dev.path} has annotation for "
+            f"({', '.join(scores)}), got '{main_task}'."
+        )
     config, notes = _base_config(lang, optimize, gpu)
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
+    learned = {task.name: task.layer for task in tasks if task.settings.get("exclusive", True)}
+    notes += label_set_notes(learned, corpora)
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
-    config["training"]["score_weights"] = _score_weights(scores)
+    config["training"]["score_weights"] = _score_weights(scores, main_task)
     filled = util.load_model_from_config(config, auto_fill=True).config
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
@@ -121,11 +131,15 @@ def _dev_score(task: ProposedTask, dev: Coverage) -> str:
     return task.score
 
 
-def _score_weights(scores: Sequence[str]) -> dict[str, float | None]:
-    """The same weight for all; the F of class groups is shown, but has no say."""
+def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str, float | None]:
+    """The same weight for all, or 1 for the main task; the F of class groups is shown alone."""
     unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
-    shown = [score.replace("_macro_auc", "_score") for score in scores if "_macro_auc" in score]
-    return {**unused, **dict.fromkeys(shown, 0.0), **dict.fromkeys(scores, 1 / len(scores))}
+    shown = [key.replace("_macro_auc", "_score") for key in scores.values() if "_auc" in key]
+    if main_task is None:
+        weights = dict.fromkeys(scores.values(), 1 / len(scores))
+    else:
+        weights = {key: float(task == main_task) for task, key in scores.items()}
+    return {**unused, **dict.fromkeys(shown, 0.0), **weights}
 
 
 def _short_texts(files: Sequence[Coverage]) -> set[Layer]:
@@ -275,6 +289,7 @@ def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage)
                 name: list(dict.fromkeys(layer.kind for layer in file.layers))
                 for name, file in corpora.items()
             },
+            "labels": {},  # a section that the declarations of `label_set_notes` fit into
         }
         batcher = config["training"]["batcher"]
         if batcher["@batchers"] == "spacy.batch_by_words.v1":

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from spacy_mtl.cli import app
 
+from .conftest import save, texts
+
 DATA = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "dev.spacy")
 SMALL = {
     "components.tok2vec.model.width": 16,
@@ -62,6 +64,25 @@ def test_summary(corpora):
     assert ["mood", "cats[mood]", "mood_macro_auc", "(0.17)", "2", "24", "docs"] in cells
     assert ["names", "names.spacy", "ents,", "spans[sc]", "24"] in cells
     assert "✔ Nothing found that would hurt." in lines
+
+
+def test_shows_how_to_declare_labels(corpora, make_doc):
+    words = [(f"{w} ; {i}", i) for i, w in texts(24)]
+    places = [make_doc(w, ents=["O", "O", "B-LOC", *["O"] * 3]) for w, _ in words]
+    save("places.spacy", places)
+    result = init_config("my.cfg", *DATA, "--train", "places.spacy")
+    assert result.exit_code == 0, result.output
+    assert "in ner, places has no PER." in " ".join(result.stdout.split())
+    declaration = '[corpora.train.labels.places]\nner = ["LOC"]\n'
+    assert declaration in result.stdout
+    assert "[corpora.train.labels." not in Path("my.cfg").read_text()
+    with Path("my.cfg").open("a") as config:
+        config.write(f"\n{declaration}")
+    train("my.cfg", "training", overrides=SMALL)
+    assert set(spacy.load("training/model-best").get_pipe("multitask").labels_for("ner")) == {
+        "LOC",
+        "PER",
+    }
 
 
 def test_says_what_dev_cannot_score(corpora):

@@ -1,9 +1,11 @@
 """Several corpora as one, each with its mark and the layers that it vouches for."""
 
 import warnings
+from itertools import islice
 from typing import Any
 
 import pytest
+import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
@@ -12,7 +14,7 @@ from spacy.util import registry
 from spacy_mtl.corpora import present_layers
 from spacy_mtl.corpora.mixed import MixedCorpus, create_mixed_corpus
 from spacy_mtl.errors import MTLError
-from spacy_mtl.marks import corpus_of
+from spacy_mtl.marks import corpus_of, known_labels
 
 
 def reader_of(*texts: str) -> Any:
@@ -35,10 +37,54 @@ def read(corpus: MixedCorpus, nlp: Language) -> list[Example]:
 
 
 def test_examples_bear_the_name_of_their_corpus_and_their_place(nlp):
-    corpus = create_mixed_corpus({"news": reader_of("a b", "c"), "blog": reader_of("d")})
-    examples = read(corpus, nlp)
-    assert [example.reference.text.strip() for example in examples] == ["a b", "c", "d"]
-    assert [corpus_of(example) for example in examples] == [("news", 0), ("news", 1), ("blog", 0)]
+    corpora = {"news": reader_of("a b", "c", "d"), "blog": reader_of("e")}
+    examples = read(create_mixed_corpus(corpora), nlp)
+    found = {example.reference.text.strip(): corpus_of(example) for example in examples}
+    blog, *news = found.pop("e"), *found.items()
+    assert blog == ("blog", 0)
+    assert news == [("a b", ("news", 0)), ("c", ("news", 1)), ("d", ("news", 2))]
+
+
+def test_the_corpora_come_in_turn(nlp):
+    corpora = {"a": reader_of(*"12345"), "b": reader_of("6"), "c": reader_of("7", "8")}
+    examples = read(create_mixed_corpus(corpora), nlp)
+    assert "".join(example.reference.text.strip() for example in examples) == "16728345"
+
+
+def test_each_corpus_can_be_read_by_itself(nlp):
+    corpora = {"news": reader_of("a", "b"), "blog": reader_of("c")}
+    mixture = create_mixed_corpus(corpora, {"news": ["tag"]})(nlp)
+    for _ in range(2):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            examples = list(mixture.read("news"))
+        assert [corpus_of(example) for example in examples] == [("news", 0), ("news", 1)]
+        assert [present_layers(example.reference) for example in examples] == [{"tag"}] * 2
+
+
+def test_nothing_is_read_before_it_is_needed(nlp):
+    def endless(nlp: Language) -> Any:
+        while True:
+            yield from reader_of("a")(nlp)
+
+    mixture = create_mixed_corpus({"news": endless, "blog": reader_of("b")})(nlp)
+    first = [example.reference.text.strip() for example in islice(mixture, 4)]
+    assert first == ["a", "b", "a", "a"]
+
+
+@pytest.mark.parametrize("empty", [reader_of(), lambda nlp: []])
+def test_an_empty_corpus_is_an_error(nlp, empty):
+    corpus = create_mixed_corpus({"news": reader_of("a"), "blog": empty})
+    with pytest.raises(MTLError, match="documents in the corpus 'blog', got none.*path"):
+        list(corpus(nlp))
+
+
+def test_labels_that_a_corpus_knows(nlp):
+    corpora = {"news": reader_of("a"), "blog": reader_of("b")}
+    labels = {"news": {"ner": ["PER", "LOC"]}}
+    news, blog = read(create_mixed_corpus(corpora, labels=labels), nlp)
+    assert known_labels(news) == {"ner": ["PER", "LOC"]}
+    assert known_labels(blog) == {}
 
 
 def test_other_examples_have_no_corpus(nlp):
@@ -69,6 +115,7 @@ def test_one_warning_for_a_whole_corpus(nlp):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         examples = list(corpus(nlp))
+        list(corpus(nlp))
     assert len(caught) == 1
     assert [present_layers(example.reference) for example in examples] == [set()] * 3
 
@@ -87,17 +134,23 @@ def test_it_can_be_read_again(nlp):
 
 
 @pytest.mark.parametrize(
-    "corpora, layers, message",
+    "settings, message",
     [
-        ({}, {}, "at least one corpus"),
-        ({"news": "news.spacy"}, {}, "a reader for the corpus 'news', got 'news.spacy'"),
-        ({"news": reader_of("a")}, {"blog": ["tag"]}, "corpora news, got 'blog'"),
-        ({"news": reader_of("a")}, {"news": ["tags"]}, "out of tag, pos, .* got 'tags'"),
+        ({"corpora": {}}, "at least one corpus"),
+        ({"corpora": {"news": "n.spacy"}}, "a reader for the corpus 'news', got 'n.spacy'"),
+        ({"layers": {"blog": ["tag"]}}, "layers of the corpora news, got 'blog'"),
+        ({"layers": {"news": ["tags"]}}, "out of tag, pos, .* got 'tags'"),
+        ({"sizes": {"blog": 1}}, "sizes of the corpora news, got 'blog'"),
+        ({"sizes": {"news": 0}}, "1 or more of the corpus 'news', got 0"),
+        ({"labels": {"blog": {}}}, "labels of the corpora news, got 'blog'"),
+        ({"labels": {"news": ["PER"]}}, r"corpus 'news' by task, got \['PER'\]"),
+        ({"labels": {"news": {"ner": "PER"}}}, "list of labels .* 'ner' .* 'news', got 'PER'"),
+        ({"labels": {"news": {"ner": [1]}}}, r"list of labels .* 'ner' .* got \[1\]"),
     ],
 )
-def test_errors(corpora, layers, message):
+def test_errors(settings, message):
     with pytest.raises(MTLError, match=message):
-        create_mixed_corpus(corpora, layers)
+        create_mixed_corpus(**{"corpora": {"news": reader_of("a")}, **settings})
 
 
 def test_layers_as_one_string_are_refused():
@@ -109,6 +162,8 @@ def test_from_a_config(nlp, tmp_path):
     (example,) = reader_of("a b")(nlp)
     path = tmp_path / "news.spacy"
     DocBin(attrs=["TAG", "ENT_IOB"], docs=[example.reference], store_user_data=True).to_disk(path)
+    labels = {"path": str(tmp_path / "genre.json"), "require": True}
+    (tmp_path / "genre.json").write_text('["c"]')
     stock = {"@readers": "spacy.Corpus.v1", "gold_preproc": False}
     block = {
         "@readers": "spacy_mtl.MixedCorpus.v1",
@@ -117,8 +172,22 @@ def test_from_a_config(nlp, tmp_path):
             "again": {**stock, "path": str(path)},
         },
         "layers": {"news": ["tag"]},
+        "sizes": {"again": 1},
+        "labels": {
+            "news": {"tagger": ["T"], "genre": {"@readers": "spacy.read_labels.v1", **labels}}
+        },
     }
     found = read(registry.resolve({"corpus": block})["corpus"], nlp)
     assert [corpus_of(example) for example in found] == [("news", 0), ("again", 0)]
+    assert known_labels(found[0]) == {"tagger": ["T"], "genre": ["c"]}
     assert present_layers(found[0].reference) == {"tag"}
     assert present_layers(found[1].reference) == {"tag", "ents", "cats"}
+
+
+def test_labels_of_a_task_that_the_pipeline_lacks():
+    nlp = spacy.blank("en")
+    tasks = {"ner": {"@mtl_tasks": "spacy_mtl.NER.v1"}}
+    nlp.add_pipe("multitask", config={"tasks": tasks})
+    mixed = MixedCorpus({"news": reader_of("a")}, labels={"news": {"nre": ["PER"]}})
+    with pytest.raises(MTLError, match="tasks ner in what the corpus 'news' .* got nre"):
+        mixed(nlp)

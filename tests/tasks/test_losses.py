@@ -55,6 +55,56 @@ def test_single_class_cannot_be_smoothed():
     assert not d_scores.any()
 
 
+KNOWN = (
+    np.asarray([[1, 0, 1, 1], [1, 1, 1, 1], [0, 1, 0, 0], [0, 0, 0, 0], [0, 0, 1, 0], [1, 1, 0, 0]])
+    > 0
+)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.05, 0.4])
+def test_unknown_classes_might_as_well_not_be_there(smoothing):
+    loss, d_scores = softmax_cross_entropy(SCORES, CLASSES, MASK, smoothing, KNOWN)
+    expected, total = np.zeros_like(SCORES), 0.0
+    for row in np.flatnonzero(MASK):
+        columns = np.flatnonzero(KNOWN[row])
+        gold = np.searchsorted(columns, CLASSES[row : row + 1])
+        one, d_row = softmax_cross_entropy(
+            SCORES[row : row + 1, columns], gold, MASK[row : row + 1], smoothing
+        )
+        total += one
+        expected[row, columns] = d_row[0]
+    assert loss == pytest.approx(total)
+    np.testing.assert_allclose(d_scores, expected, atol=1e-12)
+    assert (d_scores[~KNOWN] == 0.0).all()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_gradient_of_cross_entropy_of_known_classes(smoothing, numeric_gradient):
+    others = np.maximum(KNOWN.sum(axis=1, keepdims=True) - 1, 1)
+    target = KNOWN * smoothing / others
+    target[np.arange(6), CLASSES] = 1 - smoothing * (KNOWN.sum(axis=1) > 1)
+    scores = SCORES.copy()
+
+    def smoothed_loss():
+        masked = np.where(KNOWN, scores, -1e30)
+        return -(target * log_softmax(masked))[MASK].sum()
+
+    numeric = numeric_gradient(smoothed_loss, scores, eps=1e-5)
+    _, d_scores = softmax_cross_entropy(scores, CLASSES, MASK, smoothing, KNOWN)
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-8)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.05])
+def test_all_classes_known_changes_no_bit(smoothing):
+    scores = SCORES.astype("float32")
+    loss, d_scores = softmax_cross_entropy(scores, CLASSES, MASK, smoothing)
+    everything = np.ones(SCORES.shape, dtype=bool)
+    again, d_again = softmax_cross_entropy(scores, CLASSES, MASK, smoothing, everything)
+    assert again == loss
+    assert d_again.dtype == np.float32
+    assert d_again.tobytes() == d_scores.tobytes()
+
+
 def test_gradient_of_binary_cross_entropy(numeric_gradient):
     rng = np.random.default_rng(1)
     scores, truths = SCORES.copy(), rng.random(SCORES.shape)

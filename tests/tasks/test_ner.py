@@ -8,6 +8,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import NumpyOps
 
+from spacy_mtl.marks import mark
 from spacy_mtl.tasks.ner import NER, crf_loss
 
 OPS = NumpyOps()
@@ -124,6 +125,32 @@ def test_crf_loss_is_that_of_all_paths_that_agree(n_types, longest, valid_paths)
         assert not d_scores[~labelled[doc_of]].any()
         if n_types == 0:
             assert loss == 0.0 and not d_scores.any()
+
+
+@pytest.mark.parametrize("n_types, longest", [(1, 5), (2, 4), (3, 3)])
+def test_crf_loss_of_paths_that_a_corpus_knows(n_types, longest, valid_paths):
+    """Each document has types that no path may take, in the numerator nor in the denominator."""
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        lengths = rng.integers(0, longest + 1, size=8).astype("int32")
+        classes, mask = partly_labelled(lengths, n_types, valid_paths, seed)
+        scores = rng.normal(size=(len(classes), 1 + 4 * n_types)).astype("f")
+        types = rng.random((len(lengths), n_types)) < 0.5
+        known = np.concatenate([np.ones((len(lengths), 1), dtype=bool), *[types] * 4], axis=1)
+        known = np.repeat(known, lengths, axis=0)
+        mask &= known[np.arange(len(classes)), classes]
+        expected, begin = 0.0, 0
+        for length in lengths:
+            rows = slice(begin, begin + length)
+            begin += length
+            paths = valid_paths(n_types, length)
+            paths = paths[known[rows][np.arange(length), paths].all(axis=1)]
+            totals = scores[rows][np.arange(length), paths].astype("float64").sum(axis=1)
+            agree = (paths == classes[rows])[:, mask[rows]].all(axis=1)
+            expected += np.logaddexp.reduce(totals) - np.logaddexp.reduce(totals[agree])
+        loss, d_scores = crf_loss(scores, classes, mask, lengths, known)
+        assert loss == pytest.approx(expected, abs=1e-6)
+        assert (d_scores[~known] == 0.0).all()
 
 
 def test_gradient_of_crf_loss(valid_paths, numeric_gradient):
@@ -375,6 +402,24 @@ def test_documents_without_annotation_are_left_out_of_the_score(examples, make_d
     more = [*examples, Example(guess, make_doc("a b c d e"))]
     for task in (ner(), ner(spans_key="x")):
         assert task.score(more) == task.score(examples)
+
+
+@pytest.mark.parametrize("key", [None, "x"])
+def test_types_that_a_corpus_does_not_know_are_not_scored(key, make_doc):
+    """Neither a predicted nor an annotated one; the documents stay as they are."""
+    guess = [(0, 1, "PER"), (1, 2, "LOC"), (2, 4, "PER")]
+    gold = [(0, 1, "PER"), (2, 4, "LOC"), (4, 5, "PER")]
+    example = Example(annotated(make_doc, guess), annotated(make_doc, gold))
+    task = ner(spans_key=key)
+    mark(example, "a", 0, {"ner": ["PER"]})
+    found = {task.own_key(name): value for name, value in task.score([example]).items()}
+    # The second PER is where there is a LOC: in entities, nothing is known of these tokens.
+    assert found["p"] == (0.5 if key else 1.0)
+    assert found["r"] == 0.5
+    assert set(found["per_type"]) == {"PER"}
+    assert ents(example.x, key) == guess and ents(example.y, key) == gold
+    mark(example, "a", 0, {})
+    assert set(task.score([example])[f"{task.main_score[:-1]}per_type"]) == {"PER", "LOC"}
 
 
 def test_document_without_predicted_group_counts_as_missed(make_doc):

@@ -6,7 +6,7 @@ from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from spacy_mtl.tasks.spans import gold_biluo, preset_biluo, spans_of
+from spacy_mtl.tasks.spans import gold_biluo, only_types, preset_biluo, spans_of
 
 LABELS = ["PER", "LOC"]
 IDS = np.asarray([get_string_id(label) for label in LABELS], dtype="uint64")
@@ -111,6 +111,20 @@ def test_preset(make_doc):
     assert names(preset_biluo(doc, IDS)) == ["?", "B-PER", "I-PER", "L-PER", "O", "?", "?", "?"]
     assert names(preset_biluo(make_doc("a b"), IDS)) == ["?", "?"]
     assert preset_biluo(make_doc(""), IDS).shape == (0,)
+
+
+def test_only_some_types(make_doc):
+    doc = make_doc("a b c d e", tags=["X"] * 5)
+    doc.set_ents([Span(doc, 0, 2, "PER"), Span(doc, 3, 4, "LOC")], missing=[doc[4:5]])
+    doc.spans["x"] = list(doc.ents)
+    copy = only_types(doc, ["PER", "ORG"], None)
+    assert [copy[i].ent_iob_ for i in range(5)] == ["B", "I", "O", "", ""]
+    assert [ent.label_ for ent in copy.ents] == ["PER"]
+    grouped = only_types(doc, {"LOC"}, "x")
+    assert [span.label_ for span in grouped.spans["x"]] == ["LOC"]
+    assert list(only_types(doc, [], "y").spans) == ["x"]
+    assert len(copy.spans["x"]) == len(doc.ents) == len(doc.spans["x"]) == 2
+    assert copy[4].tag_ == "X"
 
 
 @settings(derandomize=True, deadline=None, max_examples=80)

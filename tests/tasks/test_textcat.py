@@ -6,6 +6,7 @@ from spacy.training import Example
 from thinc.api import NumpyOps
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.marks import mark
 from spacy_mtl.tasks.ner import NER
 from spacy_mtl.tasks.tagger import Tagger
 from spacy_mtl.tasks.textcat import TextCat
@@ -50,8 +51,8 @@ def test_exclusive_targets(example):
         example({"A": True, "other": 1.0}, words=""),
     ]
     targets = textcat().targets(examples, OPS)
-    assert targets.mask.tolist() == [[on] * 3 for on in (True, False, True, False, False, True)]
-    assert targets.truths[[0, 2, 5]].argmax(axis=1).tolist() == [1, 2, 0]
+    assert targets.mask.tolist() == [True, False, True, False, False, True]
+    assert targets.classes[targets.mask].tolist() == [1, 2, 0]
     assert targets.n_units == 3
 
 
@@ -76,7 +77,7 @@ def test_two_positives_of_an_exclusive_task(example):
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_no_examples(exclusive):
     targets = textcat(exclusive).targets([], OPS)
-    assert targets.n_units == 0 and targets.mask.shape == (0, 3)
+    assert targets.n_units == 0 and targets.mask.shape == ((0,) if exclusive else (0, 3))
 
 
 # Loss
@@ -107,7 +108,7 @@ def test_exclusive_round_trip(example, pack, make_doc):
     assert docs[0].cats == pytest.approx({"A": 0.2, "B": 0.7, "C": 0.1})
     assert docs[1].cats == pytest.approx({"A": 0.8, "B": 0.1, "C": 0.1})
     targets = task.targets([Example(make_doc("a b"), docs[0])], OPS)
-    assert targets.truths.argmax(axis=1).tolist() == [1]
+    assert targets.classes.tolist() == [1]
     assert all(type(value) is float for doc in docs for value in doc.cats.values())
 
 
@@ -269,6 +270,22 @@ def test_classes_of_other_tasks_are_left_out(exclusive_examples):
     for eg in exclusive_examples:
         eg.x.cats["other"], eg.y.cats["other"] = 1.0, 0.0
     assert textcat().score(exclusive_examples) == expected
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_what_a_corpus_does_not_know_is_not_scored(
+    exclusive, exclusive_examples, multilabel_examples
+):
+    examples = exclusive_examples if exclusive else multilabel_examples
+    task = textcat(exclusive)
+    before = task.score(examples)
+    for eg in examples:
+        mark(eg, "a", 0, {"textcat": ["A", "B"], "other": []})
+    declared = task.score(examples)
+    for eg in examples:
+        eg.y.user_data.clear()
+        del eg.y.cats["C"]
+    assert before != declared == task.score(examples)
 
 
 @pytest.mark.parametrize("exclusive", [True, False])

@@ -2,7 +2,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from spacy import util
+from spacy import registry, util
 from thinc.api import Config
 
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
@@ -115,6 +115,36 @@ def test_several_training_files():
     assert "multitask" not in proposed.config["initialize"]["components"]
 
 
+def test_declared_labels_fit_the_config():
+    """What the note shows can be added to the config as it is; the config does not have it."""
+
+    def file(name: str, *layers: Layer, **labels: int) -> Coverage:
+        found = LayerCoverage(10, Counter(labels), one_class=10)
+        return Coverage(Path(name), docs=10, tokens=10, layers=dict.fromkeys(layers, found))
+
+    train = [file("my-news.spacy", ENTS, MOOD, PER=10), file("ads.spacy", ENTS, MOOD, LOC=10)]
+    proposed = propose(train, train[0])
+    (note,) = proposed.notes
+    text, declaration = note.split("\n\n", 1)
+    assert "in ner, my_news has no LOC and ads has no PER; in mood, my_news has no LOC" in text
+    assert proposed.config["corpora"]["train"]["labels"] == {}
+    config = util.load_config_from_str(f"{proposed.config.to_str()}\n\n{declaration}\n")
+    assert config["corpora"]["train"]["labels"] == {
+        "my_news": {"ner": ["PER"], "mood": ["PER"]},
+        "ads": {"ner": ["LOC"], "mood": ["LOC"]},
+    }
+    reader = registry.resolve({"train": config["corpora"]["train"]})["train"]
+    assert reader.labels == config["corpora"]["train"]["labels"]
+
+
+def test_no_declaration_for_multi_label_classes():
+    """What is missing there is masked anyway, key by key."""
+    files = [coverage("a.spacy", BARE), coverage("b.spacy", BARE)]
+    for file, label in zip(files, "AB", strict=True):
+        file.layers = {BARE: LayerCoverage(10, Counter({label: 9}), one_class=9)}
+    assert propose(files, files[0]).notes == []
+
+
 def test_weights_are_equal_among_what_dev_can_score():
     train = coverage("a.spacy", TAG, POS, ENTS, BARE, MOOD)
     config = propose([train], coverage("dev.spacy", TAG, ENTS, MOOD)).config
@@ -126,6 +156,20 @@ def test_weights_are_equal_among_what_dev_can_score():
         "mood_score": 0.0,
     }
     assert weights["pos_acc"] is weights["cats_score"] is None
+
+
+def test_the_main_task_alone_has_a_weight():
+    train = coverage("a.spacy", TAG, POS, ENTS, BARE, MOOD)
+    dev = coverage("dev.spacy", TAG, ENTS, MOOD)
+    weights = propose([train], dev, main_task="ner").config["training"]["score_weights"]
+    assert {key: weight for key, weight in weights.items() if weight is not None} == {
+        "tag_acc": 0.0,
+        "ents_f": 1.0,
+        "mood_macro_auc": 0.0,
+        "mood_score": 0.0,
+    }
+    with pytest.raises(MTLError, match=r"main task .*dev.spacy.*\(tagger, ner, mood\), got 'pos'"):
+        propose([train], dev, main_task="pos")
 
 
 def test_first_group_has_the_standard_score_in_the_order_of_the_written_config():

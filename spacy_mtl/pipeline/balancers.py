@@ -1,0 +1,33 @@
+"""Checks of the balancer that a factory is given."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from spacy.language import Language
+
+from ..balancing.base import Balancer
+from ..errors import MTLError
+
+
+def checked_balancer(balancer: Any, component: str, nlp: Language) -> Balancer:
+    """The balancer of a component's config, with a warning where it would have nothing to do.
+
+    RAISES (MTLError): If it is none.
+    """
+    if not hasattr(balancer, "weights"):
+        raise MTLError(
+            f"Expected a balancer in [components.{component}.balancer], got {balancer!r}. "
+            "Name one with @mtl_balancers."
+        )
+    checked: Balancer = balancer
+    batcher = nlp.config["training"].get("batcher") or {}
+    if checked.needs_gradients and batcher.get("batches") == "homogeneous":
+        warnings.warn(
+            f"{type(balancer).__name__} weighs the tasks of a batch by their gradients, but "
+            '[training.batcher] has batches = "homogeneous": where a batch has one corpus, with '
+            'labels for one task, there is nothing to weigh. Set batches = "mixed".',
+            stacklevel=2,
+        )
+    return checked

@@ -1,0 +1,111 @@
+"""How far the tasks of a corpus are below what they could score, by the evaluations so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from spacy.training import Example
+from spacy.vocab import Vocab
+
+from ..corpora.layers import present_layers
+from ..errors import MTLError
+from ..pipeline.component import MultiTask
+from ..pipeline.live import multitasks, pipeline_of
+from ..tasks.base import Task
+
+_TOKEN_LAYERS = {"tag": "token.tag", "pos": "token.pos", "morph": "token.morph", "ents": "doc.ents"}
+
+
+@dataclass
+class Annotation:
+    """What a corpus has annotation of.
+
+    attributes: as tasks name what they write, "token.tag" or "doc.spans['x']".
+    classes: the keys of `doc.cats`.
+    """
+
+    attributes: set[str] = field(default_factory=set)
+    classes: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, examples: Iterable[Example]) -> Annotation:
+        """What at least one of these references has."""
+        found = cls()
+        for doc in (example.reference for example in examples):
+            layers = present_layers(doc)
+            found.attributes.update(_TOKEN_LAYERS[name] for name in layers & set(_TOKEN_LAYERS))
+            found.attributes.update(f"doc.spans[{key!r}]" for key in doc.spans)
+            found.classes.update(doc.cats)
+        return found
+
+    def trains(self, task: Task) -> bool:
+        """Whether there is annotation for the task."""
+        if task.writes == "doc.cats":
+            return not self.classes.isdisjoint(task.labels)
+        return task.writes in self.attributes
+
+
+class Gaps:
+    """The gap of a corpus: the largest one of the tasks that it has annotation for.
+
+    A task's gap is (reference - last) / reference, not below 0, where `last` is its main score at
+    the last evaluation, as the component recorded it, and the reference what it could score: that
+    of a pipeline with this task alone where it is given, else the best score so far. Before the
+    second evaluation it is 0, as the first, before training, says nothing.
+
+    references: by task, above 0.
+    """
+
+    def __init__(self, references: Mapping[str, float] | None = None) -> None:
+        self._references = dict(references or {})
+        for task, score in self._references.items():
+            if not math.isfinite(score) or score <= 0:
+                raise MTLError(
+                    f"Expected a dev score above 0 as the reference of the task '{task}', got "
+                    f"{score}."
+                )
+
+    def __call__(self, corpora: Sequence[Annotation], vocab: Vocab) -> list[float]:
+        """The gap of each corpus.
+
+        vocab: of the pipeline in training.
+        RAISES (MTLError): If the pipeline has no component "multitask", or no task of a reference.
+        """
+        nlp = pipeline_of(vocab)
+        components = list(multitasks(nlp).values()) if nlp is not None else []
+        if not components:
+            raise MTLError(
+                "Expected a component 'multitask' in the pipeline that is trained, by whose dev "
+                'scores sampling = "dynamic" goes, got none. Choose another way of sampling, such '
+                'as "temperature".'
+            )
+        self._check_names(components)
+        return [
+            max(
+                (
+                    self._task_gap(task.name, component.history.scores(task.name))
+                    for component in components
+                    for task in component.tasks.values()
+                    if corpus.trains(task)
+                ),
+                default=0.0,
+            )
+            for corpus in corpora
+        ]
+
+    def _task_gap(self, task: str, scores: Sequence[float]) -> float:
+        if len(scores) < 2:
+            return 0.0
+        reference = self._references.get(task, max(scores))
+        return max(0.0, (reference - scores[-1]) / reference) if reference > 0 else 0.0
+
+    def _check_names(self, components: Sequence[MultiTask]) -> None:
+        tasks = [name for component in components for name in component.tasks]
+        unknown = sorted(set(self._references) - set(tasks))
+        if unknown:
+            raise MTLError(
+                f"Expected references of the tasks {', '.join(tasks)}, got {', '.join(unknown)}. "
+                "Correct the names in [training.batcher.references]."
+            )
