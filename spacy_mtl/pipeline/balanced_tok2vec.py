@@ -21,7 +21,7 @@ from ..balancing.base import Balancer
 from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
 from ..errors import MTLError
-from .balancers import checked_balancer
+from .balancers import checked_balancer, warn_if_homogeneous
 from .component import MultiTask
 from .live import announce
 from .saving import BALANCER
@@ -49,7 +49,7 @@ def make_balanced_tok2vec(
     conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
     """
     announce(nlp)
-    balancer = checked_balancer(balancer, name, nlp)
+    balancer = checked_balancer(balancer, name)
     return BalancedTok2Vec(nlp.vocab, model, name, balancer, conflict_every)
 
 
@@ -106,6 +106,8 @@ class BalancedTok2Vec(Tok2Vec):
         """Initialize the model, and check the balancer's settings if there are listeners."""
         if self.listener_map:
             self._start_balancer()
+        if nlp is not None:
+            warn_if_homogeneous(self.balancer, nlp)
         super().initialize(get_examples, nlp=nlp)
 
     def update(

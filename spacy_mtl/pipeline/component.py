@@ -19,6 +19,7 @@ from ..errors import MTLError
 from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
 from ..tasks.base import Decoded, Task
+from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .losses import RunningLosses
@@ -138,6 +139,8 @@ class MultiTask(Saving, TrainablePipe):
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
         self._start_balancer()
+        if nlp is not None:
+            warn_if_homogeneous(self.balancer, nlp)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
         check_groups(self.tasks.values(), found)

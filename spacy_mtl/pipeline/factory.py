@@ -81,7 +81,7 @@ def make_multitask(
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
-    balancer = checked_balancer(balancer, name, nlp)
+    balancer = checked_balancer(balancer, name)
     return MultiTask(
         nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit, conflict_every
     )

@@ -33,6 +33,7 @@ _TAGGERS = {
 _STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
 OPTIMIZER: Block = {"learn_rate": 0.003, "use_averages": True}
+LOGGER: Block = {"@loggers": "spacy_mtl.ConsoleLogger.v1", "progress_bar": "eval"}
 SHORT_TEXT = 40  # tokens
 SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
@@ -117,6 +118,7 @@ def propose(
     notes += label_set_notes(learned, corpora)
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
+    config["training"]["logger"] = LOGGER
     config["training"]["score_weights"] = _score_weights(scores, main_task)
     filled = util.load_model_from_config(config, auto_fill=True).config
     if filled["paths"]["train"] is None:  # the training files have names of their own
