@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..errors import MTLError
@@ -89,14 +90,17 @@ def execute(
     """Carry out those `runs` that the cache does not hold, each in a process of its own.
 
     jobs: how many at once; threads: of linear algebra in each. A killed call continues
-    where it stopped, as finished runs are found in the cache. Raises RunError after all
-    the others are done, if one of them failed.
+    where it stopped, as finished runs are found in the cache; of equal runs, one is trained.
+    Raises RunError after all the others are done, if one of them failed.
     """
     runs = list(runs)
+    keys = [run.key() for run in runs]
+    locks = {key: Lock() for key in keys}
 
-    def one(run: Run) -> Result | RunError:
+    def one(run: Run, key: str) -> Result | RunError:
         try:
-            result = _one(run, cache, threads)
+            with locks[key]:
+                result = _one(run, cache, threads)
         except RunError as error:
             return error
         if on_done is not None:
@@ -104,7 +108,7 @@ def execute(
         return result
 
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        outcomes = list(pool.map(one, runs))
+        outcomes = list(pool.map(one, runs, keys))
     results = []
     for outcome in outcomes:
         if isinstance(outcome, RunError):

@@ -57,6 +57,12 @@ def test_trains_scores_and_caches(folder: Path, tmp_path: Path) -> None:
     assert (result.folder / runs.RESULT).stat().st_mtime_ns == before
 
 
+def test_equal_runs_are_trained_once(folder: Path, tmp_path: Path) -> None:
+    runs_ = [_run(folder, max_steps=5), _run(folder, max_steps=5)]
+    first, second = execute(runs_, tmp_path, jobs=2)
+    assert first == second
+
+
 def test_an_unfinished_run_is_repeated(folder: Path, tmp_path: Path) -> None:
     run = _run(folder, max_steps=5)
     (tmp_path / run.key()).mkdir()
