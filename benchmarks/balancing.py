@@ -22,9 +22,11 @@ from .corpora import PARTIAL, BenchmarkCorpus, prepare
 from .quality import DEFAULT_CACHE, report
 
 SINGLE, DEFAULT = "single tasks", "temperature 0.6"
+SCALED = "temperature 0.6, larger batches"  # as many times as there are files
 SAMPLINGS: dict[str, systems.Settings] = {
     "proportional": {"sampling": "proportional"},
     DEFAULT: {},
+    SCALED: {},
     "temperature 0.8": {"alpha": 0.8},
     "uniform": {"sampling": "uniform"},
     # Over about ten epochs, which are two thousand steps.
@@ -120,7 +122,13 @@ def runs_of(
         configs = list(systems.single(corpus, steps).values())
     else:
         configs = [systems.multitask(corpus, steps, **changes(name, references))]
-        configs[0]["training"]["batcher"]["seed"] = seed
+        batcher = configs[0]["training"]["batcher"]
+        batcher["seed"] = seed
+        if name == SCALED:
+            n_files = len(set(corpus.train.values()))
+            batcher["size"].update(
+                {end: batcher["size"][end] * n_files for end in ("start", "stop")}
+            )
     return [Run(f"{corpus.name}/{name}", config, seed, str(corpus.test)) for config in configs]
 
 

@@ -46,6 +46,9 @@ class Watching:
     def start(self, tasks: list[str]) -> None:
         """Nothing to learn."""
 
+    def reset(self) -> None:
+        """Nothing to forget."""
+
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
     ) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -19,12 +19,22 @@ class Setting:
 
     def __init__(self, value: float | Iterable[float], name: str) -> None:
         """name: how errors call it."""
+        if isinstance(value, Mapping):
+            raise MTLError(
+                f"Expected a number or a schedule for {name}, got a section without @schedules: "
+                f'{dict(value)!r}. Name one there, such as @schedules = "compounding.v1".'
+            )
         if isinstance(value, (bool, str)) or not isinstance(value, (Real, Iterable)):
             raise MTLError(f"Expected a number or a schedule for {name}, got {value!r}.")
         self._name = name
         self._values: Any = None if isinstance(value, Real) else iter(value)
         self._position = -1
         self._value = float(value) if isinstance(value, Real) else 0.0
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is a schedule whose first value is gone."""
+        return self._values is not None and self._position > 0
 
     def at(self, position: int) -> float:
         """The value at this position, which begins at 0."""

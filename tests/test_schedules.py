@@ -41,3 +41,8 @@ def test_a_pickled_copy_keeps_the_present_value():
 def test_neither_number_nor_schedule(value):
     with pytest.raises(MTLError, match="a number or a schedule for x, got"):
         Setting(value, "x")
+
+
+def test_a_section_that_names_no_schedule():
+    with pytest.raises(MTLError, match=r"schedule for `size`, got a section without @schedules"):
+        Setting({"start": 1.0, "stop": 2.0}, "`size`")

@@ -90,6 +90,10 @@ class AdaptiveBalancer(ABC):
     """
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the tasks and all that was learned or loaded; see `Balancer.reset`."""
         self._tasks: list[str] = []
         self._initial: dict[str, NDArray] = {}
         self._memory = TaskArrays([], {})

@@ -73,7 +73,9 @@ class Method:
             raise MTLError(f"Expected a method that works here, got {name}: {LEFT_OUT[name]}.")
         if name not in classes:
             known = ", ".join(sorted(classes, key=str.lower))
-            raise MTLError(f"Expected one of TorchJD's methods {known}, got '{name}'.")
+            raise MTLError(
+                f"Expected one of TorchJD's methods {known}, got '{name}'{_elsewhere(name)}."
+            )
         self.name = name
         self._class = classes[name]
         self._tasks = tasks
@@ -99,7 +101,8 @@ class Method:
             yield
         except ImportError as error:
             raise MTLError(
-                f"Expected the solver of {self.name} to be installed, got: {error} Or: {INSTALL}"
+                f"Expected the solver of {self.name} to be installed, got: "
+                f"{str(error).rstrip('.')}. Install it: {INSTALL}"
             ) from None
         except Exception as error:  # of any solver
             options = self._options or "none"
@@ -169,6 +172,13 @@ def imported(name: str) -> Any:
             f"Expected TorchJD, which this balancer takes its methods from, got: {error}. "
             f"Install it: {INSTALL}"
         ) from None
+
+
+def _elsewhere(name: str) -> str:
+    """Which other balancer has the method."""
+    blocks = {"Scalarization": scalarizers, "GramianWeighting": aggregators}
+    having = [block for block, methods in blocks.items() if name in methods()]
+    return f", which is a method of spacy_mtl.{having[0]}.v1" if having else ""
 
 
 def _classes(module: Any, fits: Callable[[type], bool]) -> dict[str, type]:

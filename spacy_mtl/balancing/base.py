@@ -12,6 +12,10 @@ from .gradients import TaskGradients
 class Balancer(Protocol):
     """Weighs the tasks of an update. It knows their names, losses and gradients, not spaCy.
 
+    A balancer may have a string `kind`, its class's name otherwise. It is saved with the state,
+    which is left out where a pipeline is loaded with a balancer of another kind: those whose
+    states differ, by method for example, need kinds that differ.
+
     needs_gradients: False for weights of the losses, which scale a task's head as well as its
         share in the encoder's gradient; True for weights from the tasks' gradients at the
         representation, which scale these alone.
@@ -22,8 +26,15 @@ class Balancer(Protocol):
     def start(self, tasks: list[str]) -> None:
         """Learn the names of all tasks; raises MTLError for settings that do not fit them.
 
-        Called when training begins, never for a pipeline that only predicts, and possibly more
-        than once. A state that was loaded before stays.
+        Called when training begins or goes on, never for a pipeline that only predicts, and
+        possibly more than once. What was learned or loaded before stays; see `reset`.
+        """
+
+    def reset(self) -> None:
+        """Forget all that was learned, counted or loaded, as if just made from the config.
+
+        Called before `start` when the component is initialized: training begins anew. Raises
+        MTLError, changing nothing, if that cannot be done.
         """
 
     def weights(

@@ -22,7 +22,9 @@ class FixedWeights:
     that for a head's own parameters; what counts is each task's share in the encoder's gradient.
 
     weights: by task name, zero or more; a number, or a thinc schedule over the updates, to fade
-        a task in or out. A task with weight 0 is left as it is.
+        a task in or out. A task with weight 0 is left as it is. Updates are the batches in which
+        some task has a loss (with `balanced_tok2vec`: sends a gradient that is not zero), the
+        batches of an accumulated gradient one by one; others do not count.
     """
 
     needs_gradients = False
@@ -45,6 +47,17 @@ class FixedWeights:
                 f"Expected weights for the tasks {', '.join(tasks)}, got {', '.join(unknown)}. "
                 "Correct the names in the balancer's `weights`."
             )
+
+    def reset(self) -> None:
+        """Begin with the first update again; raises MTLError if schedules have gone on."""
+        begun = [name for name, weight in self._weights.items() if weight.begun]
+        if begun:
+            raise MTLError(
+                "Expected schedules of weights at their beginning, to begin training anew, got "
+                f"those of {', '.join(begun)} after {self._update} updates, and schedules do not "
+                "go back. Make the pipeline from its config again, or load it from disk."
+            )
+        self._update = 0
 
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None

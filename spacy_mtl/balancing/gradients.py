@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from thinc.api import get_array_module
 from thinc.types import Floats2d
 
+from ..errors import MTLError
+
 Gram = NDArray[np.float64]
 
 
@@ -76,11 +78,19 @@ class ConflictMeter:
     Two tasks are in conflict in a step if the cosine between their gradients of the shared
     layer is negative (Yu et al. 2020, https://arxiv.org/abs/2001.06782).
 
-    every: updates between two measurements, 0 for none.
+    every: updates between two measurements, 0 for none. A component calls it `conflict_every`.
     """
 
     def __init__(self, every: int = 0) -> None:
+        if isinstance(every, bool) or not isinstance(every, int) or every < 0:
+            raise MTLError(
+                f"Expected `conflict_every` to be a number of updates, 0 for none, got {every!r}."
+            )
         self.every = every
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was measured, and count the updates from the first again."""
         self._updates = 0
         self.reset()
 
@@ -97,8 +107,10 @@ class ConflictMeter:
         if not self.every or (self._updates - 1) % self.every:
             return
         gram = gradients.gram()
+        moved = np.flatnonzero(np.diag(gram) > 0)  # at first the heads are zero, and pass nothing
+        gram = gram[np.ix_(moved, moved)]
         angles = cosines(gram)
-        tasks = gradients.tasks
+        tasks = [gradients.tasks[i] for i in moved]
         for i, task in enumerate(tasks):
             self._norms.setdefault(task, []).append(float(np.sqrt(gram[i, i])))
             for j in range(i):

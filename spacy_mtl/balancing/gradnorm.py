@@ -60,10 +60,11 @@ class GradNorm(AdaptiveBalancer):
         self._check_started(losses)
         gradients = needed(gradients, "GradNorm")
         tasks = gradients.tasks
+        values = np.asarray([losses[task] for task in tasks], dtype="float64")
         weights = self._kept(list(losses))
         self._memory.count("update")
         with self._keeping_weights("GradNorm"):
-            self._count_losses(tasks, np.asarray([losses[task] for task in tasks]))
+            self._count_losses(tasks, values)
             if len(tasks) > 1:
                 self._learn(tasks, np.sqrt(np.diag(gradients.gram(self._gram))))
         return weights

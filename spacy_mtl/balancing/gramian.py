@@ -34,7 +34,7 @@ class GramianWeighting(AdaptiveBalancer):
     options: of the method, as in TorchJD (https://torchjd.org/stable/docs/aggregation/).
         Vectors have a number for each task, by name or in the order of the tasks. Constant
         needs `weights`; `c` of CAGrad is 0.5 and `alpha` of FairGrad 1 if not given.
-    every: updates from one computation of the weights to the next; between them they are kept.
+    every: updates from one computation of a task's weight to the next; between them it is kept.
         CAGrad and NashMTL, which call a solver of convex problems, are slow.
     gram: "layer" or "representation", see `TaskGradients.gram`.
     seed: of the methods that draw or shuffle (GradVac, PCGrad, Random).
@@ -61,18 +61,24 @@ class GramianWeighting(AdaptiveBalancer):
         self._method: Method
         self._modules: dict[tuple[str, ...], Any] = {}
 
+    @property
+    def kind(self) -> str:
+        """See `Balancer`: each method learns other things."""
+        return f"GramianWeighting {self._name}"
+
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
     ) -> dict[str, float]:
-        """The weights of these tasks' gradients, computed now or at most `every` updates ago."""
+        """The weights of these tasks' gradients: each computed now or less than `every` updates
+        ago. If one is due, all are computed."""
         self._check_started(losses)
         gradients = needed(gradients, self._name)
         tasks = gradients.tasks
-        update, age = self._memory.count("update"), self._memory.count("age")
+        update = self._memory.count("update")
         if len(losses) == 1:
             return dict.fromkeys(losses, 1.0)
-        if age >= self._every or not self._memory.part(tasks)["weighed"].all():
-            self._memory.put([], {"age": np.ones(())})
+        weighed = self._memory.part(tasks)["weighed"]
+        if not weighed.all() or (update + 1 - weighed >= self._every).any():
             with self._keeping_weights(self._name):
                 self._weigh(tasks, gradients.gram(self._gram), update)
         return self._kept(list(losses))
@@ -80,7 +86,7 @@ class GramianWeighting(AdaptiveBalancer):
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:
         self._method = Method(aggregators(), self._name, self._options, tasks)
         self._modules = {}
-        initial = {"age": np.zeros(()), "weighed": np.zeros(len(tasks))}
+        initial = {"weighed": np.zeros(len(tasks))}  # at which update, from 1; 0 for never
         running = _prepared(self._method, tasks)[1] if len(tasks) > 1 else {}
         return {**initial, **running}
 
@@ -99,7 +105,7 @@ class GramianWeighting(AdaptiveBalancer):
                 found["weight"] = _weights(weighting, gram, self._name)
             found |= _running(weighting)
         self._memory.put(present, found)
-        self._memory.put(tasks, {"weighed": np.ones(len(tasks))})
+        self._memory.put(tasks, {"weighed": np.full(len(tasks), update + 1)})
 
     def _weighting(self, tasks: list[str]) -> Any:
         """The method's module for these tasks, with any running state."""

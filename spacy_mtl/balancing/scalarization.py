@@ -29,7 +29,8 @@ class Scalarization(AdaptiveBalancer):
         FAMO is left out: it needs the losses of the same batch again after the step.
     options: of the method, as in TorchJD (https://torchjd.org/stable/docs/scalarization/).
         Vectors have a number for each task, by name or in the order of the tasks. COSMOS,
-        Constant and PBI need `weights`; the default of `mu` of STCH is 1.
+        Constant and PBI need `weights`, COSMOS `lambda_` too, and PBI `theta`; it may have a
+        `reference`, a vector. The default of `mu` of STCH is 1.
     learn_rate: of what UW and IMTLL learn.
     epoch_length: losses of a task in one mean of DWA, which compares two means.
     seed: of Random.
@@ -58,15 +59,19 @@ class Scalarization(AdaptiveBalancer):
         self._seed = seed
         self._method: Method
 
+    @property
+    def kind(self) -> str:
+        """See `Balancer`: each method learns other things."""
+        return f"Scalarization {self._name}"
+
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
     ) -> dict[str, float]:
         """The derivatives of the scalarization with respect to these losses."""
         self._check_started(losses)
+        tasks, values = list(losses), np.asarray(list(losses.values()), dtype="float64")
         update = self._memory.count("update")
-        tasks = list(losses)
         with self._keeping_weights(self._name), undisturbed(self._seed, update):
-            values = np.asarray(list(losses.values()), dtype="float64")
             self._memory.put(tasks, self._step(tasks, values, self._memory.part(tasks)))
         return self._kept(tasks)
 

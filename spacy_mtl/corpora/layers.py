@@ -17,13 +17,20 @@ _TOKEN_LAYERS = {
     "ents": ("ENT_IOB", "ENT_TYPE", "ENT_KB_ID", "ENT_ID"),
 }
 
+# What our tasks learn.
 LAYERS = (*_TOKEN_LAYERS, "spans", "cats")
+
+# The same for what only other components learn.
+_OTHER_TOKEN_LAYERS = {"dep": ("DEP", "HEAD"), "lemma": ("LEMMA",), "sents": ("SENT_START",)}
+
+OTHER_LAYERS = tuple(_OTHER_TOKEN_LAYERS)
 
 
 def check_layer(layer: str) -> None:
-    """Raise an `MTLError` if there is no layer of this name."""
-    if layer not in LAYERS:
-        raise MTLError(f"Expected a layer out of {', '.join(LAYERS)}, got {layer!r}.")
+    """Raise an `MTLError` if there is no layer of this name, ours or other."""
+    known = (*LAYERS, *OTHER_LAYERS)
+    if layer not in known:
+        raise MTLError(f"Expected a layer out of {', '.join(known)}, got {layer!r}.")
 
 
 def present_layers(doc: Doc) -> set[str]:
@@ -36,11 +43,23 @@ def present_layers(doc: Doc) -> set[str]:
     return {layer for layer, n_units in count_units(doc).items() if n_units}
 
 
+def present_other_layers(doc: Doc) -> set[str]:
+    """The same for `OTHER_LAYERS`."""
+    return {
+        layer
+        for layer, (attr, *_) in _OTHER_TOKEN_LAYERS.items()
+        # the first token of every Doc starts a sentence
+        if doc.to_array([attr])[1 if layer == "sents" else 0 :].any()
+    }
+
+
 def blank_layer(doc: Doc, layer: str) -> None:
-    """Make a layer of a Doc missing, in place: afterwards it is not in `present_layers`.
+    """Make a layer of a Doc missing, in place: afterwards it is not present.
+
+    Without `dep` the sentences stay, which a parse brings along.
 
     doc: The Doc to change.
-    layer: One of `LAYERS`.
+    layer: One of `LAYERS` or `OTHER_LAYERS`.
     RAISES (MTLError): If there is no layer of this name.
     """
     check_layer(layer)
@@ -49,9 +68,11 @@ def blank_layer(doc: Doc, layer: str) -> None:
     elif layer == "cats":
         doc.cats = {}
     else:
-        attrs: list[int | str] = [*_TOKEN_LAYERS[layer]]
-        zeros: Any = numpy.zeros((len(doc), len(attrs)), dtype="uint64")
-        doc.from_array(attrs, zeros)
+        attrs: list[int | str] = [*{**_TOKEN_LAYERS, **_OTHER_TOKEN_LAYERS}[layer]]
+        values: Any = numpy.zeros((len(doc), len(attrs)), dtype="uint64")
+        if layer == "sents":
+            values[:1] = 1  # as in a new Doc
+        doc.from_array(attrs, values)
 
 
 def count_units(doc: Doc) -> dict[str, int]:

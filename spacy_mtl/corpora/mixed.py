@@ -4,15 +4,30 @@
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 from spacy.language import Language
+from spacy.pipeline import SentenceRecognizer
 from spacy.training import Example
 
 from ..errors import MTLError
 from ..marks import mark
 from ..pipeline.live import multitasks
-from .layers import LAYERS, blank_layer, check_layer, present_layers
+from .layers import (
+    OTHER_LAYERS,
+    blank_layer,
+    check_layer,
+    present_layers,
+    present_other_layers,
+)
+
+# What components say that they assign or require, if they learn from one of the other layers.
+_ATTRIBUTES = {
+    "dep": {"token.dep", "token.head"},
+    "lemma": {"token.lemma"},
+    "sents": {"token.is_sent_start", "doc.sents"},
+}
 
 Reader = Callable[[Language], Iterable[Example]]
 KnownLabels = dict[str, dict[str, list[str]]]
@@ -21,12 +36,16 @@ KnownLabels = dict[str, dict[str, list[str]]]
 class MixedCorpus:
     """Reads named corpora and marks each reference with its corpus.
 
+    The references are copies: what the readers give stays as it is.
+
     corpora: readers by name.
-    layers: for some of the names, the layers that the corpus vouches for; all its others are
-        blanked, so that they count as missing, with one warning if there was something there.
-        Corpora that are not named keep what they have.
+    layers: for some of the names, the layers that the corpus vouches for, out of `LAYERS` and
+        `OTHER_LAYERS`; all its others are blanked, so that they count as missing, with a warning
+        at the first document that loses one. Of lemmas, parses and sentences it warns only if a
+        component of the pipeline learns from them. `dep` vouches for `sents` too. Corpora that
+        are not named keep what they have.
     labels: for some of the names, by task, the only labels that the corpus knows: where its
-        annotation lacks one of the others, that says nothing.
+        annotation lacks one of the others, that says nothing. Only `multitask` can mask them.
     sizes: for some of the names, the number of documents, which `spacy_mtl.MixtureBatches.v1`
         counts otherwise when it streams. A corpus without end needs one.
     """
@@ -47,23 +66,33 @@ class MixedCorpus:
         self.layers = dict(layers or {})
         self.labels = _checked_labels(labels or {}, self.corpora)
         self.sizes = dict(sizes or {})
-        self.warned: set[str] = set()  # corpora of which somebody was told what is left out
+        self.warned: dict[str, set[str]] = {}  # layers of which somebody was told, by corpus
         _check_names("layers", self.layers, self.corpora)
         _check_names("sizes", self.sizes, self.corpora)
         for layer in (layer for wanted in self.layers.values() for layer in wanted):
             check_layer(layer)
         for name, size in self.sizes.items():
-            if size < 1:
-                raise MTLError(f"Expected a size of 1 or more of the corpus '{name}', got {size}.")
+            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
+                raise MTLError(
+                    f"Expected a whole number of 1 or more as the size of the corpus '{name}', "
+                    f"got {size!r}."
+                )
 
     def __call__(self, nlp: Language) -> "Mixture":
         """The examples of all corpora, which are read while they are gone through.
 
-        RAISES (MTLError): If labels are declared of a task that the pipeline does not have.
+        RAISES (MTLError): If labels are declared of a task that the pipeline does not have, or
+            without a component `multitask`.
         """
         tasks = [task for pipe in multitasks(nlp).values() for task in pipe.tasks]
         for name, by_task in self.labels.items():
-            if unknown := [task for task in by_task if tasks and task not in tasks]:
+            if by_task and not tasks:
+                raise MTLError(
+                    f"Expected a component 'multitask' in the pipeline, as the corpus '{name}' "
+                    "has `labels`: only its tasks mask the labels that a corpus does not know. "
+                    "Without it, take the `labels` out."
+                )
+            if unknown := [task for task in by_task if task not in tasks]:
                 raise MTLError(
                     f"Expected labels of the tasks {', '.join(tasks)} in what the corpus '{name}' "
                     f"is declared to know, got {', '.join(unknown)}. Correct its `labels`."
@@ -98,25 +127,35 @@ class Mixture:
 
         RAISES (MTLError): At its end, if there were none.
         """
-        blanked: set[str] = set()
+        silent = set(OTHER_LAYERS) - _other_layers_learned(self.nlp)
         index = -1
-        for index, example in enumerate(self.corpus.corpora[name](self.nlp)):
+        for index, given in enumerate(self.corpus.corpora[name](self.nlp)):
+            example = Example(given.predicted, given.reference.copy())
             mark(example, name, index, self.corpus.labels.get(name))
             if name in self.corpus.layers:
-                blanked |= _blank_others(example, self.corpus.layers[name])
+                blanked = _blank_others(example, self.corpus.layers[name])
+                self._warn(name, blanked - silent)
             yield example
         if index < 0:
             raise MTLError(
                 f"Expected documents in the corpus '{name}', got none. Check the path of its "
                 "reader and what the reader leaves out, or take the corpus out."
             )
-        if blanked and name not in self.corpus.warned:
-            self.corpus.warned.add(name)
-            warnings.warn(
-                f"The corpus '{name}' has annotation that it does not vouch for: "
-                f"{', '.join(sorted(blanked))}. It is left out.",
-                stacklevel=2,
-            )
+
+    def _warn(self, name: str, blanked: set[str]) -> None:
+        """Say what a corpus loses, each layer once."""
+        warned = self.corpus.warned.setdefault(name, set())
+        if not (new := blanked - warned):
+            return
+        warned |= new
+        message = (
+            f"The corpus '{name}' has annotation that it does not vouch for: "
+            f"{', '.join(sorted(new))}. It is left out."
+        )
+        pipes = self.nlp.pipeline if "sents" in new else []
+        for senter in (pipe for pipe, part in pipes if isinstance(part, SentenceRecognizer)):
+            message += f" To '{senter}' missing sentence starts are none, not unknown."
+        warnings.warn(message, stacklevel=3)
 
 
 def create_mixed_corpus(
@@ -130,11 +169,22 @@ def create_mixed_corpus(
 
 
 def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:
-    present = present_layers(example.reference)
-    unwanted = {layer for layer in LAYERS if layer not in vouched} & present
+    doc = example.reference
+    kept = {*vouched, "sents"} if "dep" in vouched else set(vouched)
+    unwanted = (present_layers(doc) | present_other_layers(doc)) - kept
     for layer in unwanted:
-        blank_layer(example.reference, layer)
+        blank_layer(doc, layer)
     return unwanted
+
+
+def _other_layers_learned(nlp: Language) -> set[str]:
+    """The other layers that a component of the pipeline learns from, by what it says of itself."""
+    used: set[str] = set()
+    for name, pipe in nlp.pipeline:
+        if getattr(pipe, "is_trainable", False):
+            meta = nlp.get_pipe_meta(name)
+            used.update(meta.assigns, meta.requires)
+    return {layer for layer, attributes in _ATTRIBUTES.items() if attributes & used}
 
 
 def _check_names(setting: str, given: Iterable[str], corpora: Iterable[str]) -> None:

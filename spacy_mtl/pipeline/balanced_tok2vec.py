@@ -21,7 +21,7 @@ from ..balancing.base import Balancer
 from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
 from ..errors import MTLError
-from .balancers import checked_balancer, warn_if_homogeneous
+from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
 from .component import MultiTask
 from .live import announce
 from .saving import BALANCER
@@ -103,9 +103,8 @@ class BalancedTok2Vec(Tok2Vec):
     def initialize(
         self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None
     ) -> None:
-        """Initialize the model, and check the balancer's settings if there are listeners."""
-        if self.listener_map:
-            self._start_balancer()
+        """Initialize the model; the balancer begins anew, with the present listeners if any."""
+        self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
         super().initialize(get_examples, nlp=nlp)
@@ -178,6 +177,18 @@ class BalancedTok2Vec(Tok2Vec):
             self._weights.setdefault(component, []).append(weight)
         return weights
 
+    def _begin_anew(self) -> None:
+        """Forget a training before."""
+        self.balancer.reset()
+        self._started = False
+        self.cfg.pop(TASKS, None)
+        if self.listener_map:
+            self._start_balancer()
+        self.conflict.restart()
+        self._weights = {}
+        self._batch = None
+        self._has_gradient = False
+
     def _start_balancer(self) -> None:
         """Tell the balancer its tasks: at first, and when a component has come to listen.
 
@@ -196,30 +207,30 @@ class BalancedTok2Vec(Tok2Vec):
         """What spaCy's own writes, and the balancer's state, which that one can read over."""
         parts = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
         if BALANCER not in exclude:
-            parts[BALANCER] = srsly.msgpack_dumps(self.balancer.state())
+            parts[BALANCER] = balancer_bytes(self.balancer)
         return bytes(srsly.msgpack_dumps(parts))
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
         """Set weights and state to those of `to_bytes`, ours or of spaCy's own tok2vec."""
         super().from_bytes(bytes_data, exclude=exclude)
-        util.from_bytes(bytes_data, {BALANCER: self._load_balancer}, exclude)
+        load = partial(load_balancer, self.balancer)
+        util.from_bytes(bytes_data, {BALANCER: load}, exclude)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the component to a folder."""
         super().to_disk(path, exclude=exclude)
-        state = self.balancer.state()
-        util.to_disk(path, {BALANCER: lambda p: srsly.write_msgpack(p, state)}, exclude)
+        data = balancer_bytes(self.balancer)
+        parts: dict[str, Callable[[Path], Any]] = {BALANCER: lambda p: p.write_bytes(data)}
+        util.to_disk(path, parts, exclude)
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
         """Set weights and state to those in a folder, of ours or of spaCy's own tok2vec."""
         super().from_disk(path, exclude=exclude)
         if (Path(path) / BALANCER).exists():
-            util.from_disk(path, {BALANCER: lambda p: self._load_balancer(p.read_bytes())}, exclude)
+            load = partial(load_balancer, self.balancer)
+            util.from_disk(path, {BALANCER: lambda p: load(p.read_bytes())}, exclude)
         return self
-
-    def _load_balancer(self, data: bytes) -> None:
-        self.balancer.load_state(srsly.msgpack_loads(data))
 
 
 class _Batch:
@@ -297,7 +308,7 @@ class _SeenLosses(Mapping[str, float]):
             raise KeyError(component)
         seen = self._now.get(component)
         loss = None if seen is None else float(seen) - float(self._before.get(component, 0.0))
-        if loss is None or not loss >= 0:
+        if loss is None or loss < 0:
             raise MTLError(
                 f"Expected '{component}' to add a loss of zero or more to the losses, at its own "
                 f"name, got {loss}. Hand the same dict to all components, as nlp.update does, or "

@@ -1,10 +1,11 @@
-"""Checks of the balancer that a component is given."""
+"""The balancer of a component: checks, and its state as bytes."""
 
 from __future__ import annotations
 
 import warnings
 from typing import Any
 
+import srsly
 from spacy.language import Language
 
 from ..balancing.base import Balancer
@@ -20,6 +21,30 @@ def checked_balancer(balancer: Any, component: str) -> Balancer:
         )
     checked: Balancer = balancer
     return checked
+
+
+def balancer_bytes(balancer: Balancer) -> bytes:
+    """The balancer's kind and state, as msgpack."""
+    return bytes(srsly.msgpack_dumps({"kind": _kind(balancer), "state": balancer.state()}))
+
+
+def load_balancer(balancer: Balancer, data: bytes) -> None:
+    """Set the state to that of `balancer_bytes`; that of another kind is left out, and said so."""
+    saved = srsly.msgpack_loads(data)
+    found = saved.get("kind") if isinstance(saved, dict) else None
+    if found == _kind(balancer):
+        balancer.load_state(saved["state"])
+        return
+    warnings.warn(
+        f"The saved state of the balancer is of the kind '{found or 'unknown'}', and is left out "
+        f"because the config now has '{_kind(balancer)}', which begins without it.",
+        stacklevel=2,
+    )
+
+
+def _kind(balancer: Balancer) -> str:
+    """See `Balancer`."""
+    return str(getattr(balancer, "kind", type(balancer).__name__))
 
 
 def warn_if_homogeneous(balancer: Balancer, nlp: Language) -> None:

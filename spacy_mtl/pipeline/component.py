@@ -131,14 +131,15 @@ class MultiTask(Saving, TrainablePipe):
         nlp: Language | None = None,
         labels: dict[str, Any] | None = None,
     ) -> None:
-        """Collect labels, set the heads' sizes and initialize the model.
+        """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
+        What the balancer learned, the history, `stopped_tasks` and `encoder_frozen` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others. Raises MTLError if there is
         no task, a task without labels, or a label in two tasks that write the same attribute.
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
-        self._start_balancer()
+        self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
         source = LabelSource(self.name, self.tasks, labels)
@@ -218,6 +219,18 @@ class MultiTask(Saving, TrainablePipe):
         if not self.encoder_frozen:
             bp_represent(gradients)
         self._stepping.update(gradients)
+
+    def _begin_anew(self) -> None:
+        """Forget a training before, apart from its labels."""
+        self.balancer.reset()
+        self._started = False
+        self._start_balancer()
+        self.conflict.restart()
+        self.history.clear()
+        self.stopped_tasks = set()
+        self.encoder_frozen = False
+        self._stepping.clear()
+        self._running = RunningLosses()
 
     def _start_balancer(self) -> None:
         if not self._started:

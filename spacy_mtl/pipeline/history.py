@@ -27,6 +27,10 @@ class ScoreHistory:
         """Add an evaluation: main score by task."""
         self._rows.append(dict(scores))
 
+    def clear(self) -> None:
+        """Forget all evaluations."""
+        self._rows.clear()
+
     def scores(self, task: str) -> list[float]:
         """A task's main scores, oldest first."""
         return [row[task] for row in self._rows if task in row]

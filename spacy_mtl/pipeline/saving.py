@@ -14,6 +14,7 @@ from thinc.api import Model
 from ..balancing.base import Balancer
 from ..errors import MTLError
 from ..tasks.base import Task
+from .balancers import balancer_bytes, load_balancer
 
 Self = TypeVar("Self", bound="Saving")
 CFG, VOCAB, MODEL, BALANCER = "cfg", "vocab", "model", "balancer"
@@ -46,7 +47,7 @@ class Saving:
             CFG: lambda: srsly.json_dumps(_cfg(self)).encode("utf8"),
             VOCAB: lambda: self.vocab.to_bytes(exclude=exclude),
             MODEL: self.model.to_bytes,
-            BALANCER: lambda: srsly.msgpack_dumps(self.balancer.state()),
+            BALANCER: lambda: balancer_bytes(self.balancer),
         }
         return bytes(util.to_bytes(parts, exclude))
 
@@ -56,7 +57,7 @@ class Saving:
             CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
             VOCAB: lambda b: self.vocab.from_bytes(b, exclude=exclude),
             MODEL: lambda b: self.model.from_bytes(b),
-            BALANCER: lambda b: self.balancer.load_state(srsly.msgpack_loads(b)),
+            BALANCER: lambda b: load_balancer(self.balancer, b),
         }
         util.from_bytes(bytes_data, parts, exclude)
         return self
@@ -67,7 +68,7 @@ class Saving:
             CFG: lambda p: srsly.write_json(p, _cfg(self)),
             VOCAB: lambda p: self.vocab.to_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.to_disk(p),
-            BALANCER: lambda p: srsly.write_msgpack(p, self.balancer.state()),
+            BALANCER: lambda p: p.write_bytes(balancer_bytes(self.balancer)),
         }
         util.to_disk(path, parts, exclude)
 
@@ -77,7 +78,9 @@ class Saving:
             CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
             VOCAB: lambda p: self.vocab.from_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.from_bytes(p.read_bytes()),
-            BALANCER: lambda p: _load_balancer(self, p),
+            BALANCER: lambda p: (
+                load_balancer(self.balancer, p.read_bytes()) if p.exists() else None
+            ),
         }
         util.from_disk(path, parts, exclude)
         return self
@@ -85,11 +88,6 @@ class Saving:
 
 def _cfg(component: Saving) -> dict[str, Any]:
     return {"labels": component.label_data}
-
-
-def _load_balancer(component: Saving, path: Path) -> None:
-    if path.exists():  # not there before the balancer's state was saved
-        component.balancer.load_state(srsly.read_msgpack(path))
 
 
 def _set_cfg(component: Saving, cfg: dict[str, Any]) -> None:

@@ -72,14 +72,18 @@ class Row:
         return {name: _plain(value) for name, value in fields.items()}
 
     def stats(self) -> dict[str, float]:
-        """What a tracker can record beside losses and scores, by names such as "mtl.weight.ner"."""
+        """What a tracker can record beside losses and scores, by names such as "mtl.weight.ner".
+
+        With several components that weigh tasks, the name has the component's: "mtl.weight.x.ner".
+        """
         found: dict[str, float | None] = {"words_per_second": self.words_per_second}
         found["conflict"] = self.conflict_share
-        for weights in self.weights.values():
-            found.update({f"weight.{task}": weight for task, weight in weights.items()})
-        for report in self.conflict.values():
-            found.update({f"norm.{task}": norm for task, norm in report["norm"].items()})
-            found.update({f"cosine.{pair}": cosine for pair, cosine in report["cosine"].items()})
+        of = {n: f"{n}." if len(self.weights) > 1 else "" for n in self.weights}
+        for name, weights in self.weights.items():
+            found.update({f"weight.{of[name]}{task}": w for task, w in weights.items()})
+        for name, report in self.conflict.items():
+            for kind in ("norm", "cosine"):
+                found.update({f"{kind}.{of[name]}{key}": v for key, v in report[kind].items()})
         return {f"mtl.{trackable(n)}": value for n, value in found.items() if value is not None}
 
 

@@ -35,8 +35,8 @@ class MixtureBatches:
 
     With a list of examples, as spaCy's loop gives it, all is in memory. With what the reader gives
     (`max_epochs = -1`), documents are read when they are needed. Then each corpus is shuffled
-    within a buffer, and the order of the corpora in blocks of 10,000 documents. To go on at a
-    position, each stream is read up to it.
+    within a buffer, and the order of the corpora in blocks of 10,000 documents, each with the
+    dynamic shares of its beginning. To go on at a position, each stream is read up to it.
 
     size: words in a batch, a number or a schedule over the batches.
     batches: "mixed", or "homogeneous" for batches that have documents of one corpus only.
@@ -73,7 +73,11 @@ class MixtureBatches:
         return self._position.state()
 
     def load_state(self, state: State) -> None:
-        """Go on at this position at the next call."""
+        """Go on at this position at the next call.
+
+        At a position before its present one only a new object can, if `size` or `alpha` is a
+        schedule: these do not go back.
+        """
         self._position = Position.from_state(state)
 
     def __call__(self, items: Iterable[Example]) -> Iterator[list[Example]]:
@@ -85,9 +89,10 @@ class MixtureBatches:
         corpora = self._corpora(items)
         position = self._position
         position.enter(corpora)
-        position.draws = position.draws or self._draws(corpora)
-        n_blocks = 1 if corpora.in_memory else math.ceil(sum(position.draws) / BLOCK)
+        length = self._shares.length(corpora.sizes)
+        n_blocks = 1 if corpora.in_memory else math.ceil(length / BLOCK)
         while position.block < n_blocks:
+            position.draws = position.draws or self._draws(corpora)
             streams = corpora.streams(self._seed, position.places)
             self._sizes.start(position.batch_sizes)
             for number, batch in enumerate(self._block(streams, n_blocks, corpora.in_memory)):
@@ -105,7 +110,7 @@ class MixtureBatches:
         return self._streamed
 
     def _draws(self, corpora: Corpora) -> list[int]:
-        """How many documents of each corpus the epoch has."""
+        """How many documents of each corpus the epoch has, as the scores are now."""
         gaps: list[float] = []
         if self._shares.sampling == "dynamic":
             if not self._annotation:

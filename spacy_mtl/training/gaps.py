@@ -48,12 +48,13 @@ class Annotation:
 
 
 class Gaps:
-    """The gap of a corpus: the largest one of the tasks that it has annotation for.
+    """The gap of a corpus: the largest one of the tasks in training that it has annotation for.
 
     A task's gap is (reference - last) / reference, not below 0, where `last` is its main score at
     the last evaluation, as the component recorded it, and the reference what it could score: that
     of a pipeline with this task alone where it is given, else the best score so far. Before the
-    second evaluation it is 0, as the first, before training, says nothing.
+    second evaluation it is 0, as the first, before training, says nothing. Tasks that are stopped
+    or inactive do not count.
 
     references: by task, above 0.
     """
@@ -87,7 +88,8 @@ class Gaps:
                 (
                     self._task_gap(task.name, component.history.scores(task.name))
                     for component in components
-                    for task in component.tasks.values()
+                    for name, task in component.tasks.items()
+                    if name in component.active_tasks and name not in component.stopped_tasks
                     if corpus.trains(task)
                 ),
                 default=0.0,

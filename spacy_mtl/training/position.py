@@ -22,7 +22,8 @@ class Position:
     batch_sizes: how many were looked up in the schedule before the block.
     documents: of each corpus, in alphabetical order; empty before the first epoch.
     passes, drawn: of each corpus, where it was at the beginning of the block.
-    draws: how many documents of each corpus the epoch has; empty before it has begun.
+    draws: how many documents of each corpus an epoch has with the shares of this block; empty
+        before it has begun.
     """
 
     epoch: int = 0
@@ -64,12 +65,12 @@ class Position:
         self.batch_sizes += batch_sizes
         self.passes = [place.pass_number for place in places]
         self.drawn = [place.drawn for place in places]
+        self.draws = []
 
     def end_epoch(self) -> None:
         """Go to the next epoch."""
         self.epoch += 1
         self.block = 0
-        self.draws = []
 
     def state(self) -> State:
         """The position as arrays of whole numbers."""

@@ -2,59 +2,39 @@
 
 The encoder's size and almost everything about training are what `spacy init config` writes; in
 place of spaCy's components stands ours, with a task for each layer. What differs was found better
-by measurement: the optimizer's settings, and how several files are mixed.
+by measurement: the optimizer's settings, and how several files are mixed. Settings by name that
+stand empty have a section, which can be filled in.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from spacy import util
 from spacy.language import Language
 from thinc.api import Config
 
-from ..corpora.coverage import Coverage, Layer, LayerCoverage, combine, short_names
+from ..corpora.coverage import Coverage, combine, short_names
 from ..errors import MTLError
-from ..pipeline.factory import RESERVED
 from .label_sets import label_set_notes
+from .proposed_tasks import (
+    Block,
+    ProposedTask,
+    dev_score,
+    identifier,
+    propose_tasks,
+    short_texts,
+    unique,
+)
 
-Block = dict[str, Any]
-
-_TAGGERS = {
-    "tag": ("tagger", {}),
-    "pos": ("pos", {"attr": "POS"}),
-    "morph": ("morph", {"attr": "MORPH"}),
-}
-_STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
 OPTIMIZER: Block = {"learn_rate": 0.003, "use_averages": True}
 LOGGER: Block = {"@loggers": "spacy_mtl.ConsoleLogger.v1", "progress_bar": "eval"}
-SHORT_TEXT = 40  # tokens
 SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
-
-
-@dataclass(frozen=True)
-class ProposedTask:
-    """A task for a layer.
-
-    name: Of the task, in the config.
-    layer: What it learns.
-    settings: Its block in the config.
-    labels: Those of the training files, sorted.
-    score: The key of its main score.
-    """
-
-    name: str
-    layer: Layer
-    settings: Block
-    labels: list[str]
-    score: str
 
 
 @dataclass(frozen=True)
@@ -94,13 +74,13 @@ def propose(
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
         no package for transformers.
     """
-    tasks = propose_tasks(combine(train), combine([*train, dev]), _short_texts(train))
+    tasks = propose_tasks(combine(train), combine([*train, dev]), short_texts(train))
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
-    scores = {task.name: _dev_score(task, dev) for task in tasks if task.layer in dev.layers}
+    scores = {task.name: dev_score(task, dev) for task in tasks if task.layer in dev.layers}
     if not scores:
         raise MTLError(
             f"Expected in {dev.path} some of what the training files have "
@@ -126,13 +106,6 @@ def propose(
     return Proposal(filled, tasks, corpora, notes)
 
 
-def _dev_score(task: ProposedTask, dev: Coverage) -> str:
-    """The task's main score, or F where dev has one class only, whose ranking says nothing."""
-    if task.layer.kind == "cats" and len(dev.layers[task.layer].labels) < 2:
-        return task.score.replace("_macro_auc", "_score")
-    return task.score
-
-
 def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str, float | None]:
     """The same weight for all, or 1 for the main task; the F of class groups is shown alone."""
     unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
@@ -142,67 +115,6 @@ def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str
     else:
         weights = {key: float(task == main_task) for task, key in scores.items()}
     return {**unused, **dict.fromkeys(shown, 0.0), **weights}
-
-
-def _short_texts(files: Sequence[Coverage]) -> set[Layer]:
-    """The layers whose documents are so short that pairs of words help to classify them."""
-    short = set()
-    for layer in {layer for file in files for layer in file.layers}:
-        having = [file for file in files if layer in file.layers]
-        if sum(file.tokens for file in having) < SHORT_TEXT * sum(file.docs for file in having):
-            short.add(layer)
-    return short
-
-
-def propose_tasks(
-    known: Mapping[Layer, LayerCoverage],
-    everything: Mapping[Layer, LayerCoverage],
-    short: Collection[Layer] = (),
-) -> list[ProposedTask]:
-    """A task for each layer that has something to learn.
-
-    known: What the training files have.
-    everything: What all files have, by which a class group is exclusive or not.
-    short: Layers whose documents are short.
-    """
-    tasks: list[ProposedTask] = []
-    for layer, found in known.items():
-        exclusive = layer.kind == "cats" and everything[layer].exclusive
-        if len(found.labels) > int(exclusive):
-            task = _propose_task(layer, sorted(found.labels), exclusive, tasks)
-            if layer.kind == "cats" and layer in short:
-                task.settings["ngram_size"] = 2
-            tasks.append(task)
-    return tasks
-
-
-def _propose_task(
-    layer: Layer, labels: list[str], exclusive: bool, others: Sequence[ProposedTask]
-) -> ProposedTask:
-    settings: Block
-    if layer.kind in _TAGGERS:
-        name, settings = _TAGGERS[layer.kind]
-        settings = {"@mtl_tasks": "spacy_mtl.Tagger.v1", **settings}
-    elif layer.kind == "ents":
-        name, settings = "ner", {"@mtl_tasks": "spacy_mtl.NER.v1"}
-    elif layer.kind == "spans":
-        name = _unique(f"spans_{_identifier(layer.group)}", {task.name for task in others})
-        settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": layer.group}
-    else:
-        taken = RESERVED | {task.name for task in others}
-        name = _unique(_identifier(layer.group) or "textcat", taken)
-        settings = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
-        if layer.group not in ("", name):
-            settings["group"] = layer.group
-    first = all(task.layer.kind != layer.kind for task in others)
-    return ProposedTask(name, layer, settings, labels, _score_key(layer.kind, name, first))
-
-
-def _score_key(kind: str, name: str, first: bool) -> str:
-    if kind == "cats":
-        # One checkpoint serves all tasks: on few documents F jumps too much to choose it by.
-        return "cats_macro_auc" if first else f"{name}_macro_auc"
-    return _STANDARD_KEYS.get(kind, f"{name}_f")
 
 
 def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]]:
@@ -231,6 +143,7 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
     config["components"]["multitask"] = {
         "factory": "multitask",
         "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": listener},
+        "balancer": {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {}},
     }
     return config, notes
 
@@ -291,7 +204,8 @@ def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage)
                 name: list(dict.fromkeys(layer.kind for layer in file.layers))
                 for name, file in corpora.items()
             },
-            "labels": {},  # a section that the declarations of `label_set_notes` fit into
+            "labels": {},
+            "sizes": {},
         }
         batcher = config["training"]["batcher"]
         if batcher["@batchers"] == "spacy.batch_by_words.v1":
@@ -301,6 +215,7 @@ def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage)
                     "@batchers": "spacy_mtl.MixtureBatches.v1",
                     **SAMPLING,
                     "seed": "${training.seed}",
+                    "references": {},
                 }
             )
 
@@ -311,22 +226,9 @@ def _corpus_names(paths: Sequence[Path]) -> list[str]:
         return ["train"]
     names: list[str] = []
     for name in short_names(paths):
-        identifier = _identifier(name.removesuffix(".spacy")) or "corpus"
-        names.append(_unique(identifier, {*names, *_PATH_NAMES}))
+        name = identifier(name.removesuffix(".spacy")) or "corpus"
+        names.append(unique(name, {*names, *_PATH_NAMES}))
     return names
-
-
-def _identifier(name: str) -> str:
-    return re.sub(r"\W+", "_", name).strip("_")
-
-
-def _unique(name: str, taken: Collection[str]) -> str:
-    number = 1
-    unique = name
-    while unique in taken:
-        number += 1
-        unique = f"{name}_{number}"
-    return unique
 
 
 def _joined(files: Sequence[Coverage]) -> str:

@@ -82,6 +82,10 @@ class Shares:
             return [sum(sizes)] * len(sizes)
         return [max(1, round(self._max_repeats * size)) for size in sizes]
 
+    def length(self, sizes: Sequence[int]) -> int:
+        """How many documents an epoch has, whatever the shares are, up to rounding."""
+        return min(sum(sizes), sum(self.limits(sizes)))
+
 
 def part_of(counts: Sequence[int], part: int, n_parts: int) -> list[int]:
     """The share of one of `n_parts` equal parts in each of the counts, exact in their sum."""

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from spacy.language import Language
+from spacy.util import logger
 
 from ..errors import MTLError
 from ..models.freezing import Owner, frozen_names, set_frozen
@@ -47,16 +48,19 @@ class Period:
         """Whether it is trained at a step, after these evaluations: step and score."""
         if step < self.start or (self.stop is not None and step >= self.stop):
             return False
-        return self.patience is None or not self._exhausted(evaluations, self.patience)
+        return self.exhausted(evaluations) is None
 
-    def _exhausted(self, evaluations: Sequence[tuple[int, float]], patience: int) -> bool:
+    def exhausted(self, evaluations: Sequence[tuple[int, float]]) -> int | None:
+        """The step of the evaluation at which there was no patience left, None if there is."""
+        if self.patience is None:
+            return None
         best_step, best = self.start, float("-inf")
         for step, score in evaluations:
             if step >= self.start and score > best:
                 best_step, best = step, score
-            elif step - best_step >= patience:
-                return True
-        return False
+            elif step - best_step >= self.patience:
+                return step
+        return None
 
 
 class Unfreeze:
@@ -71,7 +75,7 @@ class Unfreeze:
     def __init__(
         self, encoder: int, gradual: int, layers: Mapping[str, int], tasks: Mapping[str, Period]
     ) -> None:
-        if gradual < 0 or (gradual and encoder < 0):
+        if gradual and encoder < 0:
             raise MTLError(
                 "Expected `gradual` to be steps between one layer and the next, with an `encoder` "
                 f"that begins to learn at some step, got {gradual} and {encoder}."
@@ -86,6 +90,7 @@ class Unfreeze:
         self._beginnings: list[int] = []
         self._applied: tuple[int, frozenset[str]] | None = None
         self._warned = False
+        self._told: set[tuple[str, str]] = set()  # component and task that patience has stopped
 
     def __call__(self, nlp: Language, info: Mapping[str, Any]) -> None:
         """Freeze, unfreeze, start and stop what is due at `info["step"]`.
@@ -154,17 +159,22 @@ class Unfreeze:
         """The component's tasks that are not trained at this step."""
         history = component.history
         steps = self._steps(name, history, step)
-        return {
-            task
-            for task, period in self.tasks.items()
-            if task in component.tasks
-            and not period.trained(step, list(zip(steps, history.scores(task), strict=False)))
-        }
+        resting = set()
+        for task in component.tasks:
+            period = self.tasks.get(task, Period())
+            evaluations = list(zip(steps, history.scores(task), strict=False))
+            if not period.trained(step, evaluations):
+                resting.add(task)
+                if (name, task) not in self._told and _tell(task, period, evaluations):
+                    self._told.add((name, task))
+        return resting
 
     def _steps(self, name: str, history: ScoreHistory, step: int) -> list[int]:
         """The step of each evaluation: new ones came after the step before this one."""
         latest = step - 1 if name in self._evaluated else BEFORE
         steps = self._evaluated.setdefault(name, [])
+        if len(history) < len(steps):  # initialized anew
+            steps.clear()
         steps += [latest] * (len(history) - len(steps))
         return steps
 
@@ -207,8 +217,15 @@ def create_unfreeze(
         and `gradual`; -1 for never. The last pattern that fits counts; for the paths see
         `spacy_mtl.training.parameters`.
     tasks: by name `start`, `stop` and `patience`, see `Period`. A task that is not trained is
-        predicted and scored nevertheless.
+        predicted and scored nevertheless. A task that patience stops is named once: in spaCy's
+        log, or in a warning if it never scored above 0.
+    RAISES (MTLError): For numbers that are no such steps; at the first call, for names of layers
+        or tasks that the pipeline does not have.
     """
+    _check_steps(encoder, -1, "encoder in [training.before_update]")
+    _check_steps(gradual, 0, "gradual in [training.before_update]")
+    for pattern, begin in (layers or {}).items():
+        _check_steps(begin, -1, f"{pattern} in [training.before_update.layers]")
     periods = {name: _period(name, settings) for name, settings in (tasks or {}).items()}
     return Unfreeze(encoder, gradual, layers or {}, periods)
 
@@ -220,15 +237,39 @@ def _period(task: str, settings: Any) -> Period:
         raise MTLError(f"Expected {', '.join(known)} in {where}, got {settings!r}.")
     for name, value in settings.items():
         least = 0 if name == "start" else 1
-        missing = value is None and name != "start"
-        if not missing and (not isinstance(value, int) or value < least):
-            raise MTLError(f"Expected steps, {least} or more, for {name} in {where}, got {value}.")
+        if value is not None or name == "start":
+            _check_steps(value, least, f"{name} in {where}")
     period = Period(**settings)
     if period.stop is not None and period.stop <= period.start:
         raise MTLError(
             f"Expected stop behind start in {where}, got {period.start} and {period.stop}."
         )
     return period
+
+
+def _check_steps(value: Any, least: int, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise MTLError(f"Expected steps, {least} or more, for {where}, got {value!r}.")
+
+
+def _tell(task: str, period: Period, evaluations: Sequence[tuple[int, float]]) -> bool:
+    """Say that patience has stopped the task, and return whether it has."""
+    step = period.exhausted(evaluations)
+    if step is None or (period.stop is not None and step >= period.stop):
+        return False
+    if any(score > 0 for at, score in evaluations if at >= period.start):
+        logger.warning(  # what is below a warning is seen with --verbose only
+            "The task '%s' is stopped at step %d: its score has not risen for %d steps.",
+            *(task, step, period.patience),
+        )
+    else:
+        warnings.warn(
+            f"The task '{task}' is stopped at step {step} by its patience: its score has been 0 "
+            "at every evaluation. If the dev corpus has no labels for it, take `patience` out of "
+            f"[training.before_update.tasks.{task}].",
+            stacklevel=2,
+        )
+    return True
 
 
 def _set(parameters: Iterable[Parameter], frozen: set[Parameter]) -> None:

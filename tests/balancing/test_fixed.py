@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 from thinc.api import Config
 
@@ -107,3 +108,13 @@ def test_state_is_the_number_of_updates():
     other.load_state(balancer.state())
     for _ in range(3):
         assert other.weights({"ner": 1.0}) == balancer.weights({"ner": 1.0})
+
+
+def test_reset_begins_with_the_first_update():
+    balancer = FixedWeights({"ner": fade(), "tagger": 2.0})
+    balancer.load_state({"update": np.asarray(3)})
+    balancer.reset()
+    assert [balancer.weights({"ner": 1.0})["ner"] for _ in range(2)] == [0.0, 0.25]
+    with pytest.raises(MTLError, match="got those of ner after 2 updates.*from its config again"):
+        balancer.reset()
+    assert balancer.state() == {"update": 2}

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_mtl.balancing.gradients import ConflictMeter, TaskGradients, cosines
+from spacy_mtl.errors import MTLError
 
 from .helpers import gradients_of
 
@@ -142,3 +143,18 @@ def test_every_of_zero_measures_nothing():
     meter = ConflictMeter()
     meter.observe(gradients_of(APART, ["a", "b"]))
     assert meter.report() == {}
+
+
+def test_a_restart_counts_from_the_first_update():
+    meter = ConflictMeter(every=2)
+    meter.observe(gradients_of(APART, ["a", "b"]))
+    meter.restart()
+    assert meter.report() == {}
+    meter.observe(gradients_of(APART, ["a", "b"]))
+    assert meter.report()["steps"] == 1
+
+
+@pytest.mark.parametrize("every", [-1, 2.5, True])
+def test_every_is_a_number_of_updates(every):
+    with pytest.raises(MTLError, match=f"`conflict_every` to be .* 0 for none, got {every}"):
+        ConflictMeter(every)

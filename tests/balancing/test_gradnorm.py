@@ -11,7 +11,7 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.registry import registry
 from spacy_mtl.state import Stateful
 
-from .helpers import TASKS, gradients_of, ones, random_jacobian
+from .helpers import TASKS, Unseen, gradients_of, ones, random_jacobian
 
 SAME = dict.fromkeys(TASKS, 1.0)
 
@@ -238,3 +238,22 @@ def test_block_of_a_config():
     balancer.start(TASKS)
     balancer.weights(SAME, with_norms([1.0, 2.0, 3.0]))
     assert balancer.weights(SAME, with_norms([1.0, 2.0, 3.0]))["tagger"] > 1.05
+
+
+def test_losses_that_cannot_be_seen_are_an_error():
+    balancer = started()
+    before = balancer.state()
+    with pytest.raises(MTLError, match="unseen"):
+        balancer.weights(Unseen(SAME), with_norms(np.ones(3)))
+    assert balancer.state() == before
+
+
+def test_reset_forgets_all():
+    balancer, new = started(), started()
+    for losses, jacobian in random_steps(4, 0):
+        balancer.weights(losses, gradients_of(jacobian))
+    assert balancer.state() != new.state()
+    balancer.reset()
+    assert balancer.state() == {}
+    balancer.start(TASKS)
+    assert balancer.state() == new.state()

@@ -194,7 +194,7 @@ def test_a_task_alone_weighs_one_without_a_call(method):
     before = balancer.state()
     assert weights_of(balancer, random_jacobian(0, n_tasks=1), ["ner"]) == [1.0]
     after = balancer.state()
-    assert {key for key in after if after[key] != before[key]} == {"update", "age"}
+    assert {key for key in after if after[key] != before[key]} == {"update"}
 
 
 @pytest.mark.parametrize("method", sorted(set(METHODS) - {"Constant"}))
@@ -351,7 +351,10 @@ def test_preferences_by_name_are_those_of_the_present_tasks():
 
 def test_missing_solver_names_the_extra(monkeypatch):
     monkeypatch.setattr("torchjd._mixins.find_spec", lambda name: None)
-    with pytest.raises(MTLError, match=r'solver of NashMTL.*ecos.*"spacy-mtl\[balancing\]"'):
+    with pytest.raises(
+        MTLError,
+        match=r'solver of NashMTL.*[^.]\. Install it: pip install "spacy-mtl\[balancing\]"',
+    ):
         started("NashMTL")
 
 
@@ -381,3 +384,33 @@ def test_block_of_a_config():
     jacobian = random_jacobian(0)
     expected = weights_of(started("CAGrad", options={"c": 0.2}), jacobian)
     assert weights_of(balancer, jacobian) == pytest.approx(expected)
+
+
+def test_a_task_that_comes_seldom_has_its_weight_computed_when_it_is_due():
+    """Of the updates 1, 3, 6, 9 and 12; the others have theirs computed at 1, 4, 7 and 10 too."""
+    balancer = started("MGDA", every=3)
+    found = {}
+    for update in range(1, 13):
+        tasks = TASKS if update in (1, 3, 6, 9, 12) else TASKS[:2]
+        jacobian = random_jacobian(update, n_tasks=len(tasks))
+        expected = weights_of(started("MGDA"), jacobian, tasks).tolist()
+        found[update] = weights_of(balancer, jacobian, tasks).tolist() == expected
+    assert [update for update in found if found[update]] == [1, 4, 6, 9, 12]
+
+
+def test_reset_forgets_all():
+    balancer, new = started("GradVac"), started("GradVac")
+    expected = [weights_of(new, random_jacobian(seed)).tolist() for seed in range(3)]
+    weights_of(balancer, random_jacobian(7))
+    balancer.reset()
+    balancer.start(TASKS)
+    assert [weights_of(balancer, random_jacobian(seed)).tolist() for seed in range(3)] == expected
+
+
+def test_a_method_of_the_other_balancer():
+    with pytest.raises(MTLError, match="got 'UW', which is a method of spacy_mtl.Scalarization.v1"):
+        started("UW")
+
+
+def test_kinds_differ_by_method():
+    assert GramianWeighting("PCGrad").kind == "GramianWeighting PCGrad"

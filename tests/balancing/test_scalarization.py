@@ -16,7 +16,7 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.registry import registry
 from spacy_mtl.state import Stateful
 
-from .helpers import TASKS, ones
+from .helpers import TASKS, Unseen, ones
 
 torch = pytest.importorskip("torch")
 torchjd = pytest.importorskip("torchjd.scalarization")
@@ -358,3 +358,20 @@ def test_block_of_a_config():
     balancer.start(["tagger", "ner"])
     weights = balancer.weights({"tagger": 1.0, "ner": 1.0})
     assert weights["ner"] > weights["tagger"] > 0
+
+
+def test_losses_that_cannot_be_seen_are_an_error():
+    balancer = started("UW")
+    before = balancer.state()
+    with pytest.raises(MTLError, match="unseen"):
+        balancer.weights(Unseen(ones()))
+    assert balancer.state() == before
+
+
+def test_a_method_of_the_other_balancer():
+    with pytest.raises(MTLError, match="'UPGrad', which is a method of .*GramianWeighting.v1"):
+        started("UPGrad")
+
+
+def test_kinds_differ_by_method():
+    assert Scalarization("UW").kind == "Scalarization UW" != Scalarization("DWA").kind

@@ -3,6 +3,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 
 from spacy_mtl.corpora import LAYERS, blank_layer, count_units, present_layers
+from spacy_mtl.corpora.layers import OTHER_LAYERS, present_other_layers
 from spacy_mtl.errors import MTLError
 
 
@@ -65,6 +66,47 @@ def test_an_empty_doc_has_no_layers(nlp):
     assert present_layers(doc) == set()
     for layer in LAYERS:
         blank_layer(doc, layer)
+
+
+@pytest.fixture
+def parsed(nlp: Language) -> Doc:
+    return Doc(
+        nlp.vocab,
+        words=["Ana", "saw", "Rio", "left"],
+        heads=[1, 1, 3, 3],
+        deps=["subj", "ROOT", "subj", "ROOT"],
+        lemmas=["Ana", "see", "Rio", "leave"],
+        tags=["N", "V", "N", "V"],
+    )
+
+
+@pytest.mark.parametrize("layer", OTHER_LAYERS)
+def test_blanking_what_only_other_components_learn(parsed, layer):
+    assert present_other_layers(parsed) == {"dep", "lemma", "sents"}
+    blank_layer(parsed, layer)
+    assert present_other_layers(parsed) == {"dep", "lemma", "sents"} - {layer}
+    assert present_layers(parsed) == {"tag"}
+    for name, attr in (
+        ("dep", "DEP"),
+        ("dep", "HEAD"),
+        ("lemma", "LEMMA"),
+        ("sents", "SENT_START"),
+    ):
+        assert parsed.has_annotation(attr) == (name != layer)
+    heads = [0, 1, 2, 3] if layer == "dep" else [1, 1, 3, 3]
+    assert [token.head.i for token in parsed] == heads
+    if layer != "sents":
+        assert [sent.text.strip() for sent in parsed.sents] == ["Ana saw", "Rio left"]
+
+
+@pytest.mark.parametrize("words", [[], ["Hm"], ["a", "b"]])
+def test_a_new_doc_has_no_other_layers(nlp, words):
+    doc = Doc(nlp.vocab, words=words)
+    assert present_other_layers(doc) == set()
+    before = doc.to_array(["SENT_START"]).tolist()
+    for layer in OTHER_LAYERS:
+        blank_layer(doc, layer)
+    assert doc.to_array(["SENT_START"]).tolist() == before
 
 
 def test_an_unknown_layer(doc):

@@ -12,9 +12,12 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_mtl.corpora import present_layers
+from spacy_mtl.corpora.layers import present_other_layers
 from spacy_mtl.corpora.mixed import MixedCorpus, create_mixed_corpus
 from spacy_mtl.errors import MTLError
 from spacy_mtl.marks import corpus_of, known_labels
+
+TASKS = {"tagger": "Tagger", "ner": "NER", "genre": "TextCat"}
 
 
 def reader_of(*texts: str) -> Any:
@@ -28,6 +31,20 @@ def reader_of(*texts: str) -> Any:
             yield Example(nlp.make_doc(text), doc)
 
     return read
+
+
+def with_tasks(*names: str) -> Language:
+    nlp = spacy.blank("en")
+    tasks = {name: {"@mtl_tasks": f"spacy_mtl.{TASKS[name]}.v1"} for name in names}
+    nlp.add_pipe("multitask", config={"tasks": tasks})
+    return nlp
+
+
+def parses(nlp: Language) -> Any:
+    """A reader of documents with all that other components learn, too."""
+    for words in (["go", "away"], ["stay", "here"]):
+        annotation = {"tags": ["T"] * 2, "lemmas": words, "heads": [0, 0], "deps": ["ROOT", "adv"]}
+        yield Example(Doc(nlp.vocab, words=words), Doc(nlp.vocab, words=words, **annotation))
 
 
 def read(corpus: MixedCorpus, nlp: Language) -> list[Example]:
@@ -79,10 +96,10 @@ def test_an_empty_corpus_is_an_error(nlp, empty):
         list(corpus(nlp))
 
 
-def test_labels_that_a_corpus_knows(nlp):
+def test_labels_that_a_corpus_knows():
     corpora = {"news": reader_of("a"), "blog": reader_of("b")}
     labels = {"news": {"ner": ["PER", "LOC"]}}
-    news, blog = read(create_mixed_corpus(corpora, labels=labels), nlp)
+    news, blog = read(create_mixed_corpus(corpora, labels=labels), with_tasks("ner"))
     assert known_labels(news) == {"ner": ["PER", "LOC"]}
     assert known_labels(blog) == {}
 
@@ -141,7 +158,9 @@ def test_it_can_be_read_again(nlp):
         ({"layers": {"blog": ["tag"]}}, "layers of the corpora news, got 'blog'"),
         ({"layers": {"news": ["tags"]}}, "out of tag, pos, .* got 'tags'"),
         ({"sizes": {"blog": 1}}, "sizes of the corpora news, got 'blog'"),
-        ({"sizes": {"news": 0}}, "1 or more of the corpus 'news', got 0"),
+        ({"sizes": {"news": 0}}, "1 or more as the size of the corpus 'news', got 0"),
+        ({"sizes": {"news": 2.5}}, "whole number .* size of the corpus 'news', got 2.5"),
+        ({"sizes": {"news": True}}, "whole number .* size of the corpus 'news', got True"),
         ({"labels": {"blog": {}}}, "labels of the corpora news, got 'blog'"),
         ({"labels": {"news": ["PER"]}}, r"corpus 'news' by task, got \['PER'\]"),
         ({"labels": {"news": {"ner": "PER"}}}, "list of labels .* 'ner' .* 'news', got 'PER'"),
@@ -177,7 +196,7 @@ def test_from_a_config(nlp, tmp_path):
             "news": {"tagger": ["T"], "genre": {"@readers": "spacy.read_labels.v1", **labels}}
         },
     }
-    found = read(registry.resolve({"corpus": block})["corpus"], nlp)
+    found = read(registry.resolve({"corpus": block})["corpus"], with_tasks("tagger", "genre"))
     assert [corpus_of(example) for example in found] == [("news", 0), ("again", 0)]
     assert known_labels(found[0]) == {"tagger": ["T"], "genre": ["c"]}
     assert present_layers(found[0].reference) == {"tag"}
@@ -185,9 +204,83 @@ def test_from_a_config(nlp, tmp_path):
 
 
 def test_labels_of_a_task_that_the_pipeline_lacks():
-    nlp = spacy.blank("en")
-    tasks = {"ner": {"@mtl_tasks": "spacy_mtl.NER.v1"}}
-    nlp.add_pipe("multitask", config={"tasks": tasks})
     mixed = MixedCorpus({"news": reader_of("a")}, labels={"news": {"nre": ["PER"]}})
     with pytest.raises(MTLError, match="tasks ner in what the corpus 'news' .* got nre"):
+        mixed(with_tasks("ner"))
+
+
+def test_labels_need_the_component_that_masks():
+    mixed = MixedCorpus({"news": reader_of("a")}, labels={"news": {"ner": ["PER"]}})
+    nlp = spacy.blank("en")
+    nlp.add_pipe("ner")
+    with pytest.raises(MTLError, match="component 'multitask' .* corpus 'news' has `labels`"):
         mixed(nlp)
+
+
+@pytest.mark.parametrize(
+    "layers, left",
+    [
+        (["tag"], set()),
+        (["tag", "dep"], {"dep", "sents"}),
+        (["tag", "sents", "lemma"], {"sents", "lemma"}),
+    ],
+)
+def test_what_only_other_components_learn_is_left_out_too(nlp, layers, left):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no component of this pipeline misses it
+        examples = list(create_mixed_corpus({"news": parses}, {"news": layers})(nlp))
+    for doc in (example.reference for example in examples):
+        assert present_other_layers(doc) == left
+        assert doc.has_annotation("TAG")
+
+
+@pytest.mark.parametrize(
+    "component, told",
+    [
+        ("parser", "dep, sents"),
+        ("trainable_lemmatizer", "lemma"),
+        ("senter", "sents"),
+        ("tagger", None),
+        ("sentencizer", None),
+    ],
+)
+def test_a_warning_if_another_component_learns_from_it(component, told):
+    nlp = spacy.blank("en")
+    nlp.add_pipe(component)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        list(create_mixed_corpus({"news": parses}, {"news": ["tag"]})(nlp))
+    found = [str(warning.message) for warning in caught]
+    assert len(found) == (told is not None)
+    if told:
+        assert f"does not vouch for: {told}. It is left out." in found[0]
+        assert ("To 'senter' missing" in found[0]) == (component == "senter")
+
+
+def test_the_warning_comes_with_the_first_loss(nlp):
+    def endless(nlp: Language) -> Any:
+        yield from reader_of("a")(nlp)
+        while True:
+            (example,) = reader_of("b")(nlp)
+            example.reference[0].pos_ = "NOUN"
+            yield example
+
+    examples = iter(create_mixed_corpus({"news": endless}, {"news": ["ents"]})(nlp))
+    with pytest.warns(UserWarning, match="not vouch for: cats, tag. It"):
+        next(examples)
+    with pytest.warns(UserWarning, match="not vouch for: pos. It"):
+        next(examples)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        next(examples)
+
+
+def test_two_corpora_of_the_same_documents(nlp):
+    given = list(reader_of("a", "b")(nlp))
+    corpora = {name: (lambda nlp: given) for name in ("tags", "classes")}
+    examples = read(create_mixed_corpus(corpora, {"tags": ["tag"], "classes": ["cats"]}), nlp)
+    assert [corpus_of(example)[0] for example in examples] == ["tags", "classes"] * 2
+    assert [present_layers(example.reference) for example in examples] == [{"tag"}, {"cats"}] * 2
+    for example in given:
+        assert present_layers(example.reference) == {"tag", "ents", "cats"}
+        assert not example.reference.user_data

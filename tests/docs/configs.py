@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import re
 import warnings
+from functools import cache
 from typing import Any
 
 from spacy.schemas import ConfigSchemaInit, ConfigSchemaTraining
-from spacy.util import load_config, load_model_from_config, registry
-from thinc.api import Config
+from spacy.util import load_config, load_config_from_str, load_model_from_config, registry
 
 from .commands import ROOT
 
 PATHS = {"paths.train": "train.spacy", "paths.dev": "dev.spacy"}
+TASKS = "components.multitask.tasks."
+
+Sections = dict[str, dict[str, str]]  # the lines of each, by their keys
 
 
-def check_config(text: str) -> None:
-    """Put a block into a complete config, and make everything that is in it."""
-    block = Config().from_str(_with_parents(text), interpolate=False)
-    base = load_config(ROOT / "configs" / "cnn.cfg", PATHS)
-    given = block.get("components", {}).get("multitask", {})
-    if "tasks" in given:
-        del base["components"]["multitask"]["tasks"]
-    if "train" in block.get("corpora", {}):
-        del base["corpora"]["train"]
-    config = base.merge(block)
+def check_config(text: str, page: str = "") -> None:
+    """Put a block into a config as `init-config` writes it, and make everything that is in it.
+
+    page: the text around it, which must name each line of the config that gives way to a section.
+    """
+    config = load_config_from_str(_pasted(text, page), overrides=PATHS)
     nlp = load_model_from_config(config, auto_fill=True)
     filled: Any = nlp.config.interpolate()
     registry.resolve({"corpora": filled["corpora"]})
@@ -36,13 +35,40 @@ def check_config(text: str) -> None:
     assert set(labels) <= set(filled["components"]["multitask"]["tasks"])
 
 
-def _with_parents(text: str) -> str:
-    """The block with the sections around its own, which it may leave out, in their order."""
-    bodies = {
-        part[1 : part.index("]")]: part for part in re.split(r"^(?=\[)", text, flags=re.M)[1:]
-    }
-    for section in list(bodies):
-        for dot in re.finditer(r"\.", section):
-            parent = section[: dot.start()]
-            bodies.setdefault(parent, f"[{parent}]\n\n")
-    return "".join(bodies[section] for section in sorted(bodies))
+def _pasted(text: str, page: str) -> str:
+    """The config with the block's sections.
+
+    A section that names a registered function takes the place of the one that is there, with all
+    below it. Other sections set their lines. Sections around them must be in one of the two.
+    """
+    block, config = _sections(text), _sections(_written())
+    replaced = [name for name, lines in block.items() if any(key[0] == "@" for key in lines)]
+    gone = tuple(f"{name}." for name in replaced)
+    config = {name: lines for name, lines in config.items() if not f"{name}.".startswith(gone)}
+    if any(name.startswith(TASKS) for name in block):
+        config = {name: lines for name, lines in config.items() if not name.startswith(TASKS)}
+    for name, lines in block.items():
+        config.setdefault(name, {}).update(lines)
+        parent, _, key = name.rpartition(".")
+        if f"`{key} = null`" in page and config.get(parent, {}).get(key) == "null":
+            del config[parent][key]
+    return "\n".join(
+        f"[{name}]\n" + "".join(f"{key} = {value}\n" for key, value in lines.items())
+        for name, lines in config.items()
+    )
+
+
+@cache
+def _written() -> str:
+    """`configs/cnn.cfg` with every setting, which is what `init-config` proposes."""
+    config = load_config(ROOT / "configs" / "cnn.cfg")
+    return load_model_from_config(config, auto_fill=True).config.to_str()
+
+
+def _sections(text: str) -> Sections:
+    found: Sections = {}
+    for part in re.split(r"^(?=\[)", text, flags=re.M)[1:]:
+        header, *lines = part.splitlines()
+        pairs = [line.split(" = ", 1) for line in lines if line.strip()]
+        found[header.strip("[]")] = {key: value for key, value in pairs}
+    return found

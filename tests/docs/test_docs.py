@@ -30,7 +30,8 @@ _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
 class Page:
     """A page that is being gone through: its names in Python, and what was printed last."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "") -> None:
+        self.text = text
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
         self.last = Outcome(0, "")
 
@@ -45,7 +46,7 @@ class Page:
         elif block.language == "python":
             self._python(block)
         elif block.language in ("ini", "cfg"):
-            check_config(block.text)
+            check_config(block.text, self.text)
         else:
             assert not block.language or block.not_run, f"unknown language {block.language!r}"
 
@@ -84,7 +85,7 @@ def _collapsed(line: str) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 @pytest.mark.filterwarnings("ignore:.W006:UserWarning")
 def test_examples(page: Path, clone: Path) -> None:
-    reader = Page()
+    reader = Page(page.read_text(encoding="utf-8"))
     for block in blocks(page):
         try:
             reader.take(block)
@@ -145,3 +146,17 @@ def test_failure_is_found() -> None:
 def test_wrong_config_is_found() -> None:
     with pytest.raises(ValueError, match="spacy_mtl.NoSuchTask.v1"):
         check_config('[components.multitask.tasks.x]\n@mtl_tasks = "spacy_mtl.NoSuchTask.v1"\n')
+
+
+def test_missing_section_is_found() -> None:
+    block = '[training.batcher]\n@batchers = "spacy_mtl.MixtureBatches.v1"\nsize = 1000\n'
+    check_config(block)
+    with pytest.raises(ValueError, match="'references' is not defined"):
+        check_config(f"{block}[training.batcher.references.ner]\nx = 1\n")
+
+
+def test_section_beside_a_line_of_its_name_is_found() -> None:
+    block = '[training.before_update]\n@callbacks = "spacy_mtl.unfreeze.v1"\n'
+    check_config(block, "It replaces the line `before_update = null`.")
+    with pytest.raises(ValueError, match="before_update\tfound conflicting values"):
+        check_config(block)

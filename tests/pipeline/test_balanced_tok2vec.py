@@ -183,6 +183,9 @@ class Spy:
     def start(self, tasks: list[str]) -> None:
         self.started.append(tasks)
 
+    def reset(self) -> None:
+        self.started.clear()
+
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
     ) -> dict[str, float]:
@@ -197,6 +200,9 @@ class EqualNorms:
     needs_gradients = True
 
     def start(self, tasks: list[str]) -> None:
+        pass
+
+    def reset(self) -> None:
         pass
 
     def weights(self, losses: Mapping[str, float], gradients: TaskGradients) -> dict[str, float]:
@@ -642,3 +648,44 @@ def test_trained_components_can_be_pickled():
     for _, component in nlp.pipeline:
         copy: Any = pickle.loads(pickle.dumps(component))
         assert copy.model.to_bytes() == component.model.to_bytes()
+
+
+def test_initialize_begins_anew():
+    balancer = {"@mtl_balancers": "spacy_mtl.GradNorm.v1"}
+    nlp, new = make_pipeline(balancer=balancer), make_pipeline(balancer=balancer)
+    learn(nlp, 2)
+    update(nlp, make_examples(nlp))
+    nlp.remove_pipe("ner")
+    new.remove_pipe("ner")
+    for each in (nlp, new):
+        initialized(each)
+    assert encoder(nlp).balancer.state() == encoder(new).balancer.state()
+    assert not any("ner" in key for key in encoder(nlp).balancer.state())
+    assert encoder(nlp).task_weights == {}
+    assert accumulated(nlp) == []
+
+
+def test_the_state_of_another_balancer_is_left_out(saved):
+    config = {"components.tok2vec.balancer": {"@mtl_balancers": "spacy_mtl.GradNorm.v1"}}
+    with pytest.warns(UserWarning, match="kind 'FixedWeights', and is left out"):
+        nlp = spacy.load(saved, config=config)
+    learn(nlp, 2)
+    assert encoder(nlp).balancer.state()["update"] == 2
+
+
+@pytest.mark.parametrize("loss", [None, float("nan")])
+def test_adaptive_balancer_and_losses_that_are_missing_or_broken(loss):
+    """A component that hides its losses is a mistake; a broken batch costs its weights alone."""
+    nlp = make_pipeline(balancer={"@mtl_balancers": "spacy_mtl.GradNorm.v1"}, components=["tagger"])
+    tagger: Any = nlp.get_pipe("tagger")
+    examples = make_examples(nlp)
+    losses: dict[str, float] = {}
+    encoder(nlp).update(examples, losses=losses)
+    tagger.update(examples)
+    if loss is None:
+        with pytest.raises(MTLError, match="'tagger' to add a loss .* got None"):
+            accumulated(nlp)
+    else:
+        losses["tagger"] = loss
+        with pytest.warns(UserWarning, match="GradNorm gave no weights.*finite"):
+            assert accumulated(nlp)

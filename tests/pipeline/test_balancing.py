@@ -29,6 +29,9 @@ class Fixed:
     def start(self, tasks: list[str]) -> None:
         self.started.append(tasks)
 
+    def reset(self) -> None:
+        self.started.clear()
+
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
     ) -> dict[str, float]:
@@ -115,7 +118,7 @@ def test_the_state_is_saved(tmp_path):
     del balancer.loaded
     component.from_bytes(component.to_bytes())
     np.testing.assert_array_equal(balancer.loaded["x"], [1.5, 2.5])
-    (tmp_path / "it" / "balancer").unlink()  # as saved by an earlier version
+    (tmp_path / "it" / "balancer").unlink()
     del balancer.loaded
     component.from_disk(tmp_path / "it")
     assert not hasattr(balancer, "loaded")
@@ -179,7 +182,7 @@ def test_conflict_is_measured_at_its_interval():
     for _ in range(5):
         step(nlp, optimizer, make_examples(nlp), losses)
     report = component.conflict.report()
-    assert report["steps"] == 3  # the updates 0, 2 and 4
+    assert report["steps"] == 2  # of the updates 0, 2 and 4; at 0 the heads are zero
     assert set(report["cosine"]) == {"ner tagger", "ner sentiment", "sentiment tagger"}
     assert set(report["norm"]) == set(TASKS)
     step(nlp, optimizer, make_examples(nlp), {})
@@ -232,3 +235,69 @@ def test_no_balancer():
 @spacy.registry.misc("three")
 def three() -> int:
     return 3
+
+
+SCHEDULE = {"@schedules": "compounding.v1", "start": 1.0, "stop": 8.0, "compound": 2.0}
+GRAD_NORM = {"@mtl_balancers": "spacy_mtl.GradNorm.v1"}
+
+
+def test_the_state_of_another_balancer_is_left_out(tmp_path):
+    nlp = trained(make_nlp(TASKS), 1)
+    nlp.to_disk(tmp_path)
+    config = {"components.multitask.balancer": GRAD_NORM}
+    with pytest.warns(UserWarning, match="'FixedWeights', and is left out.*has 'GradNorm'") as seen:
+        loaded = spacy.load(tmp_path, config=config)
+    assert len(seen) == 1
+    train(loaded, 2)
+    component = multitask(loaded)
+    assert component.balancer.state()["update"] == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = multitask(make_nlp(TASKS, balancer=GRAD_NORM)).from_bytes(component.to_bytes())
+    assert again.balancer.state() == component.balancer.state()
+
+
+def test_training_goes_on_with_the_saved_state(tmp_path):
+    nlp = trained(make_nlp(TASKS, balancer=GRAD_NORM), 3)
+    before = multitask(nlp).balancer.state()
+    nlp.to_disk(tmp_path)
+    loaded = spacy.load(tmp_path)
+    train(loaded, 1)
+    after = multitask(loaded).balancer.state()
+    assert after["update"] == 4 and after["first:ner"] != 0
+    assert set(after) == set(before)
+    loaded.initialize(lambda: make_examples(loaded))
+    assert multitask(loaded).balancer.state()["update"] == 0
+
+
+def test_initialize_begins_anew():
+    nlp = trained(make_nlp(TASKS, balancer=GRAD_NORM, conflict_every=1), 3)
+    component = multitask(nlp)
+    nlp.evaluate(make_examples(nlp))
+    component.stopped_tasks = {"ner"}
+    component.encoder_frozen = True
+    nlp.initialize(lambda: make_examples(nlp))
+    assert len(component.history) == 0 and component.stopped_tasks == set()
+    assert not component.encoder_frozen
+    assert component.conflict.report() == component.task_losses == component.task_weights == {}
+    new = make_nlp(TASKS, balancer=GRAD_NORM)
+    new.initialize(lambda: make_examples(new))
+    assert component.balancer.state() == multitask(new).balancer.state()
+
+
+def test_a_schedule_that_has_gone_on_cannot_begin_anew():
+    balancer = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {"ner": SCHEDULE}}
+    nlp = trained(make_nlp(TASKS, balancer=balancer), 2)
+    component = multitask(nlp)
+    component.stopped_tasks = {"ner"}
+    with pytest.raises(MTLError, match="those of ner after 2 updates"):
+        nlp.initialize(lambda: make_examples(nlp))
+    assert component.stopped_tasks == {"ner"}
+    again = make_nlp(TASKS, balancer=balancer).from_bytes(nlp.to_bytes())
+    trained(again, 1)
+    assert multitask(again).task_weights["ner"] == 1.0
+
+
+def test_negative_interval_of_the_conflict():
+    with pytest.raises(MTLError, match="`conflict_every` .* got -1"):
+        make_nlp(TASKS, conflict_every=-1)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import spacy
+from pipeline.helpers import make_nlp
 from spacy.training import Example
 from thinc.schedules import compounding
 
@@ -94,6 +95,30 @@ def test_a_corpus_without_end() -> None:
     batcher = create_mixture_batches(10, buffer=5)
     for _ in range(2):
         assert counts(batcher(source)) == {"a": 90, "b": 10}
+
+
+def test_dynamic_shares_change_with_each_block(small_blocks: None) -> None:
+    readers = {
+        "tags": CountingReader("tags", 60, tags="T"),
+        "entities": CountingReader("entities", 60, ents="O"),
+    }
+    source = MixedCorpus(readers)(make_nlp(["tagger", "ner"]))
+    settings: dict[str, Any] = {"sampling": "dynamic", "strength": 8, "buffer": 5}
+    scores = [{"tagger": 0.8, "ner": 0.8}, {"tagger": 0.8, "ner": 0.4}]
+    set_history(source, [])
+    batcher = create_mixture_batches(10, **settings)
+    batches = batcher(source)
+    first = list(islice(batches, 2))
+    state = batcher.state()
+    first += islice(batches, 1)
+    set_history(source, scores)
+    rest = list(batches)
+    assert counts(first) == {"tags": 15, "entities": 15}
+    assert counts(rest) == {"tags": 15, "entities": 75}
+
+    again = create_mixture_batches(10, **settings)
+    again.load_state(state)  # with the shares of the block, whatever the scores are now
+    assert names(again(source)) == names([first[2], *rest])
 
 
 def test_another_mixture_is_another_training() -> None:

@@ -69,6 +69,21 @@ def test_the_largest_gap_of_a_corpus_counts(nlp: Language, record) -> None:  # t
     assert Gaps()([both], nlp.vocab) == pytest.approx([0.5])
 
 
+def test_tasks_that_do_not_train_have_no_gap(nlp: Language, record) -> None:  # type: ignore[no-untyped-def]
+    record({"tagger": 0.8, "ner": 0.8}, {"tagger": 0.6, "ner": 0.4})
+    both, component = corpus(nlp, "tagger", "ner"), multitask(nlp)
+    every = component.active_tasks
+    try:
+        component.stopped_tasks = {"ner"}
+        assert Gaps()([both], nlp.vocab) == pytest.approx([0.25])
+        component.active_tasks = ["ner"]
+        assert Gaps()([both], nlp.vocab) == [0.0]
+        component.stopped_tasks = set()
+        assert Gaps()([both], nlp.vocab) == pytest.approx([0.5])
+    finally:
+        component.active_tasks, component.stopped_tasks = every, set()
+
+
 @pytest.mark.parametrize("evaluations", [[], [{"tagger": 0.1}], [{"tagger": 0.0}] * 3])
 def test_no_gap_without_scores(nlp: Language, record, evaluations) -> None:  # type: ignore[no-untyped-def]
     record(*evaluations)

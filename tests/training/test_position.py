@@ -38,7 +38,7 @@ def test_state_is_a_copy() -> None:
     state = position.state()
     position.end_block([Place(9, 9), Place(9, 9)], 3)
     assert Position.from_state(state) == SOMEWHERE
-    assert position == Position(2, 2, 0, 33, [80, 20], [9, 9], [9, 9], [60, 40])
+    assert position == Position(2, 2, 0, 33, [80, 20], [9, 9], [9, 9], [])
     position.end_epoch()
     assert position == Position(3, 0, 0, 33, [80, 20], [9, 9], [9, 9], [])
 

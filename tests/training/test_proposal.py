@@ -8,77 +8,15 @@ from thinc.api import Config
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training import proposal
-from spacy_mtl.training.proposal import propose, propose_tasks
+from spacy_mtl.training.proposal import propose
 
-TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
+TAG, POS, ENTS = Layer("tag"), Layer("pos"), Layer("ents")
 BARE, MOOD = Layer("cats"), Layer("cats", "mood")
 TWO = LayerCoverage(10, Counter(B=6, A=4), one_class=10)
 
 
 def coverage(name: str, *layers: Layer) -> Coverage:
     return Coverage(Path(name), docs=10, tokens=10, layers=dict.fromkeys(layers, TWO))
-
-
-def tasks(layers: dict[Layer, LayerCoverage]) -> dict[str, tuple]:
-    return {
-        task.name: (task.settings, task.labels, task.score)
-        for task in propose_tasks(layers, layers)
-    }
-
-
-def test_token_tasks():
-    assert tasks(dict.fromkeys([TAG, POS, MORPH, ENTS], TWO)) == {
-        "tagger": ({"@mtl_tasks": "spacy_mtl.Tagger.v1"}, ["A", "B"], "tag_acc"),
-        "pos": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "POS"}, ["A", "B"], "pos_acc"),
-        "morph": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "MORPH"}, ["A", "B"], "morph_acc"),
-        "ner": ({"@mtl_tasks": "spacy_mtl.NER.v1"}, ["A", "B"], "ents_f"),
-    }
-
-
-def test_span_groups():
-    found = tasks({Layer("spans", "sc"): TWO, Layer("spans", "my key"): TWO})
-    settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "my key"}
-    assert list(found) == ["spans_sc", "spans_my_key"]
-    assert found["spans_my_key"] == (settings, ["A", "B"], "spans_my_key_f")
-
-
-def test_class_groups():
-    several = LayerCoverage(10, Counter(a=9, b=9), one_class=2)
-    assert tasks({BARE: several, MOOD: TWO}) == {
-        "textcat": (
-            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False},
-            ["a", "b"],
-            "cats_macro_auc",
-        ),
-        "mood": (
-            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True},
-            ["A", "B"],
-            "mood_macro_auc",
-        ),
-    }
-
-
-def test_exclusive_means_in_all_files():
-    several = LayerCoverage(20, Counter(A=15, B=10), one_class=15)
-    (task,) = propose_tasks({MOOD: TWO}, {MOOD: several})
-    assert task.settings["exclusive"] is False
-
-
-def test_names_of_groups_that_are_taken():
-    groups = ["ner", "cats", "my.own group", "textcat"]
-    found = tasks({ENTS: TWO, BARE: TWO, **{Layer("cats", name): TWO for name in groups}})
-    named = {settings.get("group"): name for name, (settings, _, _) in found.items()}
-    assert named["ner"] == "ner_2"
-    assert named["cats"] == "cats_2"
-    assert named["my.own group"] == "my_own_group"
-    assert named["textcat"] == "textcat_2"
-
-
-def test_nothing_to_learn_from_one_class_or_no_label():
-    single = LayerCoverage(10, Counter(A=10), one_class=10)
-    assert tasks({MOOD: single, ENTS: LayerCoverage(10)}) == {}
-    flag = LayerCoverage(10, Counter(A=5), one_class=5)
-    assert list(tasks({BARE: flag})) == ["textcat"]
 
 
 def test_one_training_file():
@@ -111,8 +49,26 @@ def test_several_training_files():
         "dev_2": ["ents"],
     }
     assert mixed["corpora"]["de_ud_2"]["path"] == "de/ud-2.spacy"
+    assert mixed["labels"] == mixed["sizes"] == {}
     assert "train" not in proposed.config["paths"]
     assert "multitask" not in proposed.config["initialize"]["components"]
+
+
+def test_settings_by_name_can_be_filled_in_without_a_section_of_their_own():
+    train = [coverage("a.spacy", TAG), coverage("b.spacy", ENTS)]
+    config = util.load_config_from_str(
+        propose(train, train[0]).config.to_str(),
+        overrides={
+            "components.multitask.balancer.weights.ner": 2.0,
+            "corpora.train.sizes.a": 10,
+            "training.batcher.references.ner": 0.8,
+        },
+    )
+    nlp = util.load_model_from_config(config, auto_fill=True)
+    filled = nlp.config.interpolate()
+    assert registry.resolve({"train": filled["corpora"]["train"]})["train"].sizes == {"a": 10}
+    registry.resolve({"batcher": filled["training"]["batcher"]})
+    assert nlp.get_pipe("multitask").balancer.weights({"ner": 1.0}) == {"ner": 2.0}
 
 
 def test_declared_labels_fit_the_config():

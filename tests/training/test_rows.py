@@ -76,6 +76,16 @@ def test_conflict_share_of_several_components():
     assert make_row().conflict_share is None
 
 
+def test_stats_of_several_components():
+    report = {"conflict": 0.5, "steps": 2, "norm": {"ner": 3.0}, "cosine": {"ner_pos": 0.25}}
+    one = make_row(weights={"a": {"ner": 1.0}}, conflict={"a": report}).stats()
+    names = {"mtl.weight.ner", "mtl.norm.ner", "mtl.cosine.ner_pos", "mtl.conflict"}
+    assert one.keys() - {"mtl.words_per_second"} == names
+    both = make_row(weights={"a": {"ner": 1.0}, "b": {"ner": 2.0}}, conflict={"b": report}).stats()
+    assert both["mtl.weight.a.ner"] == 1.0 and both["mtl.weight.b.ner"] == 2.0
+    assert both["mtl.norm.b.ner"] == 3.0 and both["mtl.cosine.b.ner_pos"] == 0.25
+
+
 def test_rows_are_strict_json():
     scores = {"a": numpy.float32(0.5), "b": float("nan"), "c": {"d": (1, None)}, "e": Path("f")}
     row = make_row(scores=scores, seconds_left=float("inf"))

@@ -218,6 +218,17 @@ class TestPatience:
         assert self.run(nlp, callback, scores, range(12)) == list(range(7))
         assert multitask(nlp).stopped_tasks == {"tagger"}
 
+    def test_a_stop_is_told_once(self, caplog):
+        nlp = make_nlp(NAMES)
+        callback = create_unfreeze(
+            tasks={"tagger": {"patience": 4}, "ner": {"stop": 3, "patience": 4}}
+        )
+        with caplog.at_level("WARNING", "spacy"), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.run(nlp, callback, {0: 0.1, 2: 0.5, 4: 0.5, 6: 0.4, 8: 0.9}, range(12))
+        told = "The task 'tagger' is stopped at step 6: its score has not risen for 4 steps."
+        assert caplog.messages == [told]
+
     def test_it_goes_on_while_it_improves(self):
         nlp = make_nlp(NAMES)
         callback = create_unfreeze(tasks={"tagger": {"patience": 3}, "ner": {"patience": 3}})
@@ -261,7 +272,8 @@ class TestPatience:
     def test_through_spacys_loop(self, tmp_path):
         # The development data has tags alone: the score of "ner" is always 0.
         path = training_config(tmp_path, tasks={"ner": {"patience": 4}, "tagger": {"patience": 99}})
-        nlp = run_training(path)
+        with pytest.warns(UserWarning, match="'ner' is stopped at step 4 .* 0 at every"):
+            nlp = run_training(path)
         assert multitask(nlp).stopped_tasks == {"ner"}
         assert multitask(nlp).history.scores("ner") == [0.0] * 6
         assert multitask(nlp).history.scores("tagger")[-1] > 0
@@ -377,7 +389,10 @@ patience = 800
     ("wrong", "message"),
     [
         ({"encoder": -1, "gradual": 5}, "got 5 and -1"),
-        ({"gradual": -5}, "got -5 and 0"),
+        ({"gradual": -5}, "0 or more, for gradual in .*got -5"),
+        ({"encoder": 1.5}, r"-1 or more, for encoder in \[training.before_update\], got 1.5"),
+        ({"layers": {"tok2vec": "a"}}, r"for tok2vec in .*layers\], got 'a'"),
+        ({"layers": {"tok2vec": {"embed": 1}}}, r"for tok2vec in .*got \{'embed': 1\}"),
         ({"tasks": {"ner": 5}}, "Expected start, stop, patience in .*tasks.ner], got 5"),
         ({"tasks": {"ner": {"begin": 5}}}, "begin"),
         ({"tasks": {"ner": {"start": -1}}}, "0 or more, for start"),
