@@ -66,7 +66,8 @@ def changes(name: str, references: Mapping[str, float] | None = None) -> systems
     return {"components__multitask__balancer": balancer}
 
 
-CANDIDATES = (*SAMPLINGS, *SCALARIZATIONS, *GRAMIANS, "GradNorm")
+SCREENED = tuple(name for name in SAMPLINGS if name != SCALED)
+CANDIDATES = (*SCREENED, *SCALARIZATIONS, *GRAMIANS, "GradNorm")
 
 
 def main(

@@ -30,7 +30,11 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "separate": systems.separate,
     "separate-tuned": systems.separate_tuned,
     "single": systems.single,
-    "balanced-stock": systems.balanced_stock,
+    "balanced-joint": systems.balanced_joint,
+    "mixed-joint": systems.mixed_joint,
+    "balanced-mixed-joint": systems.balanced_mixed_joint,
+    "balanced-ensemble": systems.balanced_ensemble,
+    "balanced-ensemble-weighted": systems.balanced_ensemble_weighted,
     "multitask": systems.multitask,
     **{name: partial(systems.multitask, **changes) for name, changes in systems.VARIANTS.items()},
 }

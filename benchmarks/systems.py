@@ -93,11 +93,43 @@ def stock(
     return with_data(settings, corpus, steps, train or corpus.train_all)
 
 
-def balanced_stock(corpus: BenchmarkCorpus, steps: int) -> Settings:
-    """`joint_ensemble` with the one line changed that balances its encoder."""
-    settings = joint_ensemble(corpus, steps)
+def balanced(
+    settings: Settings,
+    weights: dict[str, float] | None = None,
+) -> Settings:
+    """Stock components with the one line changed that balances their encoder."""
     settings["components"]["tok2vec"]["factory"] = "balanced_tok2vec"
+    if weights:
+        balancer = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": weights}
+        settings["components"]["tok2vec"]["balancer"] = balancer
     return settings
+
+
+def balanced_joint(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`joint` on a balanced encoder."""
+    return balanced(joint(corpus, steps))
+
+
+def mixed_joint(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`joint` with the files mixed as for `multitask`."""
+    settings = joint(corpus, steps)
+    _mix(settings, corpus)
+    return settings
+
+
+def balanced_mixed_joint(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`mixed_joint` on a balanced encoder."""
+    return balanced(mixed_joint(corpus, steps))
+
+
+def balanced_ensemble(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`joint_ensemble` on a balanced encoder."""
+    return balanced(joint_ensemble(corpus, steps))
+
+
+def balanced_ensemble_weighted(corpus: BenchmarkCorpus, steps: int) -> Settings:
+    """`balanced_ensemble` whose encoder does not learn from the classifier's false negatives."""
+    return balanced(joint_ensemble(corpus, steps), {"textcat": 0.0})
 
 
 def single(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
