@@ -5,7 +5,8 @@ python -m benchmarks.quality --data DIR --corpus gum --corpus ewt --corpus snips
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,7 @@ from spacy_mtl.evaluation.scores import score_examples
 from . import systems
 from .corpora import CLASSES, BenchmarkCorpus, prepare
 
-SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
+SYSTEMS: dict[str, Callable[..., dict[str, Any]]] = {
     "joint": systems.joint,
     "joint-ensemble": systems.joint_ensemble,
     "expert": systems.expert,
@@ -38,6 +39,7 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], dict[str, Any]]] = {
     "multitask": systems.multitask,
     **{name: partial(systems.multitask, **changes) for name, changes in systems.VARIANTS.items()},
 }
+CHANGEABLE = ("multitask", "single", *systems.VARIANTS)
 DEFAULT_SYSTEMS = ("joint", "joint-ensemble", "expert", "separate", "multitask")
 DEFAULT_CACHE = Path("benchmarks/cache")
 COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc")
@@ -51,18 +53,28 @@ def main(
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 3,
     steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    change: Annotated[
+        list[str] | None,
+        Option(
+            metavar="PATH=JSON",
+            help="Something else in the config of multitask, of its variants, or of single, such "
+            "as training.batcher.alpha=0.5; may be repeated",
+        ),
+    ] = None,
     unseen: Annotated[
         bool, Option("--unseen", help="Score only documents whose text is not in a training file")
     ] = False,
 ) -> None:
     """Train what is not in the cache, then print a table: mean and range over seeds."""
+    changes = dict(_parse(each) for each in change or ())
+    _check(system, changes)
     corpora = {name: prepare(data, cache, name) for name in corpus}
     runs = [
         run
         for prepared in corpora.values()
         for kind in system
         for seed in range(seeds)
-        for run in system_runs(kind, prepared, steps, seed)
+        for run in system_runs(kind, prepared, steps, seed, **changes)
     ]
     results = execute(runs, cache, jobs=jobs, on_done=report)
     if unseen:
@@ -70,18 +82,40 @@ def main(
     typer.echo(table(results))
 
 
-def system_runs(kind: str, corpus: BenchmarkCorpus, steps: int, seed: int) -> list[Run]:
+def _parse(change: str) -> tuple[str, Any]:
+    path, _, value = change.partition("=")
+    try:
+        if "." not in path:
+            raise ValueError(path)
+        return path.replace(".", "__"), json.loads(value)
+    except ValueError as error:  # JSON's too
+        raise typer.BadParameter(
+            f"Expected --change PATH=JSON, such as training.batcher.alpha=0.5, got {change}."
+        ) from error
+
+
+def _check(names: Iterable[str], changes: Mapping[str, Any]) -> None:
+    known = CHANGEABLE if changes else SYSTEMS
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        suffix = " with --change" if changes else ""
+        raise typer.BadParameter(
+            f"Expected --system{suffix} out of {', '.join(known)}; got {', '.join(unknown)}."
+        )
+
+
+def system_runs(
+    kind: str, corpus: BenchmarkCorpus, steps: int, seed: int, **changes: Any
+) -> list[Run]:
     """The runs that make up a system: one, or one for each layer of the separate pipelines."""
-    if kind.startswith(("separate", "single")):
-        configs = SYSTEMS[kind](corpus, steps)
-    else:
-        configs = {"": SYSTEMS[kind](corpus, steps)}
+    made = SYSTEMS[kind](corpus, steps, **changes)
+    configs = made if kind.startswith(("separate", "single")) else {"": made}
     for config in configs.values():
         if "sampling" in config["training"]["batcher"]:
             config["training"]["batcher"]["seed"] = seed
-    return [
-        Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)) for config in configs.values()
-    ]
+    shown = [f"{key.replace('__', '.')}={json.dumps(value)}" for key, value in changes.items()]
+    name = " ".join([f"{corpus.name}/{kind}", *shown])
+    return [Run(name, config, seed, str(corpus.test)) for config in configs.values()]
 
 
 def examples_of(result: Result, corpus: BenchmarkCorpus) -> list[Example]:

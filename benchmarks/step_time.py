@@ -24,9 +24,11 @@ from thinc.api import Config
 from typer import Option
 
 from . import systems
-from .balancing import CANDIDATES, DEFAULT, changes
+from .balancing import CANDIDATES, DEFAULT, SCALED, changes
 from .corpora import PARTIAL, prepare
 from .quality import DEFAULT_CACHE
+
+TIMED = tuple(name for name in CANDIDATES if name != SCALED)  # all have batches of `words` here
 
 
 @dataclass
@@ -69,16 +71,17 @@ def main(
     data: Annotated[Path, Option(help="Folder with gum/")],
     cache: Annotated[Path, Option(help="Where converted corpora are kept")] = DEFAULT_CACHE,
     corpus: Annotated[str, Option(help="a partially labelled one")] = PARTIAL,
-    candidate: Annotated[list[str], Option(help="May be repeated")] = list(CANDIDATES),  # noqa: B006
+    candidate: Annotated[list[str], Option(help="May be repeated")] = list(TIMED),  # noqa: B006
     steps: Annotated[int, Option(help="Steps of each candidate")] = 200,
     warmup: Annotated[int, Option(help="Steps before those")] = 20,
     words: Annotated[int, Option(help="Words in a batch")] = 1000,
 ) -> None:
     """Print a Markdown table: milliseconds per step, and the balancer's share in them."""
+    settings = {name: changes(name) for name in (DEFAULT, *candidate)}
     prepared = prepare(data, cache, corpus)
-    names = dict.fromkeys([DEFAULT, *candidate])
     running = [
-        _begin(name, systems.multitask(prepared, 1, **changes(name)), words) for name in names
+        _begin(name, systems.multitask(prepared, 1, **changed), words)
+        for name, changed in settings.items()
     ]
     for _ in range(warmup + steps):
         for each in running:

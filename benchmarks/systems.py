@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import typer
 from spacy.cli.init_config import init_config
 
 from spacy_mtl.training.proposal import OPTIMIZER, SAMPLING
@@ -93,10 +95,7 @@ def stock(
     return with_data(settings, corpus, steps, train or corpus.train_all)
 
 
-def balanced(
-    settings: Settings,
-    weights: dict[str, float] | None = None,
-) -> Settings:
+def balanced(settings: Settings, weights: dict[str, float] | None = None) -> Settings:
     """Stock components with the one line changed that balances their encoder."""
     settings["components"]["tok2vec"]["factory"] = "balanced_tok2vec"
     if weights:
@@ -132,16 +131,19 @@ def balanced_ensemble_weighted(corpus: BenchmarkCorpus, steps: int) -> Settings:
     return balanced(joint_ensemble(corpus, steps), {"textcat": 0.0})
 
 
-def single(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
+def single(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> dict[str, Settings]:
     """Our component with one task, for each layer, trained on the file that has it."""
     return {
-        layer: multitask(replace(corpus, train={layer: file}, train_all=file), steps)
+        layer: multitask(replace(corpus, train={layer: file}, train_all=file), steps, **changes)
         for layer, file in corpus.train.items()
     }
 
 
 def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
-    """Our component with its defaults; `changes` are dotted paths with `__` for the dots."""
+    """Our component with its defaults; `changes` are dotted paths with `__` for the dots.
+
+    Raises typer.BadParameter for a change outside of the config's sections.
+    """
     config = init_config(lang="en", pipeline=["tagger"], optimize="efficiency", silent=True)
     settings: Settings = config.interpolate()
     settings["nlp"]["pipeline"] = ["tok2vec", "multitask"]
@@ -217,6 +219,13 @@ def _with_ensemble(settings: Settings, name: str, *, exclusive: bool) -> Setting
 
 
 def _set(settings: Settings, path: list[str], value: Any) -> None:
-    for key in path[:-1]:
-        settings = settings.setdefault(key, {})
-    settings[path[-1]] = value
+    *sections, key = path
+    section: Any = settings
+    for name in sections:
+        section = section.get(name) if isinstance(section, dict) else None
+    if not isinstance(section, dict):
+        raise typer.BadParameter(
+            "Expected to change a setting in a section of the config, such as "
+            f"training.batcher.alpha, got {'.'.join(path)}."
+        )
+    section[key] = deepcopy(value)  # every config has its own

@@ -87,10 +87,18 @@ class AdaptiveBalancer(ABC):
 
     A state that is loaded before `start` waits for it, so that a trained pipeline predicts
     without what training needs.
+
+    method: its name, where there are several, each of which learns other things.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, method: str = "") -> None:
+        self._name = method
         self.reset()
+
+    @property
+    def kind(self) -> str:
+        """See `Balancer`."""
+        return f"{type(self).__name__} {self._name}".strip()
 
     def reset(self) -> None:
         """Forget the tasks and all that was learned or loaded; see `Balancer.reset`."""

@@ -50,21 +50,15 @@ class GramianWeighting(AdaptiveBalancer):
         gram: Literal["layer", "representation"] = "layer",
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(method)
         if every < 1:
             raise MTLError(f"Expected `every` to be 1 or more, got {every}.")
-        self._name = method
         self._options = options or {}
         self._every = every
         self._gram = gram
         self._seed = seed
         self._method: Method
         self._modules: dict[tuple[str, ...], Any] = {}
-
-    @property
-    def kind(self) -> str:
-        """See `Balancer`: each method learns other things."""
-        return f"GramianWeighting {self._name}"
 
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None

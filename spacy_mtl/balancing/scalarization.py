@@ -46,23 +46,17 @@ class Scalarization(AdaptiveBalancer):
         epoch_length: int = 200,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(method)
         if learn_rate <= 0 or epoch_length < 1:
             raise MTLError(
                 "Expected a learn_rate above 0 and an epoch_length of 1 or more, got "
                 f"{learn_rate} and {epoch_length}."
             )
-        self._name = method
         self._options = options or {}
         self._learn_rate = learn_rate
         self._epoch_length = epoch_length
         self._seed = seed
         self._method: Method
-
-    @property
-    def kind(self) -> str:
-        """See `Balancer`: each method learns other things."""
-        return f"Scalarization {self._name}"
 
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None

@@ -39,84 +39,97 @@ class OnError(str, Enum):
     skip = "skip"
 
 
+InputPath = Annotated[
+    Path,
+    Argument(metavar="INPUT", exists=True, help="Annotated file, or a folder of such files."),
+]
+OutputPath = Annotated[
+    Path,
+    Argument(
+        metavar="OUTPUT",
+        help="The .spacy file to write; its folder is made. For a folder, the folder in which "
+        "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
+        "all others are train).",
+    ),
+]
+FormatOption = Annotated[
+    Format,
+    Option(
+        "--format",
+        "-f",
+        help="Format of INPUT. With auto it is columns if these are named, or else the one "
+        "that goes with the suffix.",
+    ),
+]
+Lang = Annotated[
+    str,
+    Option("--lang", "-l", help="Language whose rules tokenize texts that have no tokens."),
+]
+Columns = Annotated[
+    str,
+    Option(
+        metavar="NAMES",
+        help="Names of the columns in the format columns, joined by commas: form, tag, pos, "
+        "morph, ner, id, or _ for one to pass over. For .iob2 the default is id,form,ner.",
+    ),
+]
+TextColumn = Annotated[
+    str, Option(metavar="NAME", help="Column of a CSV or TSV file that holds the text.")
+]
+CatsFrom = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME",
+        help="Comment, JSON field or column that holds a class group, whose labels become "
+        "NAME=value. For several groups give it repeatedly, or the names joined by commas. "
+        "Without it, label or labels are taken.",
+    ),
+]
+GroupName = Annotated[
+    str,
+    Option(
+        metavar="NAME",
+        help="Name of the class group of label or labels, which then become NAME=value.",
+    ),
+]
+Group = Annotated[
+    int,
+    Option(
+        "--group",
+        "-n",
+        min=0,
+        help="Number of consecutive sentences in a Doc, 0 for whole source documents. A Doc "
+        "never crosses the border of a source document (# newdoc, -DOCSTART-); a file "
+        "without borders is one document. Each row of JSONL, CSV or TSV is a Doc anyway.",
+    ),
+]
+Layers = Annotated[
+    str,
+    Option(
+        metavar="NAMES",
+        help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
+        "others stay missing. Default: those that INPUT has.",
+    ),
+]
+OnErrorOption = Annotated[
+    OnError,
+    Option(help="At a sentence or document with an error: stop and write nothing, or skip it."),
+]
+
+
 @app.command("convert")
 def convert(
-    input_path: Annotated[
-        Path,
-        Argument(metavar="INPUT", exists=True, help="Annotated file, or a folder of such files."),
-    ],
-    output_path: Annotated[
-        Path,
-        Argument(
-            metavar="OUTPUT",
-            help="The .spacy file to write; its folder is made. For a folder, the folder in which "
-            "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
-            "all others are train).",
-        ),
-    ],
-    format: Annotated[
-        Format,
-        Option(
-            "--format",
-            "-f",
-            help="Format of INPUT. With auto it is columns if these are named, or else the one "
-            "that goes with the suffix.",
-        ),
-    ] = Format.auto,
-    lang: Annotated[
-        str,
-        Option("--lang", "-l", help="Language whose rules tokenize texts that have no tokens."),
-    ] = "en",
-    columns: Annotated[
-        str,
-        Option(
-            metavar="NAMES",
-            help="Names of the columns in the format columns, joined by commas: form, tag, pos, "
-            "morph, ner, id, or _ for one to pass over. For .iob2 the default is id,form,ner.",
-        ),
-    ] = "",
-    text_column: Annotated[
-        str, Option(metavar="NAME", help="Column of a CSV or TSV file that holds the text.")
-    ] = "text",
-    cats_from: Annotated[
-        list[str] | None,
-        Option(
-            metavar="NAME",
-            help="Comment, JSON field or column that holds a class group, whose labels become "
-            "NAME=value. For several groups give it repeatedly, or the names joined by commas. "
-            "Without it, label or labels are taken.",
-        ),
-    ] = None,
-    group_name: Annotated[
-        str,
-        Option(
-            metavar="NAME",
-            help="Name of the class group of label or labels, which then become NAME=value.",
-        ),
-    ] = "",
-    group: Annotated[
-        int,
-        Option(
-            "--group",
-            "-n",
-            min=0,
-            help="Number of consecutive sentences in a Doc, 0 for whole source documents. A Doc "
-            "never crosses the border of a source document (# newdoc, -DOCSTART-); a file "
-            "without borders is one document. Each row of JSONL, CSV or TSV is a Doc anyway.",
-        ),
-    ] = 1,
-    layers: Annotated[
-        str,
-        Option(
-            metavar="NAMES",
-            help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
-            "others stay missing. Default: those that INPUT has.",
-        ),
-    ] = "",
-    on_error: Annotated[
-        OnError,
-        Option(help="At a sentence or document with an error: stop and write nothing, or skip it."),
-    ] = OnError.stop,
+    input_path: InputPath,
+    output_path: OutputPath,
+    format: FormatOption = Format.auto,
+    lang: Lang = "en",
+    columns: Columns = "",
+    text_column: TextColumn = "text",
+    cats_from: CatsFrom = None,
+    group_name: GroupName = "",
+    group: Group = 1,
+    layers: Layers = "",
+    on_error: OnErrorOption = OnError.stop,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
 
@@ -138,7 +151,6 @@ def convert(
       spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment
       spacy mtl convert assets/ corpus/
     """
-    nlp = _blank(lang)
     groups = _names(",".join(cats_from or ()))
     options = {
         "format": format.value,
@@ -149,6 +161,16 @@ def convert(
         "group": group,
         "layers": _names(layers) or None,
     }
+    done = _convert_all(input_path, output_path, _blank(lang), on_error, options)
+    for name in groups:
+        if all(name in conversion.absent_groups for conversion in done):
+            typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
+
+
+def _convert_all(
+    input_path: Path, output_path: Path, nlp: Language, on_error: OnError, options: dict[str, Any]
+) -> list[Conversion]:
+    """Convert a file or the files of a folder, with a summary of each."""
     done: list[Conversion] = []
 
     def convert_one(source: Path, target: Path) -> None:
@@ -163,9 +185,7 @@ def convert(
         _report_folder(input_path, output_path)
     else:
         convert_one(input_path, output_path)
-    for name in groups:
-        if all(name in conversion.absent_groups for conversion in done):
-            typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
+    return done
 
 
 def _report_folder(folder: Path, output: Path) -> None:

@@ -28,44 +28,54 @@ class Optimize(str, Enum):
     accuracy = "accuracy"
 
 
+OutputPath = Annotated[
+    Path,
+    Argument(metavar="OUTPUT", dir_okay=False, help="The config to write; its folder is made."),
+]
+Train = Annotated[
+    list[Path],
+    Option(
+        metavar="FILE",
+        exists=True,
+        help="Training file (.spacy), or a folder of them, each of which is taken as a corpus "
+        "of its own; can be given repeatedly.",
+    ),
+]
+Dev = Annotated[
+    Path,
+    Option(metavar="FILE", exists=True, help="File (.spacy) to choose the best model on."),
+]
+OptimizeOption = Annotated[
+    Optimize,
+    Option(
+        "--optimize",
+        "-o",
+        help="A small and fast encoder, or a larger one, with word vectors if the package "
+        "with those that spaCy recommends is installed.",
+    ),
+]
+Gpu = Annotated[
+    bool,
+    Option("--gpu", "-G", help="A transformer as encoder, the one that spaCy recommends."),
+]
+MainTask = Annotated[
+    str | None,
+    Option(metavar="TASK", help="The task that alone chooses the best model; default: all."),
+]
+Lang = Annotated[str, Option("--lang", "-l", help="Code of the language.")]
+Force = Annotated[bool, Option("--force", "-F", help="Replace what is there.")]
+
+
 @app.command("init-config")
 def init_config(
-    output_path: Annotated[
-        Path,
-        Argument(metavar="OUTPUT", dir_okay=False, help="The config to write; its folder is made."),
-    ],
-    train: Annotated[
-        list[Path],
-        Option(
-            metavar="FILE",
-            exists=True,
-            help="Training file (.spacy), or a folder of them, each of which is taken as a corpus "
-            "of its own; can be given repeatedly.",
-        ),
-    ],
-    dev: Annotated[
-        Path,
-        Option(metavar="FILE", exists=True, help="File (.spacy) to choose the best model on."),
-    ],
-    optimize: Annotated[
-        Optimize,
-        Option(
-            "--optimize",
-            "-o",
-            help="A small and fast encoder, or a larger one, with word vectors if the package "
-            "with those that spaCy recommends is installed.",
-        ),
-    ] = Optimize.efficiency,
-    gpu: Annotated[
-        bool,
-        Option("--gpu", "-G", help="A transformer as encoder, the one that spaCy recommends."),
-    ] = False,
-    main_task: Annotated[
-        str | None,
-        Option(metavar="TASK", help="The task that alone chooses the best model; default: all."),
-    ] = None,
-    lang: Annotated[str, Option("--lang", "-l", help="Code of the language.")] = "en",
-    force: Annotated[bool, Option("--force", "-F", help="Replace what is there.")] = False,
+    output_path: OutputPath,
+    train: Train,
+    dev: Dev,
+    optimize: OptimizeOption = Optimize.efficiency,
+    gpu: Gpu = False,
+    main_task: MainTask = None,
+    lang: Lang = "en",
+    force: Force = False,
 ) -> None:
     """Write a config that trains one pipeline on all of the files' annotation.
 
@@ -83,9 +93,8 @@ def init_config(
       spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --gpu --lang de
     """
     labels_path = output_path.with_name(f"{output_path.stem}_labels")
-    for path in (output_path, labels_path):
-        if path.exists() and not force:
-            raise MTLError(f"Expected to write a new {path}, but it exists. --force replaces it.")
+    if not force:
+        _check_new(output_path, labels_path)
     *train_files, dev_file = measure_all([*files_of(train), dev], progress=True)
     proposal = propose(
         train_files,
@@ -96,13 +105,24 @@ def init_config(
         gpu=gpu,
         main_task=main_task,
     )
+    _write(proposal, output_path, labels_path)
+    _print_summary(proposal)
+    print_findings(audit(train_files, [dev_file]))
+    _print_next(output_path, gpu)
+
+
+def _check_new(*paths: Path) -> None:
+    for path in paths:
+        if path.exists():
+            raise MTLError(f"Expected to write a new {path}, but it exists. --force replaces it.")
+
+
+def _write(proposal: Proposal, output_path: Path, labels_path: Path) -> None:
+    """Write the labels, and last the config that names their files."""
     for task in proposal.tasks:
         labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
         write_whole(labels_path / f"{task.name}.json", f"{labels}\n".encode())
     write_whole(output_path, f"{proposal.config.to_str()}\n".encode())
-    _print_summary(proposal)
-    print_findings(audit(train_files, [dev_file]))
-    _print_next(output_path, gpu)
 
 
 def _print_summary(proposal: Proposal) -> None:

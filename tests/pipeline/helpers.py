@@ -1,6 +1,6 @@
 """Tiny pipelines and a handful of sentences, of which any layer can be left out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 from typer.testing import CliRunner
 
+from spacy_mtl.balancing.gradients import TaskGradients
 from spacy_mtl.pipeline.component import MultiTask
+from spacy_mtl.state import State
 
 WIDTH = 16
 ENCODER = {
@@ -50,6 +52,39 @@ SENTENCES = [
 ]
 POS = {"N": "NOUN", "V": "VERB", "J": "ADJ", ".": "PUNCT", "D": "DET", "P": "ADP"}
 TEXTS = [sentence[0] for sentence in SENTENCES]
+
+
+class SpyBalancer:
+    """A balancer that gives the weights that it was made with, 1 to others, and remembers calls."""
+
+    def __init__(
+        self, weights: Mapping[str, float] | None = None, needs_gradients: bool = False
+    ) -> None:
+        self.given = dict(weights or {})
+        self.needs_gradients = needs_gradients
+        self.started: list[list[str]] = []
+        self.losses: list[dict[str, float]] = []
+        self.gradients: list[TaskGradients | None] = []
+        self.loaded: list[State] = []
+
+    def start(self, tasks: list[str]) -> None:
+        self.started.append(tasks)
+
+    def reset(self) -> None:
+        self.started.clear()
+
+    def weights(
+        self, losses: Mapping[str, float], gradients: TaskGradients | None = None
+    ) -> dict[str, float]:
+        self.losses.append(dict(losses))
+        self.gradients.append(gradients)
+        return {task: self.given.get(task, 1.0) for task in losses}
+
+    def state(self) -> State:
+        return {"x": numpy.asarray([1.5, 2.5])}
+
+    def load_state(self, state: State) -> None:
+        self.loaded.append(state)
 
 
 def make_nlp(

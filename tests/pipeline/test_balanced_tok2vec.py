@@ -22,7 +22,17 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.pipeline.balanced_tok2vec import BalancedTok2Vec
 from spacy_mtl.pipeline.live import pipeline_of
 
-from .helpers import ENCODER, LISTENER, TASKS, TEXTS, annotations, bare, run_spacy, step
+from .helpers import (
+    ENCODER,
+    LISTENER,
+    TASKS,
+    TEXTS,
+    SpyBalancer,
+    annotations,
+    bare,
+    run_spacy,
+    step,
+)
 from .helpers import make_doc as make_plain_doc
 
 NO_SGD: Any = False
@@ -171,29 +181,6 @@ def learn(nlp: Language, steps: int, layers: Iterable[str] = EVERYTHING) -> dict
     return losses
 
 
-class Spy:
-    """A balancer that gives the weight 1, and remembers what it saw."""
-
-    def __init__(self, needs_gradients: bool = False) -> None:
-        self.needs_gradients = needs_gradients
-        self.started: list[list[str]] = []
-        self.losses: list[dict[str, float]] = []
-        self.gradients: TaskGradients | None = None
-
-    def start(self, tasks: list[str]) -> None:
-        self.started.append(tasks)
-
-    def reset(self) -> None:
-        self.started.clear()
-
-    def weights(
-        self, losses: Mapping[str, float], gradients: TaskGradients | None = None
-    ) -> dict[str, float]:
-        self.losses.append(dict(losses))
-        self.gradients = gradients
-        return dict.fromkeys(losses, 1.0)
-
-
 class EqualNorms:
     """A balancer by the Gram matrix: every task's gradient gets the norm 1."""
 
@@ -323,7 +310,7 @@ def test_reports_begin_anew_with_a_new_dict():
 
 
 def test_balancer_sees_who_takes_part_and_what_they_lost():
-    spy = Spy()
+    spy = SpyBalancer()
     nlp = with_balancer(spy)
     optimizer = nlp.resume_training()
     losses: dict[str, float] = {}
@@ -336,11 +323,11 @@ def test_balancer_sees_who_takes_part_and_what_they_lost():
         )
     step(nlp, optimizer, make_examples(nlp, []), losses)
     assert len(spy.losses) == 3
-    assert spy.gradients is None
+    assert spy.gradients == [None] * 3
 
 
 def test_losses_of_accumulated_batches_are_each_batchs_own():
-    spy = Spy()
+    spy = SpyBalancer()
     nlp = with_balancer(spy, ["tagger"])
     losses: list[dict[str, float]] = [{}, {}]
     for half, own in zip((slice(3), slice(3, None)), losses, strict=True):
@@ -351,7 +338,7 @@ def test_losses_of_accumulated_batches_are_each_batchs_own():
 
 @pytest.mark.parametrize("looks", [True, False])
 def test_unseen_losses_are_an_error_only_for_those_who_look(looks):
-    nlp = with_balancer(Spy() if looks else FixedWeights(), ["tagger"])
+    nlp = with_balancer(SpyBalancer() if looks else FixedWeights(), ["tagger"])
     tagger: Any = nlp.get_pipe("tagger")
     examples = make_examples(nlp)
     encoder(nlp).update(examples)
@@ -394,7 +381,7 @@ def test_gramian_weighting(tmp_path):
 
 
 def test_two_listeners_of_one_component_are_summed():
-    spy = Spy(needs_gradients=True)
+    spy = SpyBalancer(needs_gradients=True)
     nlp = with_balancer(spy, ["tagger"])
     encoder(nlp).add_listener(Tok2VecListener("tok2vec", ENCODER["width"]), "tagger")
     examples = make_examples(nlp)
@@ -404,11 +391,12 @@ def test_two_listeners_of_one_component_are_summed():
         vectors, backprop = listener([eg.predicted for eg in examples], True)
         backprop([numpy.full_like(array, factor) for array in vectors])
     accumulated(nlp)
-    assert spy.gradients is not None
+    [gradients] = spy.gradients
+    assert gradients is not None
     n_tokens = sum(len(eg.predicted) for eg in examples)
-    assert spy.gradients.X["tagger"].shape == (n_tokens, ENCODER["width"])
-    assert (spy.gradients.dX["tagger"] == 1 + 2).all()
-    assert losses["tok2vec"] == spy.gradients.dX["tagger"].size * (1 + 4)
+    assert gradients.X["tagger"].shape == (n_tokens, ENCODER["width"])
+    assert (gradients.dX["tagger"] == 1 + 2).all()
+    assert losses["tok2vec"] == gradients.dX["tagger"].size * (1 + 4)
 
 
 def test_optimizer_that_is_given_to_the_component():
@@ -423,7 +411,7 @@ def test_optimizer_that_is_given_to_the_component():
 
 def test_with_our_own_component():
     """It is one task beside others, of which the loss is a running mean."""
-    spy = Spy()
+    spy = SpyBalancer()
     nlp = make_blank(components=["ner"])
     encoder(nlp).balancer = spy
     model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": LISTENER}
@@ -446,7 +434,7 @@ def test_no_balancer():
 
 def test_listeners_that_come_and_go():
     """The balancer goes on knowing those that have gone, so that its state and settings fit."""
-    spy = Spy()
+    spy = SpyBalancer()
     nlp = with_balancer(spy, ["tagger"])
     learn(nlp, 2, ["tagger"])
     assert spy.started == [["tagger"]]
