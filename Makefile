@@ -1,4 +1,5 @@
 # Two commands for a machine with Python and make: `make demo` and `make test`.
+# `make bench DATA=...` takes an hour and rewrites a part of docs/results.md.
 # The plain pip and spacy commands behind them are in the README.
 PYTHON ?= python3
 VENV ?= .venv
@@ -6,7 +7,9 @@ TEST_REQUIREMENTS ?= requirements-test.txt
 
 BIN = $(VENV)/bin
 
-.PHONY: demo test lint clean
+DATA ?= data
+
+.PHONY: demo test lint bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m spacy project run all .
@@ -18,6 +21,9 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+bench: $(VENV)/.test
+	$(BIN)/python -m benchmarks.bench --data $(DATA)
 
 $(VENV)/.demo: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)

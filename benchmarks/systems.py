@@ -26,6 +26,23 @@ ENCODER: Settings = {
     "maxout_pieces": 3,
     "subword_features": True,
 }
+FAST_ENCODER: Settings = {
+    "@architectures": "spacy.Tok2Vec.v2",
+    "embed": {
+        "@architectures": "spacy_mtl.HashEmbed.v1",
+        "width": ENCODER["width"],
+        "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE"],
+        "rows": [5000, 2500, 2500, 2500],
+        "include_static_vectors": False,
+    },
+    "encode": {
+        "@architectures": "spacy_mtl.WindowEncoder.v1",
+        "width": ENCODER["width"],
+        "depth": ENCODER["depth"],
+        "window_size": ENCODER["window_size"],
+        "maxout_pieces": ENCODER["maxout_pieces"],
+    },
+}
 LISTENER: Settings = {
     "@architectures": "spacy.Tok2VecListener.v1",
     "width": ENCODER["width"],
@@ -60,7 +77,8 @@ def separate_tuned(corpus: BenchmarkCorpus, steps: int) -> dict[str, Settings]:
     """The separate stock pipelines with the optimizer's settings that ours has."""
     configs = separate(corpus, steps)
     for config in configs.values():
-        config["training"]["optimizer"].update(OPTIMIZER)
+        settings = {key: OPTIMIZER[key] for key in ("learn_rate", "use_averages")}
+        config["training"]["optimizer"].update(settings)
     return configs
 
 
@@ -148,7 +166,7 @@ def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
     settings: Settings = config.interpolate()
     settings["nlp"]["pipeline"] = ["tok2vec", "multitask"]
     settings["components"] = {
-        "tok2vec": {"factory": "tok2vec", "model": dict(ENCODER)},
+        "tok2vec": {"factory": "balanced_tok2vec", "model": deepcopy(FAST_ENCODER)},
         "multitask": {
             "factory": "multitask",
             "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": dict(LISTENER)},
@@ -170,6 +188,8 @@ def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
 
 
 VARIANTS: dict[str, Settings] = {
+    "multitask-stock-encoder": {"components__tok2vec": {"factory": "tok2vec", "model": ENCODER}},
+    "multitask-dense-optimizer": {"training__optimizer__sparse_rows": False},
     "multitask-mean": {"components__multitask__loss_unit": "mean"},
     "multitask-sqrt": {"components__multitask__loss_unit": "sqrt"},
     "multitask-crf": {"components__multitask__tasks__ner__crf": True},

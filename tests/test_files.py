@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.files import write_whole
+from spacy_mtl.files import write_folder_whole, write_whole
 
 
 def test_makes_the_folder_and_replaces(tmp_path):
@@ -27,3 +27,49 @@ def test_leaves_what_was_there_if_it_fails(tmp_path, monkeypatch):
         write_whole(path, b"after")
     assert path.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def folder(path: Path, text: str) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    (path / text).write_text(text)
+    return path
+
+
+def contents(path: Path) -> list[str]:
+    return sorted(inside.name for inside in path.iterdir())
+
+
+def test_a_folder_is_made_and_replaced(tmp_path):
+    path = tmp_path / "new" / "a"
+    for text in ("first", "second"):
+        write_folder_whole(path, lambda beside, text=text: folder(beside, text))
+        assert contents(path) == [text]
+    assert contents(path.parent) == ["a"]
+
+
+@pytest.mark.parametrize("error", [OSError("disk full"), MTLError("not the same")])
+def test_a_folder_stays_if_its_replacement_fails(error, tmp_path):
+    path = folder(tmp_path / "a", "before")
+
+    def fail(beside: Path) -> None:
+        folder(beside, "half")
+        raise error
+
+    with pytest.raises(MTLError, match="to write .*a, got: disk full|^not the same$"):
+        write_folder_whole(path, fail)
+    assert contents(path) == ["before"] and contents(tmp_path) == ["a"]
+
+
+def test_a_folder_comes_back_if_its_replacement_cannot_be_renamed(tmp_path, monkeypatch):
+    path = folder(tmp_path / "a", "before")
+    rename = Path.rename
+
+    def refuse_new(self: Path, target: Path) -> Path:
+        if self.suffix == ".tmp":
+            raise OSError("in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse_new)
+    with pytest.raises(MTLError, match="to write .*a, got: in use"):
+        write_folder_whole(path, lambda beside: folder(beside, "after"))
+    assert contents(path) == ["before"] and contents(tmp_path) == ["a"]

@@ -2,7 +2,9 @@
 
 from spacy.cli import app as _spacy_app
 
+from . import benchmark as benchmark
 from . import convert as convert
+from . import convert_weights as convert_weights
 from . import init_config as init_config
 from . import inspect as inspect
 from . import visualize as visualize

@@ -21,6 +21,7 @@ from .sources import code_of, used_sources
 RESULT = "result.json"
 PREDICTIONS = "predictions.spacy"
 SPEC = "run.json"
+MODEL = "model"
 LOG = "log.txt"
 
 # What in a config shows that it uses these packages.
@@ -78,6 +79,11 @@ class Result:
         """The annotated test documents, a `.spacy` file in the test file's order."""
         return self.folder / PREDICTIONS
 
+    @property
+    def model(self) -> Path:
+        """The pipeline that was best on the development data, if it was kept."""
+        return self.folder / MODEL
+
 
 def execute(
     runs: Iterable[Run],
@@ -85,12 +91,14 @@ def execute(
     *,
     jobs: int = 1,
     threads: int = 1,
+    keep_models: bool = False,
     on_done: Callable[[Run, Result], None] | None = None,
 ) -> list[Result]:
     """Carry out those `runs` that the cache does not hold, each in a process of its own.
 
     jobs: how many at once; threads: of linear algebra in each. A killed call continues
     where it stopped, as finished runs are found in the cache; of equal runs, one is trained.
+    keep_models: keep the trained pipelines too; a run that was finished without is repeated.
     Raises RunError after all the others are done, if one of them failed.
     """
     runs = list(runs)
@@ -100,7 +108,7 @@ def execute(
     def one(run: Run, key: str) -> Result | RunError:
         try:
             with locks[key]:
-                result = _one(run, cache, threads)
+                result = _one(run, cache, threads, keep_models)
         except RunError as error:
             return error
         if on_done is not None:
@@ -117,12 +125,12 @@ def execute(
     return results
 
 
-def _one(run: Run, cache: Path, threads: int) -> Result:
+def _one(run: Run, cache: Path, threads: int, keep_model: bool) -> Result:
     folder = cache / run.key()
-    if not (folder / RESULT).exists():
+    if not (folder / (MODEL if keep_model else RESULT)).exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SPEC).write_text(json.dumps(vars(run)), encoding="utf8")
-        _spawn(run, folder, threads)
+        _spawn(run, folder, threads, keep_model)
     stored = json.loads((folder / RESULT).read_text(encoding="utf8"))
     return Result(
         name=run.name,
@@ -134,12 +142,13 @@ def _one(run: Run, cache: Path, threads: int) -> Result:
     )
 
 
-def _spawn(run: Run, folder: Path, threads: int) -> None:
+def _spawn(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
     env = {**os.environ, **{name: str(threads) for name in names}}
     env["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
     with (folder / LOG).open("w", encoding="utf8") as log:
         command = [sys.executable, "-m", "spacy_mtl.evaluation.worker", str(folder)]
+        command += ["--keep-model"] if keep_model else []
         code = subprocess.run(
             command, stdout=log, stderr=subprocess.STDOUT, env=env, check=False
         ).returncode

@@ -19,13 +19,14 @@ from spacy.training.loop import train
 from thinc.api import Config
 
 from ..corpora.readers import gold_token_examples
-from .runs import PREDICTIONS, RESULT, SPEC
+from .runs import MODEL, PREDICTIONS, RESULT, SPEC
 from .scores import score_examples
 
+MODELS = "models"
 ATTRS = ["ORTH", "SPACY", "TAG", "POS", "MORPH", "ENT_IOB", "ENT_TYPE"]
 
 
-def work(folder: Path) -> None:
+def work(folder: Path, keep_model: bool = False) -> None:
     """Train what `folder/run.json` describes and write its result beside it."""
     spec = json.loads((folder / SPEC).read_text(encoding="utf8"))
     started = time.perf_counter()
@@ -45,6 +46,10 @@ def work(folder: Path) -> None:
     part = folder / (RESULT + ".part")
     part.write_text(json.dumps(result, indent=1), encoding="utf8")
     os.replace(part, folder / RESULT)
+    if keep_model:
+        shutil.rmtree(folder / MODEL, ignore_errors=True)
+        (folder / MODELS / "model-best").rename(folder / MODEL)
+    shutil.rmtree(folder / MODELS)
 
 
 def _train(spec: dict[str, Any], folder: Path) -> Language:
@@ -59,13 +64,11 @@ def _train(spec: dict[str, Any], folder: Path) -> Language:
         "console_output": True,
         "output_file": str(log),
     }
-    models = folder / "models"
+    models = folder / MODELS
     models.mkdir(exist_ok=True)
     nlp = init_nlp(config, use_gpu=-1)
     train(nlp, models, use_gpu=-1)
-    best = spacy.load(models / "model-best")
-    shutil.rmtree(models)
-    return best
+    return spacy.load(models / "model-best")
 
 
 def _write_predictions(examples: list[Example], path: Path) -> None:
@@ -78,4 +81,4 @@ def _history(log: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    work(Path(sys.argv[1]), "--keep-model" in sys.argv[2:])

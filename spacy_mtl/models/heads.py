@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from thinc.api import Dropout, Linear, Maxout, Model, chain, zero_init
+from thinc.api import Dropout, Maxout, Model, chain, zero_init
 from thinc.types import Floats2d
 
+from .linear import Linear
 from .ngrams import NgramLinear
 from .packed import Packed
 
@@ -20,7 +21,7 @@ def TokenHead(hidden_width: int = 0) -> Scorer:
     hidden_width: of a maxout layer between representation and scores; 0 for none. The number
     of labels is the dimension `nO` of the reference "output", set before initialization.
     """
-    output = Linear(init_W=zero_init)
+    output = Linear(zero_init)
     hidden = _hidden(hidden_width)
     model: Scorer = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
     model.name = "token_head"
@@ -35,7 +36,7 @@ def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Scorer:
     its bag of n-grams, hashed into `ngram_rows` rows. The number of classes is the dimension
     `nO` of the reference "output", set before initialization.
     """
-    output = Linear(init_W=zero_init)
+    output = Linear(zero_init)
     pooled: Scorer = chain(pool_documents(), Dropout(), output)
     sparse = NgramLinear(ngram_size=ngram_size, rows=ngram_rows, attr=attr)
     model: Scorer = Model(
@@ -132,8 +133,8 @@ def _pool_forward(
     pooled = ops.alloc2f(len(packed.lengths), 2 * width)
     if not len(filled):
         return pooled, lambda dY: ops.alloc2f(0, width)
-    mean = ops.reduce_mean(packed.X, lengths)
-    highest, which = ops.reduce_max(packed.X, lengths)
+    mean = packed.once("mean", lambda: ops.reduce_mean(packed.X, lengths))
+    highest, which = packed.once("max", lambda: ops.reduce_max(packed.X, lengths))
     rows = ops.xp.asarray(filled)
     scale = (2 * width) ** -0.5
     pooled[rows, :width] = mean * scale

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
@@ -45,17 +44,14 @@ def forward(
     ops = model.ops
     W: Any = model.get_param("W")
     size, attr, n_rows = model.attrs["ngram_size"], model.attrs["attr"], model.get_dim("nI")
-    found = [
-        np.unique(ngram_rows(doc, size, attr, n_rows), return_counts=True) for doc in packed.docs
-    ]
-    counts = np.asarray([len(rows) for rows, _ in found], dtype="int32")
+    place = ("ngrams", size, attr, n_rows)
+    found, occurrences, counts = packed.once(place, lambda: _counted(packed, size, attr, n_rows))
     filled = np.flatnonzero(counts)
-    scores = ops.alloc2f(len(found), W.shape[1])
+    scores = ops.alloc2f(len(counts), W.shape[1])
     if not len(filled):
         return scores, lambda dY: packed
-    ids = ops.xp.asarray(np.concatenate([rows for rows, _ in found]))
-    occurrences = np.concatenate([n for _, n in found]).astype("float32")
-    values = ops.xp.asarray(np.sqrt(occurrences)[:, None])
+    ids = ops.xp.asarray(found)
+    values = ops.xp.asarray(np.sqrt(occurrences, dtype="float32")[:, None])
     lengths = ops.xp.asarray(counts[filled])
     rows = ops.xp.asarray(filled)
     scores[rows] = ops.reduce_sum(W[ids] * values, lengths)
@@ -75,16 +71,32 @@ def init(model: Model[Packed, Floats2d], X: Packed | None = None, Y: object = No
     model.set_param("W", model.ops.alloc2f(model.get_dim("nI"), model.get_dim("nO")))
 
 
-def ngram_rows(doc: Doc, size: int, attr: str, rows: int) -> NDArray[np.int32]:
-    """The table rows of all n-grams of 1 to `size` tokens of a document, in reading order."""
-    tokens = doc.to_array(attr).astype("uint64").reshape(-1)
+def _counted(
+    packed: Packed, size: int, attr: str, n_rows: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
+    """The distinct rows of each document, how often each occurs, and how many each has."""
+    rows, docs = ngram_rows(packed.attributes(attr)[:, 0], packed.lengths, size, n_rows)
+    pairs, occurrences = np.unique(docs * n_rows + rows, return_counts=True)
+    docs, rows = np.divmod(pairs, n_rows)
+    counts = np.bincount(docs, minlength=len(packed.lengths))
+    return rows.astype("int32"), occurrences.astype("int32"), counts.astype("int32")
+
+
+def ngram_rows(
+    tokens: NDArray[np.uint64], lengths: NDArray[np.int32], size: int, n_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The table rows of all n-grams of 1 to `size` tokens, and their documents.
+
+    tokens: (n_tokens,) a hash of each; lengths: (n_docs,) tokens per document.
+    """
+    doc_of = np.repeat(np.arange(len(lengths)), lengths)
     hashed = tokens * _MIX
-    parts = [hashed]
+    parts, docs = [hashed], [doc_of]
     for n in range(2, size + 1):
-        if len(tokens) < n:
-            break
         hashed = (hashed[:-1] ^ (hashed[:-1] >> np.uint64(29))) * _SPREAD + tokens[n - 1 :] * _MIX
-        parts.append(hashed)
+        whole = doc_of[: len(hashed)] == doc_of[n - 1 :]  # begins and ends in the same document
+        parts.append(hashed[whole])
+        docs.append(doc_of[: len(hashed)][whole])
     mixed = np.concatenate(parts)
     mixed ^= mixed >> np.uint64(32)
-    return (mixed % np.uint64(rows)).astype("int32")
+    return (mixed % np.uint64(n_rows)).astype("int64"), np.concatenate(docs)

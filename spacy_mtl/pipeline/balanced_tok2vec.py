@@ -1,7 +1,7 @@
 """The factory "balanced_tok2vec": one encoder under spaCy's own components."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -10,23 +10,23 @@ from typing import Any
 import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec, Tok2VecListener
+from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec
 from spacy.training import Example, validate_examples
 from spacy.vocab import Vocab
-from thinc.api import Model, Ops, Optimizer, set_dropout_rate
+from thinc.api import Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
 
 from .. import registry  # noqa: F401  the default config names a function in it
 from ..balancing.base import Balancer
 from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
-from ..errors import MTLError
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
 from .component import MultiTask
+from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
 from .saving import BALANCER
+from .word_batches import WordBatches
 
-Losses = dict[str, float]
 TASKS = "tasks"  # in `cfg`: the components that the balancer knows
 
 
@@ -53,7 +53,7 @@ def make_balanced_tok2vec(
     return BalancedTok2Vec(nlp.vocab, model, name, balancer, conflict_every)
 
 
-class BalancedTok2Vec(Tok2Vec):
+class BalancedTok2Vec(WordBatches, Tok2Vec):
     """spaCy's `Tok2Vec`, with a balancer between its listeners and the encoder.
 
     Each listening component is a task. Its listeners' gradients are kept apart until
@@ -84,7 +84,7 @@ class BalancedTok2Vec(Tok2Vec):
         self.balancer = FixedWeights() if balancer is None else balancer
         self.conflict = ConflictMeter(conflict_every)
         self._weights: dict[str, list[float]] = {}
-        self._batch: _Batch | None = None
+        self._batch: EncodedBatch | None = None
         self._has_gradient = False
         self._started = False
         self._report_means: set[str] = set()
@@ -132,11 +132,13 @@ class BalancedTok2Vec(Tok2Vec):
         docs = [eg.predicted for eg in examples]
         set_dropout_rate(self.model, drop)
         vectors, backprop = self.model.begin_update(docs)
-        batch = _Batch(self.name, self.model.ops, vectors, backprop, losses, sgd or None)
-        batch_id = Tok2VecListener.get_batch_id(docs)
+        batch = EncodedBatch(self.name, self.model.ops, vectors, backprop, losses, sgd or None)
+        identity = batch_id(docs)
         for component, listeners in self.listener_map.items():
-            for listener in listeners:
-                listener.receive(batch_id, vectors, partial(batch.add, component))
+            for each in listeners:
+                listener: Any = each
+                listener.get_batch_id = batch_id  # in place of spaCy's, which is slow
+                listener.receive(identity, vectors, partial(batch.add, component))
         self._batch = batch
         return losses
 
@@ -165,7 +167,7 @@ class BalancedTok2Vec(Tok2Vec):
             if batch.sgd:
                 self.finish_update(batch.sgd)
 
-    def _balance(self, batch: "_Batch", gradients: dict[str, Floats2d]) -> dict[str, float]:
+    def _balance(self, batch: EncodedBatch, gradients: dict[str, Floats2d]) -> dict[str, float]:
         """Each component's weight in this batch."""
         self._start_balancer()
         measured = TaskGradients(dict.fromkeys(gradients, batch.X), gradients)
@@ -231,87 +233,3 @@ class BalancedTok2Vec(Tok2Vec):
             load = partial(load_balancer, self.balancer)
             util.from_disk(path, {BALANCER: lambda p: load(p.read_bytes())}, exclude)
         return self
-
-
-class _Batch:
-    """A batch between the encoder's forward and backward, and what came back so far.
-
-    X: (n_tokens, width) the token vectors of all documents, of these lengths.
-    losses: the dict that the listening components write to.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        ops: Ops,
-        vectors: Sequence[Floats2d],
-        backprop: Callable[[list[Floats2d]], Any],
-        losses: Losses,
-        sgd: Optimizer | None,
-    ) -> None:
-        self.name = name
-        self.ops = ops
-        self.X: Any = ops.flatten(vectors)
-        self.lengths: Any = [len(array) for array in vectors]
-        self.backprop = backprop
-        self.losses = losses
-        self.sgd = sgd
-        self._losses_before = dict(losses)
-        self._gradients: dict[str, Floats2d] = {}
-        losses.setdefault(name, 0.0)
-
-    def __reduce__(self) -> Any:
-        """Pickled as an empty batch, so that a trained pipeline can go to other processes."""
-        return _Batch, (self.name, self.ops, [], list, {}, None)
-
-    def add(self, component: str, d_vectors: Sequence[Floats2d]) -> list[Any]:
-        """Take a gradient from one of the component's listeners; nothing goes on to the docs."""
-        dX: Any = self.ops.flatten(d_vectors)
-        self.losses[self.name] += float((dX**2).sum())
-        if component in self._gradients:
-            dX += self._gradients[component]
-        self._gradients[component] = dX
-        return []
-
-    def take(self) -> dict[str, Floats2d]:
-        """The gradients since the last call that are not zero everywhere, by component."""
-        taken, self._gradients = self._gradients, {}
-        return {component: dX for component, dX in taken.items() if bool(dX.any())}
-
-    def backward(self, dX: Floats2d) -> None:
-        """Run the encoder backward."""
-        self.backprop(self.ops.unflatten(dX, self.lengths))
-
-    def losses_of(self, components: Iterable[str], report_means: set[str]) -> "_SeenLosses":
-        """The components' losses in this batch; `report_means` are those that do not add up."""
-        before = {k: v for k, v in self._losses_before.items() if k not in report_means}
-        return _SeenLosses(list(components), before, self.losses)
-
-
-class _SeenLosses(Mapping[str, float]):
-    """What components have added to a dict of losses; an error where a balancer needs it and it
-    cannot be seen, but not for balancers that never look."""
-
-    def __init__(self, components: list[str], before: Losses, now: Losses) -> None:
-        self._components = components
-        self._before = before
-        self._now = now
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._components)
-
-    def __len__(self) -> int:
-        return len(self._components)
-
-    def __getitem__(self, component: str) -> float:
-        if component not in self._components:
-            raise KeyError(component)
-        seen = self._now.get(component)
-        loss = None if seen is None else float(seen) - float(self._before.get(component, 0.0))
-        if loss is None or loss < 0:
-            raise MTLError(
-                f"Expected '{component}' to add a loss of zero or more to the losses, at its own "
-                f"name, got {loss}. Hand the same dict to all components, as nlp.update does, or "
-                "choose a balancer that does not look at losses."
-            )
-        return loss

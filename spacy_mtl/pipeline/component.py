@@ -25,11 +25,12 @@ from .labels import LabelSource, check_groups, qualified, split_label
 from .losses import RunningLosses
 from .saving import Saving
 from .steps import LOSS_UNITS, TaskStep, balanced_gradients
+from .word_batches import WordBatches
 
 INIT_SAMPLE = 10
 
 
-class MultiTask(Saving, TrainablePipe):
+class MultiTask(Saving, WordBatches, TrainablePipe):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
+from typing import Any
+from weakref import WeakKeyDictionary
+
 import numpy as np
 from numpy.typing import NDArray
+from spacy.tokens import Doc
 from spacy.training import Example
+
+# By reference: what was aligned, from which arrays, and the result.
+_ALIGNED: WeakKeyDictionary[Doc, dict[Hashable, tuple[list[Any], Any]]] = WeakKeyDictionary()
 
 
 def same_tokens(example: Example) -> bool:
@@ -18,10 +26,32 @@ def aligned_attribute(example: Example, attr: str) -> NDArray[np.uint64]:
 
     A predicted token gets the value of the reference tokens that cover it if they agree.
     """
+    gold = example.reference.to_array(attr)
     if same_tokens(example):
-        return example.reference.to_array(attr).astype("uint64")
-    aligned = example.get_aligned(attr)
-    return np.asarray([value or 0 for value in aligned], dtype="uint64")
+        return gold.astype("uint64")
+
+    def align() -> NDArray[np.uint64]:
+        return np.asarray([value or 0 for value in example.get_aligned(attr)], dtype="uint64")
+
+    return once_aligned(example, attr, gold, align)
+
+
+def once_aligned(
+    example: Example, what: Hashable, gold: NDArray, align: Callable[[], NDArray]
+) -> NDArray:
+    """What `align` gives, remembered for as long as the reference lives.
+
+    spaCy aligns token by token, and each update anew. gold: (n, ...) the annotation that is
+    aligned; where it or the tokens have changed, it is aligned again.
+    """
+    sides = (example.predicted, example.reference)
+    sources = [gold, *(doc.to_array("ORTH") for doc in sides)]
+    known = _ALIGNED.setdefault(example.reference, {})
+    before, aligned = known.get(what, ([], None))
+    if not before or not all(map(np.array_equal, before, sources)):
+        aligned = align()
+        known[what] = (sources, aligned)
+    return aligned
 
 
 def index_of(values: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.int32]:

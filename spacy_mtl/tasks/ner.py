@@ -1,7 +1,7 @@
 """Named entities, or any other flat labelled spans, as BILUO tags."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from thinc.types import ArrayXd, Floats2d, Ints1d
 
 from ..marks import known_labels
 from ..models import biluo
+from ..models.best_path import best_path
 from ..models.heads import TokenHead
 from ..models.packed import Packed
 from ..models.sharing import Head
 from .base import Decoded, Task, host
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
-from .spans import gold_biluo, only_types, preset_biluo, spans_of
+from .spans import entity_attributes, gold_biluo, only_types, preset_biluo, spans_of
 from .targets import ColumnTargets
 
 
@@ -87,7 +88,7 @@ class NER(LabelledTask):
         return softmax_cross_entropy(scores, classes, mask, known=known)
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
-        allowed = self._constraints(packed.docs, ops)
+        allowed = self._constraints(packed, ops)
         if allowed is not None:
             scores = ops.xp.where(allowed, scores, np.float32(biluo.FORBIDDEN))
 
@@ -96,35 +97,37 @@ class NER(LabelledTask):
                 return biluo.marginals(ops.xp, scores, packed.lengths)[1]
             return softmax(scores)
 
-        return Decoded(biluo.viterbi(ops.xp, scores, packed.lengths), probabilities)
+        return Decoded(best_path(ops.xp, scores, packed.lengths), probabilities)
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
-        labels = host(decoded.labels)
-        begin = 0
-        for doc in docs:
-            tags = labels[begin : begin + len(doc)]
-            begin += len(doc)
-            found = spans_of(tags, len(self._labels))
-            spans = [Span(doc, start, end, self._labels[kind]) for start, end, kind in found]
-            if self.spans_key is not None:
-                self._write_group(doc, self.spans_key, spans)
-            elif len(doc):
-                self._write_ents(doc, spans)
-
-    def _write_group(self, doc: Doc, key: str, spans: list[Span]) -> None:
-        if self.overwrite or key not in doc.spans:
-            doc.spans[key] = spans
-
-    def _write_ents(self, doc: Doc, spans: list[Span]) -> None:
-        if self.overwrite:
-            # `set_ents` leaves the old entities' identifiers and links on their tokens.
-            nothing: Any = np.zeros((len(doc), 2), dtype="uint64")
-            doc.from_array(["ENT_ID", "ENT_KB_ID"], nothing)
-            doc.set_ents(spans)
+        tags = host(decoded.labels)
+        if self.spans_key is not None:
+            for doc, spans in zip(docs, self._decoded_spans(docs, tags), strict=True):
+                if self.overwrite or self.spans_key not in doc.spans:
+                    doc.spans[self.spans_key] = spans
             return
-        # The very spans that were there, with their identifiers and links, foreign types too.
+        entities: Any = entity_attributes(tags, self._ids)
+        end = 0
+        for doc in docs:
+            begin, end = end, end + len(doc)
+            if self.overwrite:  # the old entities' identifiers and links go too
+                nothing: Any = np.zeros((len(doc), 2), dtype="uint64")
+                doc.from_array(["ENT_ID", "ENT_KB_ID"], nothing)
+            if self.overwrite or not doc.to_array("ENT_IOB").any():
+                doc.from_array(["ENT_IOB", "ENT_TYPE"], entities[begin:end])
+            else:
+                self._add_ents(doc, tags[begin:end])
+
+    def _decoded_spans(self, docs: Sequence[Doc], tags: Any) -> Iterator[list[Span]]:
+        found = spans_of(tags, [len(doc) for doc in docs], len(self._labels))
+        for doc, triples in zip(docs, found, strict=True):
+            yield [Span(doc, start, end, self._labels[kind]) for start, end, kind in triples]
+
+    def _add_ents(self, doc: Doc, tags: Any) -> None:
+        """Add to the very spans that are there, with their identifiers, links and types."""
         preset = list(doc.ents)
         taken = {(span.start, span.end) for span in preset}
+        (spans,) = self._decoded_spans([doc], tags)
         new = [span for span in spans if (span.start, span.end) not in taken]
         doc.set_ents(preset + new, blocked=_blocked(doc))
 
@@ -158,30 +161,28 @@ class NER(LabelledTask):
     def _spans(self, doc: Doc) -> Iterable[Span]:
         return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
 
-    def _constraints(self, docs: Sequence[Doc], ops: Ops) -> ArrayXd | None:
+    def _constraints(self, packed: Packed, ops: Ops) -> ArrayXd | None:
         """(n_tokens, n_columns) what may be decoded; None if all is open.
 
         Entities that are already there stay, and none begins or ends with white space.
         """
-        spaces = _joined([doc.to_array("IS_SPACE") for doc in docs]) > 0
-        fixed = _joined([self._fixed(doc) for doc in docs])
-        if not spaces.any() and (fixed < 0).all():
+        attributes = packed.attributes("IS_SPACE", "ENT_IOB")
+        spaces = attributes[:, 0] > 0
+        keeps = not self.overwrite and self.spans_key is None
+        in_entity = keeps and bool(((attributes[:, 1] == 1) | (attributes[:, 1] == 3)).any())
+        if not spaces.any() and not in_entity:
             return None
-        allowed = np.ones((len(fixed), len(self.columns)), dtype=bool)
+        allowed = np.ones((len(spaces), len(self.columns)), dtype=bool)
         blocks = biluo.columns(len(self._labels))
         for prefix in "BLU":
             allowed[spaces, blocks[prefix]] = False
-        rows = np.flatnonzero(fixed >= 0)
-        allowed[rows] = False
-        allowed[rows, fixed[rows]] = True
+        if in_entity:
+            fixed = _joined([preset_biluo(doc, self._ids) for doc in packed.docs])
+            rows = np.flatnonzero(fixed >= 0)
+            allowed[rows] = False
+            allowed[rows, fixed[rows]] = True
         constraints: ArrayXd = ops.xp.asarray(allowed)
         return constraints
-
-    def _fixed(self, doc: Doc) -> NDArray[np.int32]:
-        """(n_tokens,) the column that an entity on the Doc fixes, -1 where there is none."""
-        if self.overwrite or self.spans_key is not None:
-            return np.full(len(doc), -1, dtype="int32")
-        return preset_biluo(doc, self._ids)
 
 
 def crf_loss(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .alignment import index_of, same_tokens
+from .alignment import index_of, once_aligned, same_tokens
 
 Ids = NDArray[np.uint64]
 Columns = NDArray[np.int32]
@@ -23,11 +23,21 @@ def gold_biluo(example: Example, ids: Ids, spans_key: str | None) -> Columns:
     Spans of a type that is not in `ids` are missing too, as are reference tokens that do not
     align and entities that are not annotated on a token.
     """
+    reference = example.reference
+    if spans_key is None and same_tokens(example):
+        return _from_iob(reference, ids)
+    gold = reference.to_array(["ENT_IOB", "ENT_TYPE"])
     if spans_key is not None:
-        return _from_group(example, ids, spans_key)
-    if same_tokens(example):
-        return _from_iob(example.reference, ids)
-    return _from_tags(example.get_aligned_ner(), ids, example)
+        spans = reference.spans.get(spans_key, ())
+        gold = np.asarray([(span.start, span.end, span.label) for span in spans], dtype="uint64")
+
+    def align() -> Columns:
+        if spans_key is not None:
+            return _from_group(example, ids, spans_key)
+        return _from_tags(example.get_aligned_ner(), ids, example)
+
+    there = spans_key is None or spans_key in reference.spans
+    return once_aligned(example, (spans_key, there, ids.tobytes()), gold, align)
 
 
 def preset_biluo(doc: Doc, ids: Ids) -> Columns:
@@ -109,13 +119,30 @@ def only_types(doc: Doc, types: Collection[str], spans_key: str | None) -> Doc:
     return doc
 
 
-def spans_of(tags: Columns, n_types: int) -> list[tuple[int, int, int]]:
-    """Start, end and type index of each span of a valid tag sequence, in order."""
+def entity_attributes(tags: Columns, ids: Ids) -> NDArray[np.uint64]:
+    """(n_tokens, 2) ENT_IOB and ENT_TYPE of valid sequences; spans without a label are none."""
+    prefix, kind = np.divmod(tags - 1, len(ids))
+    types = np.where(tags == 0, np.uint64(0), ids[kind])
+    begins = np.where((prefix == 0) | (prefix == 3), BEGIN, INSIDE)
+    return np.stack([np.where(types == 0, OUTSIDE, begins).astype("uint64"), types], axis=1)
+
+
+def spans_of(
+    tags: Columns, lengths: Sequence[int], n_types: int
+) -> list[list[tuple[int, int, int]]]:
+    """For each document start, end and type index of its spans, in order.
+
+    tags: (n_tokens,) valid sequences of documents of these lengths.
+    """
     filled = np.flatnonzero(tags)
-    if not len(filled):
-        return []
-    prefix, kind = np.divmod(tags[filled] - 1, n_types)
-    starts = filled[(prefix == 0) | (prefix == 3)]
-    last = (prefix == 2) | (prefix == 3)
-    ends = filled[last] + 1
-    return list(zip(starts.tolist(), ends.tolist(), kind[last].tolist(), strict=True))
+    prefix, kind = np.divmod(tags[filled] - 1, max(n_types, 1))
+    first, last = (prefix == 0) | (prefix == 3), (prefix == 2) | (prefix == 3)
+    ends_of_docs = np.cumsum(lengths, dtype="int64")
+    docs = np.searchsorted(ends_of_docs, filled[first], side="right")
+    offsets = (ends_of_docs - lengths)[docs]
+    starts, ends = filled[first] - offsets, filled[last] + 1 - offsets
+    found: list[list[tuple[int, int, int]]] = [[] for _ in lengths]
+    spans = zip(starts.tolist(), ends.tolist(), kind[last].tolist(), strict=True)
+    for doc, span in zip(docs.tolist(), spans, strict=True):
+        found[doc].append(span)
+    return found

@@ -1,7 +1,7 @@
 """Token tags: part-of-speech tags, universal part of speech, or morphological features."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from spacy.parts_of_speech import IDS as POS_IDS
 from spacy.scorer import Scorer
 from spacy.strings import StringStore, get_string_id
 from spacy.tokens import Doc
+from spacy.tokens.morphanalysis import MorphAnalysis
 from spacy.training import Example
 from thinc.api import Ops
 from thinc.types import Floats2d
@@ -23,6 +24,7 @@ from .base import Decoded, Task, host
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .targets import ColumnTargets
+from .token_accuracy import token_accuracy
 
 ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
 
@@ -92,10 +94,10 @@ class Tagger(LabelledTask):
         return Decoded(scores.argmax(axis=1), lambda: softmax(scores))
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        if self.attr == "MORPH":
+            self._write_morph(docs, host(decoded.labels))
+            return
         values = self._values[host(decoded.labels)]
-        if self.attr == "MORPH" and docs:
-            for label in self._labels:
-                docs[0].vocab.morphology.add(label)
         begin = 0
         for doc in docs:
             new = values[begin : begin + len(doc)]
@@ -106,11 +108,20 @@ class Tagger(LabelledTask):
             if len(doc):
                 doc.from_array([self.attr], new.reshape(-1, 1))
 
+    def _write_morph(self, docs: Sequence[Doc], labels: Any) -> None:
+        """Token by token: `from_array` looks every token's features up by their string."""
+        used = np.flatnonzero(np.bincount(labels)).tolist()
+        analyses = {kind: MorphAnalysis(docs[0].vocab, self._labels[kind]) for kind in used}
+        tokens: Iterator[Any] = (token for doc in docs for token in doc)
+        for token, label in zip(tokens, labels.tolist(), strict=True):
+            if self.overwrite or not token.has_morph():
+                token.set_morph(analyses[label])
+
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         attr = ATTRS[self.attr]
-        if self.attr != "MORPH":
-            return Scorer.score_token_attr(examples, attr)
         examples = list(examples)
+        if self.attr != "MORPH":
+            return token_accuracy(examples, attr)
         return {
             **Scorer.score_token_attr(examples, attr, getter=_morph_key),
             **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),

@@ -139,10 +139,10 @@ class TextCat(LabelledTask):
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         rows = host(decoded.probabilities).tolist()
         for doc, row in zip(docs, rows, strict=True):
-            present = () if self.overwrite else set(doc.cats)
-            for label, probability in zip(self._labels, row, strict=True):
-                if label not in present:
-                    doc.cats[label] = probability
+            new = dict(zip(self._labels, row, strict=True))
+            if not self.overwrite:
+                new.update((label, doc.cats[label]) for label in self._labels if label in doc.cats)
+            doc.cats.update(new)
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         labelled = [eg for eg in examples if self._is_scored(eg)]

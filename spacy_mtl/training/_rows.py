@@ -98,7 +98,7 @@ class RowMaker:
         self._chosen = [n for n, weight in training["score_weights"].items() if weight is not None]
         self._pace = _Pace(training["max_steps"], clock)
         components = [(n, c) for n, c in nlp.pipeline if getattr(c, "is_trainable", False)]
-        self._balancing = {n: c for n, c in components if hasattr(c, "task_weights")}
+        self._balancing: dict[str, Any] = {n: c for n, c in components if _weighs(c)}
         self._meters = {n: c.conflict for n, c in components if hasattr(c, "conflict")}
         self._sources = list(_sources(nlp, components))
         self._names = _distinct(self._sources)
@@ -145,6 +145,12 @@ def trackable_scores(scores: Mapping[str, Any]) -> dict[str, Any]:
         trackable(str(key)): trackable_scores(value) if isinstance(value, dict) else value
         for key, value in scores.items()
     }
+
+
+def _weighs(component: Any) -> bool:
+    """Whether it has weights to speak of, which an encoder with a single listener has not."""
+    listening = getattr(component, "listening_components", None)
+    return hasattr(component, "task_weights") and (listening is None or len(listening) != 1)
 
 
 @dataclass(frozen=True)

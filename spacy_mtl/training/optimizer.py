@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from thinc.api import Optimizer, torch2xp
 from thinc.optimizers import ADAM_DEFAULTS, FloatOrSeq
 from thinc.shims import Shim
@@ -14,6 +15,9 @@ from thinc.types import FloatsXd
 from ..errors import MTLError
 from ..models.freezing import torch_module
 from .parameters import Key, listed, parameters_beside, setting_for, unmatched
+from .row_adam import Rates, RowState, rows_with_gradient
+
+_TABLE = 1024  # rows from which a parameter is a table
 
 
 class GroupedOptimizer(Optimizer):
@@ -24,7 +28,18 @@ class GroupedOptimizer(Optimizer):
     is in none has the factor 1, with a warning. See `create_grouped_optimizer` for the settings.
     """
 
-    __slots__ = ["factors", "layer_decay", "average", "_factors", "_names", "_shared", "_warned"]
+    __slots__ = [
+        "factors",
+        "layer_decay",
+        "average",
+        "sparse_rows",
+        "_averages",
+        "_factors",
+        "_names",
+        "_rows",
+        "_shared",
+        "_warned",
+    ]
 
     def __init__(
         self,
@@ -32,22 +47,46 @@ class GroupedOptimizer(Optimizer):
         factors: Mapping[str, float],
         layer_decay: float,
         average: float | None,
+        sparse_rows: bool = False,
         **settings: Any,
     ) -> None:
+        self._rows: dict[Key, RowState] = {}
         super().__init__(learn_rate, **settings)
         _check_rates(factors, layer_decay)
-        if average is not None and (self.averages is None or not 0 <= average < 1):
+        if average is not None and (self._averages is None or not 0 <= average < 1):
             raise MTLError(
                 "Expected `average` from 0 to below 1, together with `use_averages`, got "
-                f"{average} and {self.averages is not None}."
+                f"{average} and {self._averages is not None}."
             )
         self.factors = dict(factors)
         self.layer_decay = layer_decay
         self.average = average
+        self.sparse_rows = sparse_rows
         self._factors: dict[Key, float] = {}
         self._names: dict[Key, list[str]] = {}  # of PyTorch parameters in the averages
         self._shared: set[str] = set()  # averages that are still the model's own memory
         self._warned = False
+
+    @property
+    def averages(self) -> Any:
+        """The averages by parameter, or None. To read them brings all tables up to date."""
+        self.flush()
+        return self._averages
+
+    @averages.setter
+    def averages(self, averages: dict[Any, FloatsXd] | None) -> None:
+        self._averages = averages
+
+    def flush(self) -> None:
+        """Bring all rows of all tables up to date: weights, moments and averages.
+
+        Before `averages` are read, as spaCy's loop does to evaluate and to save, this is done by
+        itself. Whoever reads the weights or moments in another way during training calls it
+        first. Afterwards there is no more to an optimizer than without `sparse_rows`, but for the
+        numbers of gradients from which the next moves are foreseen.
+        """
+        for state in self._rows.values():
+            state.catch_up()
 
     def __call__(
         self, key: Key, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
@@ -57,16 +96,66 @@ class GroupedOptimizer(Optimizer):
         if not factor:
             gradient *= 0
             return weights, gradient
-        learn_rate, averages = self.learn_rate, self.averages
+        if self.sparse_rows and self._step_on_rows(key, weights, gradient, factor * lr_scale):
+            return weights, gradient
+        learn_rate, averages, rows = self.learn_rate, self._averages, self._rows
         self.learn_rate = learn_rate * factor  # not by `lr_scale`, which RAdam passes over
-        self.averages = averages if self.average is None else None
+        self._averages = averages if self.average is None else None
+        self._rows = {}  # for thinc reads `averages`, without need of the other tables
         try:
             weights, gradient = super().__call__(key, weights, gradient, lr_scale=lr_scale)
         finally:
-            self.learn_rate, self.averages = learn_rate, averages
+            self.learn_rate, self._averages, self._rows = learn_rate, averages, rows
         if self.average is not None:
             self._update_average(key, weights, self.average)
         return weights, gradient
+
+    def _step_on_rows(self, key: Key, weights: Any, gradient: Any, scale: float) -> bool:
+        """Update a table, with `scale` on the learning rate; False where that is not the way."""
+        arrays, state = self._table(key, weights, gradient), self._rows.get(key)
+        if arrays is not None and (state is None or state.weights.shape != weights.shape):
+            state = self._rows[key] = RowState(*arrays)
+        if state is None:
+            return False
+        if arrays is None:
+            state.catch_up()
+            return False
+        rows, norm = rows_with_gradient(gradient)
+        if not state.worthwhile(rows.size):
+            state.catch_up()
+            return False
+        state.hold(*arrays)
+        self.nr_update[key] += 1
+        clip = self.grad_clip / norm if 0 < self.grad_clip <= norm else 1.0
+        state.step(gradient, rows, clip, self._rates(self.nr_update[key], scale))
+        return True
+
+    def _table(self, key: Key, weights: Any, gradient: Any) -> tuple[Any, Any, Any, Any] | None:
+        """A table's weights, moments and average; None for what always takes the usual step."""
+        decay = not self.L2 or self.L2_is_weight_decay
+        adam = not self.use_radam and 0 < self.b1**2 < self.b2 and self.eps > 0
+        if not (adam and decay and _is_table(weights) and _is_table(gradient)):
+            return None
+        mom1, mom2 = self.mom1.get(key), self.mom2.get(key)
+        average = (self._averages or {}).get(self._names.get(key, [key])[0])
+        if mom1 is None or mom2 is None or (average is None) != (self._averages is None):
+            return None  # its first step
+        return (weights, mom1, mom2, average) if mom1.size == weights.size else None
+
+    def _rates(self, step: int, scale: float) -> Rates:
+        learn_rate, average = float(self.learn_rate * scale), 1.0
+        if self.average is not None:
+            average = self.average
+        elif self._averages is not None:
+            average = min((1 + step) / (10 + step), 0.9999)  # as thinc has it
+        return Rates(
+            learn_rate * (1 - self.b2**step) ** 0.5 / (1 - self.b1**step),
+            float(np.float32(self.b1)),  # as thinc has them on the way
+            float(np.float32(self.b2)),
+            self.eps,
+            kept=1 - learn_rate * self.L2,
+            average=average,
+        )
 
     def _factor(self, key: Key) -> float:
         if not self.factors and self.layer_decay == 1 and self.average is None:
@@ -104,7 +193,7 @@ class GroupedOptimizer(Optimizer):
 
         What does not learn is in them by itself, in arrays that share the model's memory.
         """
-        averages: Any = self.averages
+        averages: Any = self._averages
         prefix, module = f"pytorch_{shim.id}_", torch_module(shim)
         for name, tensor in module.state_dict().items():
             if f"{prefix}{name}" not in averages:
@@ -117,7 +206,7 @@ class GroupedOptimizer(Optimizer):
             self._names[shim.id, name] = tied[id(tensor)]
 
     def _update_average(self, key: Key, weights: FloatsXd, decay: float) -> None:
-        averages: Any = self.averages
+        averages: Any = self._averages
         names: list[Any] = [*self._names.get(key, [key])]
         if names[0] not in averages or names[0] in self._shared:
             averages.update(dict.fromkeys(names, weights.copy()))
@@ -140,6 +229,7 @@ def create_grouped_optimizer(
     grad_clip: FloatOrSeq = ADAM_DEFAULTS["grad_clip"],
     use_averages: bool = True,
     use_radam: bool = False,
+    sparse_rows: bool = False,
 ) -> Optimizer:
     """Make the optimizer `spacy_mtl.GroupedOptimizer.v1`.
 
@@ -153,12 +243,19 @@ def create_grouped_optimizer(
         first update, and takes in PyTorch models. None for thinc's own averages, whose decay
         grows with the number of updates, and which leave PyTorch models out.
     use_radam: RAdam in place of Adam. The other settings are those of `Adam.v1`.
+    sparse_rows: in a table of 1024 rows or more, such as a hash embedding's, go through those
+        rows alone that have a gradient, as long as they are few. The others are brought up to
+        date when they next have one, and whenever `averages` are read; up to then the next
+        moves of momentum are foreseen. It is Adam still, but for rounding and for what foresight
+        misses when a row is read. For the CPU, and for weight decay in place of an L2 loss; on
+        a GPU, and with RAdam, all rows take the usual step.
     """
     return GroupedOptimizer(
         learn_rate,
         factors or {},
         layer_decay,
         average,
+        sparse_rows,
         beta1=beta1,
         beta2=beta2,
         eps=eps,
@@ -176,3 +273,13 @@ def _check_rates(factors: Mapping[str, float], layer_decay: float) -> None:
             raise MTLError(f"Expected a factor of zero or more for '{pattern}', got {factor}.")
     if not 0 < layer_decay <= 1:
         raise MTLError(f"Expected `layer_decay` above 0 and up to 1, got {layer_decay}.")
+
+
+def _is_table(array: Any) -> bool:
+    return (
+        isinstance(array, np.ndarray)
+        and array.ndim == 2
+        and len(array) >= _TABLE
+        and array.dtype == np.float32
+        and array.flags.c_contiguous
+    )

@@ -13,9 +13,9 @@ from .conftest import save, texts
 
 DATA = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "dev.spacy")
 SMALL = {
-    "components.tok2vec.model.width": 16,
-    "components.tok2vec.model.depth": 1,
-    "components.tok2vec.model.embed_size": 100,
+    "components.tok2vec.model.encode.width": 16,
+    "components.tok2vec.model.encode.depth": 1,
+    "components.tok2vec.model.embed.rows": [100, 20, 50, 50],
     "training.max_steps": 4,
     "training.eval_frequency": 2,
 }

@@ -127,25 +127,59 @@ def test_only_some_types(make_doc):
     assert copy[4].tag_ == "X"
 
 
-@settings(derandomize=True, deadline=None, max_examples=80)
-@given(
-    pieces=st.lists(
-        st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from([0, 1])), max_size=6
-    ),
-    tail=st.integers(0, 2),
+# Gaps before spans, their lengths and types; and the tokens after the last.
+pieces = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(1, 4), st.sampled_from([0, 1])), max_size=6
 )
-def test_round_trip(vocab, pieces, tail):
-    """Entities to tags and back, with gaps before each and after the last."""
+tails = st.integers(0, 2)
+
+
+def placed(pieces):
+    """The spans, and where the last one ends."""
     spans, end = [], 0
     for gap, length, kind in pieces:
         spans.append((end + gap, end + gap + length, kind))
         end += gap + length
+    return spans, end
+
+
+@settings(derandomize=True, deadline=None, max_examples=80)
+@given(pieces=pieces, tail=tails)
+def test_round_trip(vocab, pieces, tail):
+    """Entities to tags and back."""
+    spans, end = placed(pieces)
     words = [f"w{i}" for i in range(end + tail)]
     reference = Doc(vocab, words=words)
     reference.set_ents([Span(reference, a, b, LABELS[kind]) for a, b, kind in spans])
     predicted = Doc(vocab, words=words)
     tags = gold_biluo(Example(predicted, reference), IDS, None)
-    assert spans_of(tags, len(LABELS)) == spans
+    assert spans_of(tags, [len(words)], len(LABELS)) == [spans]
     reference.spans["x"] = list(reference.ents)
     assert gold_biluo(Example(predicted, reference), IDS, "x").tolist() == tags.tolist()
     assert preset_biluo(reference, IDS)[tags > 0].tolist() == tags[tags > 0].tolist()
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(batch=st.lists(st.tuples(pieces, tails), max_size=5))
+def test_batch(vocab, batch):
+    """Each document has its own spans, counted from its first token; some are empty."""
+    tags, lengths, expected = [np.zeros(0, dtype="int32")], [], []
+    for pieces, tail in batch:
+        spans, end = placed(pieces)
+        reference = Doc(vocab, words=["w"] * (end + tail))
+        reference.set_ents([Span(reference, a, b, LABELS[kind]) for a, b, kind in spans])
+        predicted = Doc(vocab, words=["w"] * (end + tail))
+        tags.append(gold_biluo(Example(predicted, reference), IDS, None))
+        lengths.append(end + tail)
+        expected.append(spans)
+    found = spans_of(np.concatenate(tags), lengths, len(LABELS))
+    assert found == expected
+    assert all(type(value) is int for spans in found for span in spans for value in span)
+
+
+def test_batches_without_spans():
+    nothing = np.zeros(3, dtype="int32")
+    assert spans_of(nothing[:0], [], 2) == []
+    assert spans_of(nothing[:0], [0, 0], 2) == [[], []]
+    assert spans_of(nothing, [0, 3, 0], 2) == [[], [], []]
+    assert spans_of(nothing, [2, 1], 0) == [[], []]  # a task without types

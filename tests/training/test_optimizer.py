@@ -8,7 +8,7 @@ import pytest
 import spacy
 from pipeline.helpers import LAYERS, make_examples, make_nlp, run_spacy, step, write_corpus
 from spacy.language import Language
-from spacy.util import fix_random_seed, registry
+from spacy.util import fix_random_seed, load_model_from_config, registry
 from thinc.api import Adam, Config, Linear, RAdam
 
 from spacy_mtl.errors import MTLError
@@ -16,6 +16,7 @@ from spacy_mtl.training.optimizer import create_grouped_optimizer
 from spacy_mtl.training.parameters import named_parameters
 
 NAMES = ["tagger", "ner"]
+EMBEDDING = "tok2vec.embed.hashembed.0.E"
 Values = dict[str, Any]
 
 
@@ -252,3 +253,95 @@ def test_spacy_train(tmp_path):
     still = {name for name in found if (found[name] == untrained[name]).all()}
     embedding = {name for name in found if name.startswith("tok2vec.embed.")}
     assert still == embedding - {"tok2vec.embed.maxout.W"}
+
+
+def with_tables() -> Language:
+    """A pipeline with embeddings that are large enough for steps on some of their rows."""
+    config = make_nlp(NAMES).config.copy()
+    config["components"]["tok2vec"]["model"]["embed_size"] = 4096
+    fix_random_seed(0)
+    nlp = load_model_from_config(config, auto_fill=True)
+    nlp.initialize(lambda: make_examples(nlp, NAMES))
+    return nlp
+
+
+def one_by_one(nlp: Language, optimizer: Any, steps: int, after_each: Any = None) -> list[float]:
+    """The losses in steps on a single sentence each."""
+    losses = []
+    for number in range(steps):
+        examples, found = make_examples(nlp, NAMES), {}
+        step(nlp, optimizer, [examples[number % len(examples)]], found)
+        losses.append(found["multitask"])
+        if after_each is not None:
+            after_each()
+    return losses
+
+
+@pytest.mark.parametrize("average", [None, 0.9])
+def test_steps_on_rows_train_alike(average):
+    """What is read differs a little, so losses are like each other, and weights less so."""
+    losses = []
+    for sparse_rows in (False, True):
+        nlp = with_tables()
+        optimizer: Any = create_grouped_optimizer(0.003, average=average, sparse_rows=sparse_rows)
+        losses.append(np.reshape(one_by_one(nlp, optimizer, 60), (10, -1)).mean(axis=1))
+        late = values(nlp)
+        optimizer.flush()
+        moved = {name for name, value in values(nlp).items() if (value != late[name]).any()}
+        assert moved == {name for name in late if sparse_rows and name.endswith(".E")}
+    assert losses[0][-1] < 0.6 * losses[0][0]
+    np.testing.assert_allclose(losses[1], losses[0], rtol=0.03)
+
+
+def test_rows_that_are_always_brought_up_to_date_train_the_same():
+    found = []
+    for sparse_rows in (False, True):
+        nlp = with_tables()
+        optimizer: Any = create_grouped_optimizer(0.003, L2=0.01, sparse_rows=sparse_rows)
+        one_by_one(nlp, optimizer, 20, optimizer.flush)
+        found.append((values(nlp), averages(nlp, optimizer)))
+    for one, other in zip(*found, strict=True):
+        for name in one:
+            np.testing.assert_allclose(other[name], one[name], atol=2e-5, err_msg=name)
+
+
+def test_training_goes_on_after_an_evaluation():
+    found = []
+    for evaluated in (True, False):
+        nlp = with_tables()
+        optimizer: Any = create_grouped_optimizer(0.003, average=0.9, sparse_rows=True)
+        for _ in range(4):
+            one_by_one(nlp, optimizer, 5)
+            if evaluated:
+                before = values(nlp)
+                with nlp.use_params(optimizer.averages):
+                    up_to_date = nlp.evaluate(make_examples(nlp, NAMES))
+                    assert up_to_date["tag_acc"] is not None
+                    assert (values(nlp)[EMBEDDING] != before[EMBEDDING]).any()
+            else:
+                optimizer.flush()
+        found.append((values(nlp), averages(nlp, optimizer)))
+    for one, other in zip(*found, strict=True):
+        assert all((one[name] == other[name]).all() for name in one)
+
+
+def test_spacy_train_on_rows(tmp_path):
+    scores = []
+    for sparse_rows in (False, True):
+        nlp = with_tables()
+        config: Any = nlp.config.copy()
+        for name in ("train", "dev"):
+            config["paths"][name] = str(write_corpus(tmp_path / f"{name}.spacy", nlp, LAYERS))
+        config["training"].update({"max_steps": 60, "eval_frequency": 12, "patience": 0})
+        config["training"]["batcher"] = {"@batchers": "spacy.batch_by_sequence.v1", "size": 2}
+        config["training"]["optimizer"] = {
+            "@optimizers": "spacy_mtl.GroupedOptimizer.v1",
+            "learn_rate": 0.003,
+            "average": 0.8,
+            "sparse_rows": sparse_rows,
+        }
+        config.to_disk(tmp_path / "config.cfg")
+        run_spacy("train", tmp_path / "config.cfg", "--output", tmp_path / "out")
+        scores.append(spacy.load(tmp_path / "out" / "model-last").meta["performance"])
+    assert scores[0]["tag_acc"] == scores[1]["tag_acc"] > 0.9
+    assert scores[1]["multitask_loss"] == pytest.approx(scores[0]["multitask_loss"], rel=0.03)

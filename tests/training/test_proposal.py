@@ -3,12 +3,13 @@ from pathlib import Path
 
 import pytest
 from spacy import registry, util
+from spacy.cli.init_config import init_config
 from thinc.api import Config
 
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training import proposal
-from spacy_mtl.training.proposal import propose
+from spacy_mtl.training.proposal import Proposal, propose
 
 TAG, POS, ENTS = Layer("tag"), Layer("pos"), Layer("ents")
 BARE, MOOD = Layer("cats"), Layer("cats", "mood")
@@ -136,23 +137,40 @@ def test_first_group_has_the_standard_score_in_the_order_of_the_written_config()
     assert [task.score for task in proposed.tasks] == ["cats_macro_auc", "beta_macro_auc"]
 
 
-@pytest.mark.parametrize("optimize, size", [("efficiency", (96, 4)), ("accuracy", (256, 8))])
-def test_encoder_is_as_large_as_spacys(optimize, size):
+@pytest.mark.parametrize("optimize", ["efficiency", "accuracy"])
+def test_encoder_is_spacys_computed_by_ours(optimize):
     file = coverage("a.spacy", TAG)
-    config = propose([file], file, optimize=optimize).config
-    encoder = config["components"]["tok2vec"]["model"]
-    assert (encoder["width"], encoder["depth"]) == size
+    proposed = propose([file], file, optimize=optimize).config
+    spacys = init_config(lang="en", pipeline=["tagger"], optimize=optimize, silent=True)
+    expected = spacys["components"]["tok2vec"]["model"]
+    expected["embed"].update(
+        {"@architectures": "spacy_mtl.HashEmbed.v1", "include_static_vectors": False}
+    )
+    expected["encode"]["@architectures"] = "spacy_mtl.WindowEncoder.v1"
+    expected["embed"]["cache_bits"], expected["encode"]["precision"] = 16, "fp32"
+    assert proposed["components"]["tok2vec"] == {
+        "factory": "balanced_tok2vec",
+        "model": expected,
+        "balancer": {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": None},
+        "conflict_every": 0,
+    }
+    encoder = util.load_model_from_config(proposed).get_pipe("tok2vec")
+    assert encoder.listening_components == ["multitask"]
 
 
 def test_word_vectors_if_they_are_installed(monkeypatch):
+    def of_embed(proposed: Proposal) -> bool:
+        embed = proposed.config["components"]["tok2vec"]["model"]["embed"]
+        return embed["include_static_vectors"]
+
     file = coverage("a.spacy", TAG)
     without = propose([file], file, optimize="accuracy")
-    assert without.config["components"]["tok2vec"]["model"]["pretrained_vectors"] is None
+    assert of_embed(without) is False
     assert without.config["paths"]["vectors"] is None
     assert "en_core_web_lg" in without.notes[0]
     monkeypatch.setattr(util, "is_package", lambda name: name == "en_core_web_lg")
     with_vectors = propose([file], file, optimize="accuracy")
-    assert with_vectors.config["components"]["tok2vec"]["model"]["pretrained_vectors"] is True
+    assert of_embed(with_vectors) is True
     assert with_vectors.config["paths"]["vectors"] == "en_core_web_lg"
     assert with_vectors.notes == []
 

@@ -11,6 +11,9 @@ from spacy_mtl.training._table import Table
 
 from .logs import make_row, step_info
 
+LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": 96, "upstream": "tok2vec"}
+TAGGER = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
+
 
 def blank(max_steps: int = 1000) -> Language:
     nlp = spacy.blank("en")
@@ -28,6 +31,17 @@ def test_a_component_of_spacys():
     row = maker.row(step_info(0, losses={"morphologizer": 12.5}, other_scores=scores))
     assert row.tasks == {"morphologizer": TaskFigures(12.5, None, 0.375)}
     assert "WEIGHT" not in "".join(Table(row, 120, maker.weighted, maker.measured).header())
+
+
+@pytest.mark.parametrize("listeners", [1, 2])
+def test_an_encoder_has_weights_if_several_components_listen(listeners):
+    nlp = blank()
+    nlp.add_pipe("balanced_tok2vec", name="tok2vec")
+    for i in range(listeners):
+        nlp.add_pipe("tagger", name=f"tagger{i}", config={"model": TAGGER})
+    maker = RowMaker(nlp)
+    assert maker.weighted == (listeners == 2)
+    assert list(maker.row(step_info(0)).weights) == ["tok2vec"] * (listeners - 1)
 
 
 def test_scores_that_stand_for_no_task():

@@ -1,0 +1,1 @@
+"""Fast encoders: the functions of spaCy's own, with the same parameters."""
