@@ -33,11 +33,12 @@ def main(
     steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
     rounds: Annotated[int, Option(help="Rounds of prediction")] = 5,
     words: Annotated[int, Option(help="Of the streams that memory is measured on")] = 10_000_000,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", help="Predict and train there")] = -1,
 ) -> None:
     """Measure one thing after the other, each step printed when it is done; takes an hour."""
     IMAGES.mkdir(exist_ok=True)
-    predict = partial(speed.run, data, cache, rounds=rounds, steps=steps)
-    train = partial(in_one_thread, training_speed.run, data, cache, "gum", seeds, steps)
+    predict = partial(speed.run, data, cache, rounds=rounds, steps=steps, gpu_id=gpu_id)
+    train = partial(in_one_thread, training_speed.run, data, cache, "gum", seeds, steps, gpu_id)
     parts: list[tuple[str, str, str, Callable[[], str]]] = [
         ("Prediction on gum", "speed", "speed-gum", partial(predict, corpus="gum")),
         ("Prediction on snips", "speed", "speed-snips", partial(predict, corpus="snips")),

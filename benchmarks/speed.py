@@ -25,6 +25,7 @@ from .quality import DEFAULT_CACHE, system_runs
 
 LATENCY_WORDS = 20
 PRECISION = "components.tok2vec.model.encode.precision"
+MEMORY = "components.tok2vec.model.embed.cache_bits"
 FIGURES = {"docs": "words_per_second_docs", "text": "words_per_second_text"}
 
 
@@ -42,6 +43,8 @@ def trained(corpus: BenchmarkCorpus, cache: Path, steps: int) -> dict[str, str]:
         "stock, separate": paths["separate"],
         "ours, fp32": ours,
         "ours, bf16": f'{ours}@{PRECISION}="bf16"',
+        "ours, fp32, no word remembered": f"{ours}@{MEMORY}=0",
+        "ours, bf16, no word remembered": f'{ours}@{PRECISION}="bf16",{MEMORY}=0',
     }
 
 
@@ -67,15 +70,17 @@ def run(
 def _table(report: Report) -> str:
     lines = [
         "| system | Docs, words/s | times joint | raw text, words/s | times joint "
-        f"| latency of {LATENCY_WORDS} words, ms (99th percentile) | peak MB | load s | disk MB |",
-        "|---" * 9 + "|",
+        f"| latency of {LATENCY_WORDS} words, ms (99th percentile) | times joint | peak MB "
+        "| load s | disk MB |",
+        "|---" * 10 + "|",
     ]
     base = report.systems[0]
     for system in report.systems:
         cells = [system.name]
         for figure in FIGURES.values():
             cells += [f"{system.summary(figure).median:,.0f}", _times(system.ratio(figure, base))]
-        cells += [_latency(system), *_sizes(system)]
+        latency = _times(system.ratio("latency_ms_median", base))
+        cells += [_latency(system), latency, *_sizes(system)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

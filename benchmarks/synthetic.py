@@ -27,23 +27,10 @@ from thinc.api import Config
 from spacy_mtl.evaluation.speed_inputs import Words
 from spacy_mtl.training.proposal import OPTIMIZER
 
-from .systems import LISTENER, Settings
+from .systems import FAST_ENCODER, LISTENER, Settings
 
-WIDTH, DEPTH = 96, 4
-EMBED: Settings = {
-    "@architectures": "spacy_mtl.HashEmbed.v1",
-    "width": WIDTH,
-    "attrs": ["NORM", "PREFIX", "SUFFIX", "SHAPE"],
-    "rows": [5000, 2500, 2500, 2500],
-    "include_static_vectors": False,
-}
-ENCODE: Settings = {
-    "@architectures": "spacy_mtl.WindowEncoder.v1",
-    "width": WIDTH,
-    "window_size": 1,
-    "maxout_pieces": 3,
-    "depth": DEPTH,
-}
+EMBED, ENCODE = FAST_ENCODER["embed"], FAST_ENCODER["encode"]
+WIDTH, DEPTH = ENCODE["width"], ENCODE["depth"]
 UPOS = (
     "ADJ ADP ADV AUX CCONJ DET INTJ NOUN NUM PART PRON PROPN PUNCT SCONJ SYM VERB X".split()  # noqa: SIM905
 )

@@ -162,7 +162,7 @@ class Report:
             {
                 **asdict(system),
                 "figures": {name: asdict(system.summary(name)) for name in FIGURES},
-                "ratios": {name: asdict(system.ratio(name, base)) for name in THROUGHPUTS},
+                "ratios": {name: asdict(system.ratio(name, base)) for name in FIGURES},
             }
             for system in self.systems
         ]

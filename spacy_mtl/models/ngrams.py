@@ -11,6 +11,7 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from .packed import Packed
+from .tables import add_to_rows
 
 # Odd 64-bit constants of Steele, Lea & Flood 2014 (SplitMix64), for mixing hashes.
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -58,9 +59,7 @@ def forward(
 
     def backprop(dY: Floats2d) -> Packed:
         d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * values
-        dW = ops.alloc2f(*W.shape)
-        ops.scatter_add(dW, ids, d_rows)
-        model.inc_grad("W", dW)
+        add_to_rows(model, "W", [ids], d_rows)
         return packed
 
     return scores, backprop

@@ -15,6 +15,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .fitting import fitting
 from .packed import Packed, doc_lengths
 
 Encoder = Model[list[Doc], list[Floats2d]]
@@ -88,7 +89,8 @@ def forward(
 
 def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
     """Initialize the encoder, then each head on the representation that it will get."""
-    model.get_ref("tok2vec").initialize(X=X)
+    with fitting("the encoder `tok2vec`"):
+        model.get_ref("tok2vec").initialize(X=X)
     tasks = [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]
     if X is not None:
         represented, _ = represent(model, X, tasks, False)

@@ -54,7 +54,7 @@ def with_fast_encoders(config: Config, precision: str = "fp32") -> tuple[Config,
     spacy.MultiHashEmbed.v2 and spacy.MaxoutWindowEncoder.v2 become one each. The versions 1 of the
     first two are the same function if they have no word vectors; with vectors they stay.
 
-    precision: of our encoder's products in prediction.
+    precision: of our encoder's products in prediction, also where ours is there already.
 
     Returns also what was replaced, component by component; nothing if there was nothing to do.
     """
@@ -70,6 +70,8 @@ def with_fast_encoders(config: Config, precision: str = "fp32") -> tuple[Config,
             return {**block, "@architectures": HASH_EMBED}
         if name == STOCK[WINDOW_ENCODER]:
             return {**block, "@architectures": WINDOW_ENCODER, "precision": precision}
+        if name == WINDOW_ENCODER and values.get("precision", "fp32") != precision:
+            return {**block, "precision": precision}
         return None
 
     return _Replacement(config, replace).made()

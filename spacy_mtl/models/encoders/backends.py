@@ -34,6 +34,27 @@ def check_precision(precision: str) -> None:
         )
 
 
+class FewRows:
+    """Layers for few rows, which see weights change in place; made anew for other arrays."""
+
+    def __init__(self) -> None:
+        self._made: tuple[Any, list[Any], list[Any]] = (None, [], [])
+
+    def __reduce__(self) -> Any:
+        return FewRows, ()
+
+    def layers(self, backend: ModuleType, nodes: list[Any], window: int) -> list[Any]:
+        """A `MaxoutNorm.for_few` of each of the `MaxoutNodes`."""
+        arrays = [array for node in nodes for array in node.params()]
+        module, known, layers = self._made
+        same = module is backend and len(known) == len(arrays)
+        if not same or any(a is not b for a, b in zip(known, arrays, strict=True)):
+            layers = [backend.MaxoutNorm.for_few(node.params(), window) for node in nodes]
+            if all(array.flags.c_contiguous for array in arrays):  # of others they have copies
+                self._made = (backend, arrays, layers)
+        return layers
+
+
 class Prepared(Generic[T]):
     """Something made from a model, kept until that changes. It is never saved or copied."""
 

@@ -16,9 +16,10 @@ from thinc.types import Floats2d
 
 from ...errors import MTLError
 from ..packed import token_attributes
+from ..tables import add_to_rows
 from .array_backend import FEW_ROWS
-from .backends import Prepared, backend_for
-from .stock import Fingerprint, MaxoutNodes
+from .backends import FewRows, Prepared, backend_for
+from .stock import Fingerprint, Found, MaxoutNodes
 from .vector_cache import VectorCache, feature_keys
 
 Features = NDArray[np.uint64]
@@ -36,19 +37,21 @@ def HashEmbed(
     Computes what `spacy.MultiHashEmbed.v2` computes and has its parameters, so that one's weights
     can be loaded into the other. Documents to (n_tokens, width) each. As a word's vector depends
     on its attributes alone, each distinct row of them is embedded and mixed once per batch; in
-    prediction vectors are remembered from batch to batch.
+    prediction vectors are remembered from batch to batch, unless there are static ones, which may
+    change at any time.
 
     cache_bits: up to 2 ** cache_bits words are remembered, of 4 * width bytes each; 0 for none.
-        Weights may change at any time, and vectors be added or replaced as a whole; but if
-        `vocab.set_vector` changes a word's vector in place, set it to 0.
 
-    Raises MTLError if `rows` and `attrs` differ in length, or for an attribute that is none.
+    Raises MTLError if `rows` and `attrs` differ in length, for a width or number of rows below 1,
+    or for an attribute that is none.
     """
     if len(rows) != len(attrs) or not attrs:
         raise MTLError(
             "Expected as many `rows` as `attrs`, and at least one, "
             f"got {len(rows)} and {len(attrs)}."
         )
+    if min(width, *rows) < 1:
+        raise MTLError(f"Expected a width and `rows` of 1 or more, got {width} and {rows}.")
     if not 0 <= cache_bits <= 24:
         raise MTLError(f"Expected `cache_bits` from 0 to 24, got {cache_bits}.")
     columns = [_attribute(attr) for attr in attrs]
@@ -70,12 +73,9 @@ class _Settings:
         self.columns = columns
         self.width = width
         self.cache = VectorCache(cache_bits)
+        self.few = FewRows()
         self.prepared: Prepared[Any] = Prepared()
-        self._nodes: Prepared[_Nodes] = Prepared()
-
-    def nodes(self, model: Model) -> "_Nodes":
-        """The nodes with parameters, which are looked for once."""
-        return self._nodes.get(model.layers, lambda: _Nodes.of(model))
+        self.nodes: Found[_Nodes] = Found(_Nodes.of)
 
     def __reduce__(self) -> Any:
         return _Settings, (self.columns, self.width, self.cache.bits)
@@ -105,7 +105,7 @@ def forward(
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Embed the distinct words of a batch, and hand each document its rows."""
     settings = model.attrs["settings"]
-    nodes, lengths = settings.nodes(model), [len(doc) for doc in docs]
+    nodes, lengths = settings.nodes.below(model), [len(doc) for doc in docs]
     if not any(lengths):
         return [model.ops.alloc2f(0, settings.width) for _ in docs], lambda dYs: docs
     features = _features(docs, settings.columns, nodes.static is not None)
@@ -131,20 +131,17 @@ def _predict(model: Model, nodes: _Nodes, features: Features, vocab: Vocab) -> F
     """(n_tokens, width) the tokens' vectors, remembered or computed."""
     settings, backend = model.attrs["settings"], backend_for(model.ops)
     if len(features) <= FEW_ROWS:
-        few = backend.MaxoutNorm.for_few(nodes.mixer.params(), 0)
+        (few,) = settings.few.layers(backend, [nodes.mixer], 0)
         return _mixed(model, nodes, few, features, vocab)
-    known = (id(vocab.vectors), getattr(vocab.vectors, "n_keys", None)) if nodes.static else None
-    state = (known, backend, *nodes.fingerprint.take())
-    # The vectors are kept with what was made for them, so that no other can get their `id`.
-    mixer, _ = settings.prepared.get(
-        state, lambda: (backend.MaxoutNorm(nodes.mixer.params(), 0), vocab.vectors)
-    )
+    state = (model.ops, backend, *nodes.fingerprint.take())
+    mixer = settings.prepared.get(state, lambda: backend.MaxoutNorm(nodes.mixer.params(), 0))
 
     def compute(places: NDArray[np.int64]) -> Floats2d:
         return _mixed(model, nodes, mixer, features[places], vocab)
 
     keys = feature_keys(features)
-    if not settings.cache.bits:
+    # Static vectors may change at any time, and are too many to look for changes in.
+    if nodes.static or not settings.cache.bits:
         _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
         return compute(first)[model.ops.xp.asarray(inverse)]
     vectors: Floats2d = settings.cache.vectors(keys, settings.width, state, compute, model.ops)
@@ -226,13 +223,8 @@ def _look_up(table: Model, ids: Any, is_train: bool) -> tuple[Any, Callable[[Any
     def backprop(d_vectors: Any) -> None:
         if kept is not None:
             d_vectors = d_vectors * kept
-        # Adding to the gradient that is there spares a table of zeros and its sum.
-        known = table.has_grad("E")
-        dE = table.get_grad("E") if known else ops.alloc2f(*E.shape)
-        for k in range(rows.shape[1]):
-            ops.scatter_add(dE, ops.as_contig(rows[:, k], dtype="i"), d_vectors)
-        if not known:
-            table.inc_grad("E", dE)
+        columns = [ops.as_contig(rows[:, k], dtype="i") for k in range(rows.shape[1])]
+        add_to_rows(table, "E", columns, d_vectors)
 
     return vectors, backprop
 
@@ -266,6 +258,6 @@ def _parted(Y: Any, lengths: list[int]) -> list[Floats2d]:
 
 def _attribute(attr: str | int) -> int:
     number = IDS.get(attr.upper()) if isinstance(attr, str) else attr
-    if number is None:
+    if number not in IDS.values():
         raise MTLError(f"Expected an attribute of tokens such as NORM or SHAPE, got {attr!r}.")
     return int(number)

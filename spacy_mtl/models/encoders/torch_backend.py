@@ -72,6 +72,7 @@ class MaxoutNorm:
         self.W = self._by_piece(W)
         self.b = b.t().reshape(-1).to(self.dtype)
         self.G, self.shift = G, shift
+        self.low_G, self.low_shift = G.to(self.dtype), shift.to(self.dtype)
 
     @classmethod
     def for_few(cls, params: tuple[Any, ...], window: int) -> MaxoutNorm:
@@ -79,6 +80,7 @@ class MaxoutNorm:
         self = cls.__new__(cls)
         W, b, self.G, self.shift = (from_array(array) for array in params)
         self.few, self.window, self.on_gpu, self.dtype = True, window, W.is_cuda, W.dtype
+        self.low_G, self.low_shift = self.G, self.shift
         self.nO, self.nP, _ = W.shape
         self.W, self.b = W.reshape(self.nO * self.nP, -1), b.reshape(-1)
         return self
@@ -87,9 +89,7 @@ class MaxoutNorm:
         """(n, nI) to (n, nO)."""
         with torch.inference_mode():
             best = self._best(self._product(X.to(self.dtype)))
-            normed = F.layer_norm(
-                best, (self.nO,), self.G.to(self.dtype), self.shift.to(self.dtype), EPS
-            )
+            normed = torch.layer_norm(best, (self.nO,), self.low_G, self.low_shift, EPS)
             return normed if self.dtype is X.dtype else normed.to(X.dtype)
 
     def begin_update(self, X: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Any]]]:
@@ -179,7 +179,7 @@ class MaxoutNorm:
         """(n, (2 * window + 1) * nI) each row between its neighbours."""
         if not self.window:
             return X
-        padded = F.pad(X, (0, 0, self.window, self.window))
+        padded = torch.constant_pad_nd(X, (0, 0, self.window, self.window))
         size, width = 2 * self.window + 1, X.shape[1]
         return padded.as_strided((len(X), size * width), (width, 1))
 

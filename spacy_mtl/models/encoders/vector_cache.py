@@ -85,7 +85,7 @@ class VectorCache:
 
     def _forget(self, state: Any, width: int, ops: Ops) -> None:
         n = 1 << self.bits
-        if self._vectors is None or self._vectors.shape[1] != width:
+        if not isinstance(self._vectors, ops.xp.ndarray) or self._vectors.shape[1] != width:
             self._vectors = ops.xp.empty((n, width), dtype="float32")
         # Keys that belong into another slot, so that none is found.
         self._keys = ~(np.arange(n, dtype="uint64") << np.uint64(64 - self.bits))

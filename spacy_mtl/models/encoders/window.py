@@ -12,8 +12,8 @@ from thinc.types import Floats2d
 
 from ...errors import MTLError
 from .array_backend import FEW_ROWS
-from .backends import Prepared, backend_for, check_precision
-from .stock import Fingerprint, MaxoutNodes
+from .backends import FewRows, Prepared, backend_for, check_precision
+from .stock import Fingerprint, Found, MaxoutNodes
 
 # Rows that go through all layers together, so that what lies between them stays in the cache.
 BLOCK = 1024
@@ -36,6 +36,7 @@ def WindowEncoder(
 
     precision: of the products in prediction, "fp32", or "bf16" for bfloat16, which is faster on
         processors that have instructions for it and moves outputs by about 1 %; slower on others.
+        Batches of a few words are in single precision all the same, being faster so.
         Training is in single precision, on a GPU with "bf16" in bfloat16. It is not saved with
         the weights: choose anew with `spacy.load(..., config=...)`.
 
@@ -65,15 +66,16 @@ class _Settings:
     def __init__(self, precision: str, window_size: int) -> None:
         self.precision = precision
         self.window_size = window_size
+        self.few = FewRows()
         self.prepared: Prepared[list[Any]] = Prepared()
-        self._parts: Prepared[tuple[list[MaxoutNodes], Fingerprint]] = Prepared()
-
-    def parts(self, model: Model) -> tuple[list[MaxoutNodes], Fingerprint]:
-        """The layers' nodes, from below, which are looked for once."""
-        return self._parts.get(model.layers, lambda: (MaxoutNodes.below(model), Fingerprint(model)))
+        self.parts: Found[tuple[list[MaxoutNodes], Fingerprint]] = Found(_parts)
 
     def __reduce__(self) -> Any:
         return _Settings, (self.precision, self.window_size)
+
+
+def _parts(model: Model) -> tuple[list[MaxoutNodes], Fingerprint]:
+    return MaxoutNodes.below(model), Fingerprint(model)
 
 
 def forward(model: Model[Any, Any], Xs: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]:
@@ -91,14 +93,14 @@ def _no_backprop(dYs: Any) -> Any:
 
 def _predict(model: Model, Xs: list[Floats2d]) -> list[Floats2d]:
     backend, settings = backend_for(model.ops), model.attrs["settings"]
-    nodes, fingerprint = settings.parts(model)
+    nodes, fingerprint = settings.parts.below(model)
     window, precision = settings.window_size, settings.precision
     pad = window * len(nodes)
-    if precision == "fp32" and sum(map(len, Xs)) + pad * (len(Xs) + 1) <= FEW_ROWS:
-        layers = [backend.MaxoutNorm.for_few(node.params(), window) for node in nodes]
+    if sum(map(len, Xs)) + pad * (len(Xs) + 1) <= FEW_ROWS:
+        layers = settings.few.layers(backend, nodes, window)
     else:
         layers = settings.prepared.get(
-            (backend, *fingerprint.take()),
+            (model.ops, backend, *fingerprint.take()),
             lambda: [backend.MaxoutNorm(node.params(), window, precision) for node in nodes],
         )
     limit = BLOCK_ON_GPU if isinstance(model.ops, CupyOps) else BLOCK
@@ -115,7 +117,7 @@ def _begin_update(
     model: Model, Xs: list[Floats2d]
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Floats2d]]]:
     backend, settings = backend_for(model.ops), model.attrs["settings"]
-    nodes, _ = settings.parts(model)
+    nodes, _ = settings.parts.below(model)
     pad = settings.window_size * len(nodes)
     X = backend.from_array(_joined(model, Xs, pad))
     steps = []

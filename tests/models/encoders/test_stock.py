@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from spacy.ml.models.tok2vec import MaxoutWindowEncoder
-from thinc.api import Linear, Maxout, chain
+from thinc.api import LayerNorm, Linear, Maxout, chain
 
-from spacy_mtl.models.encoders.stock import Fingerprint, MaxoutNodes
+from spacy_mtl.models.encoders.stock import Fingerprint, Found, MaxoutNodes
 
 from .helpers import gradients, randomize
 
@@ -75,3 +75,27 @@ def test_fingerprint_belongs_to_the_values():
     assert changed != Fingerprint(other).take()
     model.set_param("W", other.get_param("W").copy())
     assert fingerprint.take() == Fingerprint(other).take()
+
+
+def test_fingerprint_sees_places_and_signs():
+    model = Linear(6, 4)
+    model.initialize()
+    randomize(model)
+    fingerprint, W = Fingerprint(model), model.get_param("W")
+    before, seen = W.copy(), {fingerprint.take()}
+    for changed in (before[::-1], -before, before * [1, -1, 1, 1], before[:, ::-1]):
+        W[...] = changed
+        assert fingerprint.take() not in seen
+        seen.add(fingerprint.take())
+    W[...] = before
+    assert fingerprint.take() in seen
+
+
+def test_replaced_nodes_are_found():
+    model = MaxoutWindowEncoder(4, 1, 2, 2)
+    found = Found(MaxoutNodes.below)
+    first = found.below(model)
+    assert found.below(model) is first
+    other = LayerNorm(4)
+    model.replace_node(first[1].norm, other)
+    assert found.below(model)[1].norm is other
