@@ -147,10 +147,12 @@ def _speed_table(pairs: list[tuple[Training, Training]]) -> str:
         "| words in a batch | steps | stock joint, words/s | ours | ratio |",
         "|---|---|---|---|---|",
     ]
+    words = np.asarray(pairs[0][0].words)
     for low, high in [(0, 10**9), *SIZES]:
-        speeds = [[each.words_per_second(low, high) for each in pair] for pair in pairs]
-        words = np.asarray(pairs[0][0].words)
         steps = int(((words >= low) & (words < high)).sum())
+        if not steps:
+            continue
+        speeds = [[each.words_per_second(low, high) for each in pair] for pair in pairs]
         name = "all" if high == 10**9 else f"{low:,} to {high:,}"
         stock, ours = (statistics.median(column) for column in zip(*speeds, strict=True))
         ratios = ratio_text([b / a for a, b in speeds])
