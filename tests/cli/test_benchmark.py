@@ -15,6 +15,7 @@ def benchmark(*args: str):
 
 
 def test_benchmark(corpora: Path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.to_disk("plain")

@@ -271,6 +271,7 @@ def test_evenly():
 
 
 def test_plot(tmp_path: Path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     report = a_report(a_speed("a", a_round(1.0)), a_speed("b+c", a_round(2.0), a_round(3.0)))
     write_plot(report, tmp_path / "new" / "speed.png")
     assert (tmp_path / "new" / "speed.png").read_bytes().startswith(b"\x89PNG")
@@ -281,6 +282,7 @@ def test_plot(tmp_path: Path):
 
 
 def test_a_plot_that_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
     with pytest.raises(MTLError, match="png.*got .*speed.html"):
         check_plot(tmp_path / "speed.html")
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
