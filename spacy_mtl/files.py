@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 
@@ -15,16 +16,28 @@ def write_whole(path: Path, data: bytes) -> None:
 
     RAISES (MTLError): If it cannot be written.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    write_all_whole({path: data})
+
+
+def write_all_whole(files: Mapping[Path, bytes]) -> None:
+    """Write beside each file, and rename in their order when all are written.
+
+    RAISES (MTLError): If one cannot be written; then it and those behind it are as before, and
+        all are unless it is the renaming that fails.
+    """
+    beside = {path: path.with_name(f".{path.name}.{os.getpid()}.tmp") for path in files}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(data)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+        for path, data in files.items():
+            with _named(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                beside[path].write_bytes(data)
+        for path in files:
+            with _named(path):
+                beside[path].replace(path)
+    finally:
+        for each in beside.values():
+            with suppress(OSError):  # that of a path that cannot be, which was told above
+                each.unlink(missing_ok=True)
 
 
 def write_folder_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -60,5 +73,27 @@ def _exchange(path: Path, new: Path, before: Path) -> None:
         raise
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 def _cannot_write(path: Path, error: OSError) -> MTLError:
     return MTLError(f"Expected to be able to write {path}, got: {error.strerror or error}.")
+
+
+def put_right(path: Path) -> None:
+    """Undo what a process that was killed while it wrote `path` has left beside it."""
+    for before in path.parent.glob(f".{path.name}.*.before"):
+        if path.exists():
+            rmtree(before, ignore_errors=True)
+        else:
+            before.rename(path)
+    for beside in path.parent.glob(f".{path.name}.*.tmp"):
+        if beside.is_dir():
+            rmtree(beside, ignore_errors=True)
+        else:
+            beside.unlink()

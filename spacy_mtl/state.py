@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from numpy.typing import NDArray
@@ -22,3 +23,14 @@ class Stateful(Protocol):
 
     def load_state(self, state: State) -> None:
         """Set the state; raises MTLError where names or shapes are not those of `state()`."""
+
+
+def joined(parts: Mapping[str, State]) -> State:
+    """The states of several parts as one, each name behind its part's: "part/name"."""
+    return {f"{part}/{name}": array for part, s in parts.items() for name, array in s.items()}
+
+
+def part_of(state: Mapping[str, NDArray], part: str) -> State:
+    """The state of one part of what was `joined`, {} if it has none."""
+    start = f"{part}/"
+    return {name[len(start) :]: a for name, a in state.items() if name.startswith(start)}

@@ -11,8 +11,10 @@ from thinc.api import get_array_module
 from thinc.types import Floats2d
 
 from ..errors import MTLError
+from ..state import State, joined, part_of
 
 Gram = NDArray[np.float64]
+_BETWEEN = "\t"  # the names of two tasks
 
 
 class TaskGradients:
@@ -131,3 +133,19 @@ class ConflictMeter:
             "conflict": self._in_conflict / self._measured,
             "steps": self._measured,
         }
+
+    def state(self) -> State:
+        """See `spacy_mtl.state.Stateful`."""
+        counts = (self._updates, self._in_conflict, self._measured)
+        cosines = {_BETWEEN.join(pair): np.asarray(v) for pair, v in self._cosines.items()}
+        norms = {task: np.asarray(v) for task, v in self._norms.items()}
+        return {"counts": np.asarray(counts), **joined({"cosine": cosines, "norm": norms})}
+
+    def load_state(self, state: State) -> None:
+        """See `spacy_mtl.state.Stateful`."""
+        self._updates, self._in_conflict, self._measured = state["counts"].tolist()
+        self._norms = {task: v.tolist() for task, v in part_of(state, "norm").items()}
+        self._cosines = {}
+        for pair, values in part_of(state, "cosine").items():
+            first, _, second = pair.partition(_BETWEEN)
+            self._cosines[first, second] = values.tolist()

@@ -3,15 +3,17 @@
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec
-from spacy.training import Example, validate_examples
+from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
 from thinc.types import Floats2d
@@ -20,11 +22,13 @@ from .. import registry  # noqa: F401  the default config names a function in it
 from ..balancing.base import Balancer
 from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..models.fitting import fitting
+from ..state import State, joined, part_of
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
-from .component import MultiTask
+from .component import INIT_SAMPLE, MultiTask
 from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
-from .saving import BALANCER
+from .saving import BALANCER, whole
 from .word_batches import WordBatches
 
 TASKS = "tasks"  # in `cfg`: the components that the balancer knows
@@ -107,7 +111,10 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
         self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
-        super().initialize(get_examples, nlp=nlp)
+        validate_get_examples(get_examples, "BalancedTok2Vec.initialize")
+        sample = list(islice(get_examples(), INIT_SAMPLE))
+        with fitting(f"the model of '{self.name}'"):
+            super().initialize(lambda: sample, nlp=nlp)
 
     def update(
         self,
@@ -205,6 +212,27 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
             self.cfg[TASKS] = [*known, *new]
         self._started = True
 
+    def state(self) -> State:
+        """What it knows of its training, between two steps; see `spacy_mtl.state.Stateful`."""
+        own = {n: np.asarray(getattr(self, n)) for n in ("_started", "_has_gradient")}
+        known = {name: np.asarray(i) for i, name in enumerate(self.cfg.get(TASKS, []))}
+        weights = {name: np.asarray(values) for name, values in self._weights.items()}
+        parts = {"balancer": self.balancer.state(), "conflict": self.conflict.state()}
+        return joined({"own": own, "known": known, "weights": weights, **parts})
+
+    def load_state(self, state: State) -> None:
+        """Go on from there; raises MTLError if it is of other components or another balancer."""
+        known = part_of(state, "known")
+        if known:
+            self.cfg[TASKS] = sorted(known, key=lambda name: int(known[name]))
+            self.balancer.start(self.cfg[TASKS])
+        self.balancer.load_state(part_of(state, "balancer"))
+        self.conflict.load_state(part_of(state, "conflict"))
+        self._weights = {name: v.tolist() for name, v in part_of(state, "weights").items()}
+        own = part_of(state, "own")
+        self._started, self._has_gradient = bool(own["_started"]), bool(own["_has_gradient"])
+        self._batch = None
+
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """What spaCy's own writes, and the balancer's state, which that one can read over."""
         parts = srsly.msgpack_loads(super().to_bytes(exclude=exclude))
@@ -214,9 +242,10 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
 
     def from_bytes(self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
         """Set weights and state to those of `to_bytes`, ours or of spaCy's own tok2vec."""
-        super().from_bytes(bytes_data, exclude=exclude)
-        load = partial(load_balancer, self.balancer)
-        util.from_bytes(bytes_data, {BALANCER: load}, exclude)
+        with whole(self.name):
+            super().from_bytes(bytes_data, exclude=exclude)
+            load = partial(load_balancer, self.balancer)
+            util.from_bytes(bytes_data, {BALANCER: load}, exclude)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -228,8 +257,9 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
 
     def from_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> "BalancedTok2Vec":
         """Set weights and state to those in a folder, of ours or of spaCy's own tok2vec."""
-        super().from_disk(path, exclude=exclude)
-        if (Path(path) / BALANCER).exists():
-            load = partial(load_balancer, self.balancer)
-            util.from_disk(path, {BALANCER: lambda p: load(p.read_bytes())}, exclude)
+        with whole(self.name):
+            super().from_disk(path, exclude=exclude)
+            if (Path(path) / BALANCER).exists():
+                load = partial(load_balancer, self.balancer)
+                util.from_disk(path, {BALANCER: lambda p: load(p.read_bytes())}, exclude)
         return self

@@ -42,6 +42,16 @@ def load_balancer(balancer: Balancer, data: bytes) -> None:
     )
 
 
+def warn_if_without_state(balancer: Balancer, component: str) -> None:
+    """Say that a saved component lacks the state of a balancer that has one to lose."""
+    if balancer.state():
+        warnings.warn(
+            f"The saved component '{component}' has no state of its balancer, which begins anew "
+            "if the training goes on.",
+            stacklevel=2,
+        )
+
+
 def _kind(balancer: Balancer) -> str:
     """See `Balancer`."""
     return str(getattr(balancer, "kind", type(balancer).__name__))

@@ -12,25 +12,29 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
+from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
 from ..errors import MTLError
 from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
+from ..models.packed import Packed
 from ..tasks.base import Decoded, Task
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
+from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
+from .progress import TrainingProgress
 from .saving import Saving
-from .steps import LOSS_UNITS, TaskStep, balanced_gradients
+from .steps import apply_gradients, balanced_gradients, task_step
 from .word_batches import WordBatches
 
 INIT_SAMPLE = 10
 
 
-class MultiTask(Saving, WordBatches, TrainablePipe):
+class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,
@@ -43,6 +47,7 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         the encoder; Adam cancels most of it for the heads.
     conflict_every: measure how the tasks' gradients stand to each other at every so many
         updates, 0 for never; `conflict` has the result.
+    confidences: note on each Doc how sure entities and tags are, see `spacy_mtl.confidences`.
     history: the main score of each task at every call of `score`.
     stopped_tasks: tasks that are predicted and scored, but not trained.
     encoder_frozen: no gradient is sent to the encoder. Its own parameters stay where they are
@@ -58,6 +63,7 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         balancer: Balancer,
         loss_unit: str = "sum",
         conflict_every: int = 0,
+        confidences: bool = False,
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -66,6 +72,7 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         self.balancer = balancer
         self.loss_unit = loss_unit
         self.conflict = ConflictMeter(conflict_every)
+        self.confidences = confidences
         self.history = ScoreHistory()
         self.stopped_tasks: set[str] = set()
         self.encoder_frozen = False
@@ -134,7 +141,8 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
     ) -> None:
         """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
-        What the balancer learned, the history, `stopped_tasks` and `encoder_frozen` go.
+        What the balancer learned, the history, the tasks' temperatures, `stopped_tasks` and
+        `encoder_frozen` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others. Raises MTLError if there is
         no task, a task without labels, or a label in two tasks that write the same attribute.
@@ -143,6 +151,7 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
+            check_upstream(nlp, self.name, self.model)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
         check_groups(self.tasks.values(), found)
@@ -156,19 +165,24 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
         """Each active task's decision for the batch."""
-        docs = list(docs)
+        ops, scored = self.model.ops, self.task_scores(list(docs))
+        return {name: self.tasks[name].decode(*pair, ops) for name, pair in scored.items()}
+
+    def task_scores(self, docs: list[Doc]) -> dict[str, tuple[Floats2d, Packed]]:
+        """Each active task's scores for the batch, and the representation that they are of."""
         names = self._ready_tasks()
+        if names:
+            check_vectors(self.model, self.name, docs)
         represented, _ = sharing.represent(self.model, docs, names, False)
-        decoded = {}
-        for name in names:
-            scores = sharing.head_of(self.model, name).predict(represented[name])
-            decoded[name] = self.tasks[name].decode(scores, represented[name], self.model.ops)
-        return decoded
+        heads = {name: sharing.head_of(self.model, name) for name in names}
+        return {name: (heads[name].predict(represented[name]), represented[name]) for name in names}
 
     def set_annotations(self, docs: Iterable[Doc], scores: dict[str, Decoded]) -> None:
-        """Write each task's decision to the documents."""
+        """Write each task's decision to the documents, and how sure it is if that is wanted."""
         docs = list(docs)
         for name, decoded in scores.items():
+            if self.confidences:
+                self.tasks[name].note_confidences(docs, decoded)
             self.tasks[name].annotate(docs, decoded)
 
     def update(
@@ -203,17 +217,12 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         docs = [eg.predicted for eg in examples]
         names = [name for name in self._ready_tasks() if name not in self.stopped_tasks]
         represented, bp_represent = sharing.represent(self.model, docs, names, True)
-        unit = LOSS_UNITS[self.loss_unit]
         steps = {}
         for name in names:
-            task, packed = self.tasks[name], represented[name]
-            targets = task.targets(examples, self.model.ops)
-            if not targets.n_units:
-                continue
-            scores, bp_head = sharing.head_of(self.model, name)(packed, True)
-            loss, d_scores = task.loss(scores, targets, packed)
-            n_units = targets.n_units
-            steps[name] = TaskStep(packed.X, bp_head, d_scores, loss, n_units, 1 / unit(n_units))
+            targets = self.tasks[name].targets(examples, self.model.ops)
+            if targets.n_units:
+                head, packed = sharing.head_of(self.model, name), represented[name]
+                steps[name] = task_step(self.tasks[name], head, packed, targets, self.loss_unit)
         weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
         for name, step in steps.items():
             self._running.add(name, step.loss, step.n_units, weights[name])
@@ -228,6 +237,8 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
         self._start_balancer()
         self.conflict.restart()
         self.history.clear()
+        for task in self.tasks.values():
+            task.temperature = 1.0
         self.stopped_tasks = set()
         self.encoder_frozen = False
         self._stepping.clear()
@@ -251,16 +262,7 @@ class MultiTask(Saving, WordBatches, TrainablePipe):
             for name in set(self.tasks) - self._stepping
             for node in sharing.head_of(self.model, name).walk()
         }
-        nodes = [node for node in self.model.walk() if node.id not in idle]
-        for node in nodes:
-            for shim in node.shims:
-                shim.finish_update(sgd)
-            for param in node.param_names:
-                if node.has_grad(param):
-                    key = (node.id, param)
-                    value, grad = sgd(key, node.get_param(param), node.get_grad(param))
-                    node.set_param(param, value)
-                    node.set_grad(param, grad)
+        apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self._stepping.clear()
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:

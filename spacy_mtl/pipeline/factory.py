@@ -8,6 +8,7 @@ from spacy.language import Language
 from thinc.api import Config, Model
 
 from .. import registry  # noqa: F401  the config below names functions in it
+from ..confidences import register_extensions
 from ..errors import MTLError
 from ..tasks.base import Task
 from .balancers import checked_balancer
@@ -34,6 +35,7 @@ DEFAULT_CONFIG = """
 [multitask]
 loss_unit = "sum"
 conflict_every = 0
+confidences = false
 tasks = {}
 
 [multitask.model]
@@ -47,6 +49,8 @@ upstream = "*"
 [multitask.balancer]
 @mtl_balancers = "spacy_mtl.FixedWeights.v1"
 """
+
+register_extensions()
 
 
 @Language.factory(
@@ -69,6 +73,7 @@ def make_multitask(
     balancer: Any,
     loss_unit: str,
     conflict_every: int,
+    confidences: bool,
 ) -> MultiTask:
     """Make the component.
 
@@ -77,13 +82,14 @@ def make_multitask(
     balancer: from the registry `mtl_balancers`.
     loss_unit: "sum", "mean" or "sqrt": what a task's loss is divided by, see `MultiTask`.
     conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
+    confidences: whether to note on each Doc how sure entities and tags are.
     """
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
-    balancer = checked_balancer(balancer, name)
+    balancer, named = checked_balancer(balancer, name), _named(tasks, name)
     return MultiTask(
-        nlp.vocab, model, name, _named(tasks, name), balancer, loss_unit, conflict_every
+        nlp.vocab, model, name, named, balancer, loss_unit, conflict_every, confidences
     )
 
 

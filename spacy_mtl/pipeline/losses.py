@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
+from ..state import State
 
 
 @dataclass
@@ -42,10 +46,10 @@ class RunningLosses:
     def add(self, task: str, loss: float, units: int, weight: float) -> None:
         """Count a batch: its summed loss, its labelled units, and the task's weight in it."""
         sums = self._sums[task]
-        sums.loss += loss
-        sums.weighted += weight * loss
+        sums.loss += float(loss)
+        sums.weighted += float(weight * loss)
         sums.units += units
-        sums.weights += weight
+        sums.weights += float(weight)
         sums.batches += 1
 
     def losses(self) -> dict[str, float]:
@@ -61,3 +65,14 @@ class RunningLosses:
         losses.update({f"{self._component}_{task}": m for task, m in self.losses().items()})
         weighted = (s.weighted / s.units for s in self._sums.values() if s.units)
         losses[self._component] = sum(weighted, 0.0)
+
+    def state(self) -> State:
+        """The sums of each task; see `spacy_mtl.state.Stateful`."""
+        return {task: np.asarray(astuple(s), dtype="float64") for task, s in self._sums.items()}
+
+    def load_state(self, state: State) -> None:
+        """See `spacy_mtl.state.Stateful`."""
+        self._sums = {}
+        for task, sums in state.items():
+            loss, weighted, units, weights, batches = sums.tolist()
+            self._sums[task] = _Sums(loss, weighted, int(units), weights, int(batches))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,9 +14,11 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 
 from ..balancing.base import Balancer
-from ..errors import MTLError
+from ..errors import MTLError, one_line
+from ..files import write_whole
+from ..models.sharing import head_of
 from ..tasks.base import Task
-from .balancers import balancer_bytes, load_balancer
+from .balancers import balancer_bytes, load_balancer, warn_if_without_state
 
 Self = TypeVar("Self", bound="Saving")
 CFG, VOCAB, MODEL, BALANCER = "cfg", "vocab", "model", "balancer"
@@ -52,14 +56,19 @@ class Saving:
         return bytes(util.to_bytes(parts, exclude))
 
     def from_bytes(self: Self, bytes_data: bytes, *, exclude: Iterable[str] = ()) -> Self:
-        """Set labels and weights to those of `to_bytes`."""
+        """Set labels and weights to those of `to_bytes`.
+
+        RAISES (MTLError): If they are damaged or do not fit the config.
+        """
         parts: dict[str, Callable[[bytes], Any]] = {
             CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
             VOCAB: lambda b: self.vocab.from_bytes(b, exclude=exclude),
             MODEL: lambda b: self.model.from_bytes(b),
             BALANCER: lambda b: load_balancer(self.balancer, b),
         }
-        util.from_bytes(bytes_data, parts, exclude)
+        with whole(self.name):
+            util.from_bytes(bytes_data, _guarded(parts, self.name), exclude)
+        _check_heads(self)
         return self
 
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
@@ -73,26 +82,81 @@ class Saving:
         util.to_disk(path, parts, exclude)
 
     def from_disk(self: Self, path: str | Path, *, exclude: Iterable[str] = ()) -> Self:
-        """Set labels and weights to those in a folder."""
+        """Set labels and weights to those in a folder.
+
+        RAISES (MTLError): If a file is missing, damaged or does not fit the config.
+        """
         parts: dict[str, Callable[[Path], Any]] = {
             CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
             VOCAB: lambda p: self.vocab.from_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.from_bytes(p.read_bytes()),
             BALANCER: lambda p: (
-                load_balancer(self.balancer, p.read_bytes()) if p.exists() else None
+                load_balancer(self.balancer, p.read_bytes())
+                if p.exists()
+                else warn_if_without_state(self.balancer, self.name)
             ),
         }
-        util.from_disk(path, parts, exclude)
+        util.from_disk(path, _guarded(parts, self.name), exclude)
+        _check_heads(self)
         return self
 
 
+@contextmanager
+def whole(component: str, part: str = "") -> Iterator[None]:
+    """Let whatever goes wrong in reading a saved component be an MTLError that names it."""
+    try:
+        yield
+    except MTLError:
+        raise
+    except Exception as error:  # thinc and srsly raise errors of many types for damaged data
+        what = f"the part '{part}' of " if part else ""
+        raise MTLError(
+            f"Expected {what}the saved component '{component}', whole and as the config has it, "
+            f"got {type(error).__name__}: {one_line(error)}. It is incomplete, damaged, or from "
+            "another pipeline or version: copy or save the pipeline again, and load it with its "
+            "own config."
+        ) from error
+
+
+def _guarded(
+    parts: Mapping[str, Callable[[Any], Any]], component: str
+) -> dict[str, Callable[[Any], Any]]:
+    """The readers of the parts, with errors that say in which part something is wrong."""
+
+    def guard(part: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def read_part(source: Any) -> Any:
+            with whole(component, part):
+                return read(source)
+
+        return read_part
+
+    return {part: guard(part, read) for part, read in parts.items()}
+
+
 def _cfg(component: Saving) -> dict[str, Any]:
-    return {"labels": component.label_data}
+    """Labels, and the temperatures of tasks that were calibrated."""
+    found = {name: task.temperature for name, task in component.tasks.items()}
+    temperatures = {name: value for name, value in found.items() if value != 1.0}
+    calibrated = {"temperatures": temperatures} if temperatures else {}
+    return {"labels": component.label_data, **calibrated}
 
 
-def _set_cfg(component: Saving, cfg: dict[str, Any]) -> None:
+def write_cfg(component: Saving, folder: Path) -> None:
+    """Replace labels and temperatures, and nothing else, in a folder that `to_disk` has written.
+
+    RAISES (MTLError): If it cannot be written; then all is as before.
+    """
+    write_whole(folder / CFG, srsly.json_dumps(_cfg(component), indent=2).encode("utf8"))
+
+
+def _set_cfg(component: Saving, cfg: Any) -> None:
     """Take over the saved labels; the config's tasks must be those that were saved."""
-    saved = cfg["labels"]
+    saved = cfg.get("labels") if isinstance(cfg, dict) else None
+    if not isinstance(saved, dict) or not all(map(_are_labels, saved.values())):
+        raise MTLError(
+            f"Expected in the saved model of '{component.name}' each task's labels, all different "
+            f"strings, got {str(cfg)[:80]}. Copy or save the pipeline again."
+        )
     if set(saved) != set(component.tasks):
         raise MTLError(
             f"Expected the saved model of '{component.name}' to have the tasks of the config "
@@ -100,3 +164,37 @@ def _set_cfg(component: Saving, cfg: dict[str, Any]) -> None:
             "it was saved with."
         )
     component.set_labels(saved)
+    _set_temperatures(component, cfg.get("temperatures", {}))
+
+
+def _set_temperatures(component: Saving, saved: Any) -> None:
+    if (
+        not isinstance(saved, dict)
+        or not set(saved) <= set(component.tasks)
+        or not all(isinstance(value, (int, float)) and 0 < value < inf for value in saved.values())
+    ):
+        raise MTLError(
+            f"Expected in the saved model of '{component.name}' temperatures of its tasks, all "
+            f"numbers above 0, got {str(saved)[:80]}. Copy, save or calibrate the pipeline again."
+        )
+    for name, task in component.tasks.items():
+        task.temperature = float(saved.get(name, 1.0))
+
+
+def _are_labels(labels: Any) -> bool:
+    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+        return False
+    return len(set(labels)) == len(labels)
+
+
+def _check_heads(component: Saving) -> None:
+    """Raise MTLError if a head has scores for more or fewer labels than its task has."""
+    for name, task in component.tasks.items():
+        output = head_of(component.model, name).get_ref("output")
+        found = output.get_dim("nO") if output.has_dim("nO") else None
+        if found is not None and found != len(task.columns):
+            raise MTLError(
+                f"Expected {len(task.columns)} scores of the task '{name}' of '{component.name}', "
+                f"as its {len(task.labels)} labels need, got a saved model with {found}. The "
+                "labels are not those that it was saved with: copy or save the pipeline again."
+            )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from thinc.api import Model, Optimizer
 from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..models.packed import Packed
+from ..models.sharing import Head
+from ..tasks.base import Task
 
 # What a task's summed loss is divided by, given its number of labelled units in the batch.
 LOSS_UNITS: dict[str, Callable[[int], float]] = {
@@ -41,6 +46,27 @@ class TaskStep:
         if factor != 1.0:
             d_scores *= factor
         return self.bp_head(d_scores)
+
+
+def task_step(task: Task, head: Head, packed: Packed, targets: Any, loss_unit: str) -> TaskStep:
+    """Run a task's head forward. targets: with at least one labelled unit."""
+    scores, bp_head = head(packed, True)
+    loss, d_scores = task.loss(scores, targets, packed)
+    n_units = targets.n_units
+    return TaskStep(packed.X, bp_head, d_scores, loss, n_units, 1 / LOSS_UNITS[loss_unit](n_units))
+
+
+def apply_gradients(nodes: Iterable[Model], sgd: Optimizer) -> None:
+    """Let the optimizer step the parameters of these nodes alone that have a gradient."""
+    for node in nodes:
+        for shim in node.shims:
+            shim.finish_update(sgd)
+        for param in node.param_names:
+            if node.has_grad(param):
+                key = (node.id, param)
+                value, grad = sgd(key, node.get_param(param), node.get_grad(param))
+                node.set_param(param, value)
+                node.set_grad(param, grad)
 
 
 def balanced_gradients(

@@ -62,10 +62,10 @@ def create_console_logger(
 
         def log_step(info: Info | None) -> None:
             progress.advance()
-            if info is None:
+            if info is None or info.get("repeated"):
                 return
             row = maker.row(info)
-            path = file.write(row, info.get("output_path"))
+            path = file.write(row, info.get("output_path"), info.get("run"))
             if console is not None:
                 console.print(row, path)
             progress.evaluated(row)
@@ -164,13 +164,17 @@ class RowFile:
                     "Set `output_file` in [training.logger] to another file."
                 ) from error
 
-    def write(self, row: Row, model_path: str | None) -> Path | None:
-        """Append a row, and say where; a file that fails later does not stop the training."""
+    def write(self, row: Row, model_path: str | None, run: str | None = None) -> Path | None:
+        """Append a row, and say where; a file that fails later does not stop the training.
+
+        run: what the rows of a training have in common that was resumed; None for the time at
+            which this object was made.
+        """
         path = self._path
         if path is None and model_path is not None:
             path = Path(model_path).parent / FILE_NAME
         if path is not None:
-            fields = {"run": self._run, **row.as_json()}
+            fields = {"run": run or self._run, **row.as_json()}
             line = json.dumps(fields, ensure_ascii=False, allow_nan=False) + "\n"
             try:
                 _append(path, line.encode("utf-8"))

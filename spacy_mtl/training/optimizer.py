@@ -14,7 +14,9 @@ from thinc.types import FloatsXd
 
 from ..errors import MTLError
 from ..models.freezing import torch_module
-from .parameters import Key, listed, parameters_beside, setting_for, unmatched
+from ..state import State, joined, part_of
+from .parameter_state import value_of
+from .parameters import Key, Parameter, listed, parameters_beside, setting_for, unmatched
 from .row_adam import Rates, RowState, rows_with_gradient
 
 _TABLE = 1024  # rows from which a parameter is a table
@@ -87,6 +89,35 @@ class GroupedOptimizer(Optimizer):
         """
         for state in self._rows.values():
             state.catch_up()
+
+    @property
+    def own_averages(self) -> dict[Any, FloatsXd]:
+        """The averages that do not share the model's memory, as they are: tables may lag behind."""
+        averages = self._averages or {}
+        return {key: array for key, array in averages.items() if key not in self._shared}
+
+    def load_averages(self, averages: Mapping[Any, FloatsXd]) -> None:
+        """Set what `own_averages` gave, by the keys of this process."""
+        if self._averages is not None:
+            self._averages.update(averages)
+            for key in self.nr_update:
+                self._factor(key)
+
+    def row_state(self, names: Mapping[Key, str]) -> State:
+        """What rows of tables have missed, by the names of the parameters."""
+        return joined({names[key]: rows.state() for key, rows in self._rows.items()})
+
+    def load_row_state(self, parameters: Mapping[str, Parameter], state: State) -> None:
+        """Set what `row_state` gave, when all else has been set."""
+        for name in dict.fromkeys(entry.rpartition("/")[0] for entry in state):
+            key = parameters[name].key
+            weights = value_of(parameters[name])
+            if isinstance(parameters[name].owner, Shim):
+                weights = torch2xp(weights.data)
+            average = (self._averages or {}).get(self._names.get(key, [key])[0])
+            tables: Any = (weights, self.mom1[key], self.mom2[key], average)
+            self._rows[key] = RowState(*tables)
+            self._rows[key].load_state(part_of(state, name))
 
     def __call__(
         self, key: Key, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
@@ -163,6 +194,10 @@ class GroupedOptimizer(Optimizer):
         if key not in self._factors:
             self._look_up(key)
         return self._factors[key]
+
+    def known_factor(self, key: Key) -> float:
+        """The factor of a parameter, 1 for one that has had no step yet. Changes nothing."""
+        return self._factors.get(key, 1.0)
 
     def _look_up(self, key: Key) -> None:
         """Get to know all parameters of the pipeline that has this one."""

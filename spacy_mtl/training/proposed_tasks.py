@@ -19,6 +19,7 @@ _TAGGERS = {
 }
 _STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
 SHORT_TEXT = 40  # tokens
+MAX_NAME = 50  # characters, which may have four bytes each
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,19 @@ def _score_key(kind: str, name: str, first: bool) -> str:
 
 
 def identifier(name: str) -> str:
-    """The name with letters, digits and "_" alone, as a section of a config can have it."""
-    return re.sub(r"\W+", "_", name).strip("_")
+    """The name with letters, digits and "_" alone, as a section of a config can have it.
+
+    It is short enough, also with a suffix, for a file.
+    """
+    return re.sub(r"\W+", "_", name).strip("_")[:MAX_NAME]
 
 
 def unique(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it if it is taken."""
+    """The name, with a number behind it if it is taken, be it in small or capital letters."""
     number = 1
     free = name
-    while free in taken:
+    folded = {other.casefold() for other in taken}  # some file systems take them for the same
+    while free.casefold() in folded:
         number += 1
         free = f"{name}_{number}"
     return free

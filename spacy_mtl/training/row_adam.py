@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ..state import State
+
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -181,6 +183,26 @@ class RowState:
         self.current[:] = 0
         self.ahead[:] = 0
         self.missed.clear()
+
+    def state(self) -> State:
+        """All but the tables themselves; see `spacy_mtl.state.Stateful`."""
+        share = math.nan if self.share is None else self.share
+        return {
+            "numbers": np.asarray([self.eps, share]),
+            "steps": np.asarray(self.steps),
+            "maps": self.missed.maps[:, : self.missed.steps + 1].copy(),
+            **{name: getattr(self, name).copy() for name in ("current", "ahead", "touches")},
+        }
+
+    def load_state(self, state: State) -> None:
+        """See `spacy_mtl.state.Stateful`."""
+        self.eps, share = state["numbers"].tolist()
+        self.share = None if math.isnan(share) else share
+        self.steps = int(state["steps"])
+        self.missed.steps = state["maps"].shape[1] - 1
+        self.missed.maps[:, : self.missed.steps + 1] = state["maps"]
+        for name in ("current", "ahead", "touches"):
+            getattr(self, name)[:] = state[name]
 
     def _blocks(self, length: int) -> list[slice]:
         size = max(1, _BLOCK // self.weights.shape[1])

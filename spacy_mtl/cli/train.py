@@ -1,0 +1,128 @@
+"""`spacy mtl train`: spaCy's training, which can be resumed after any end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from spacy import util
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.training.initialize import init_nlp
+from typer import Argument, Option
+from wasabi import msg
+
+from ..errors import MTLError
+from ..training.fingerprint import fingerprint
+from ..training.output_folder import OutputFolder
+from ..training.signals import Stopped
+from ..training.trainer import Frequency, train
+from ._app import app
+
+
+@app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def train_command(
+    ctx: typer.Context,
+    config: Annotated[
+        Path, Argument(exists=True, allow_dash=True, dir_okay=False, help="The config file.")
+    ],
+    output: Annotated[
+        Path | None,
+        Option(
+            "--output",
+            "--output-path",
+            "-o",
+            file_okay=False,
+            help="Folder for model-best, model-last and checkpoints; it is made.",
+        ),
+    ] = None,
+    code: Annotated[
+        Path | None,
+        Option("--code", "-c", help="Python file with registered functions, to be imported."),
+    ] = None,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with the training in the folder, if there is one.")
+    ] = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="Remove models and checkpoints in the folder first.")
+    ] = False,
+    checkpoint_steps: Annotated[
+        int, Option(min=1, help="Steps after which a checkpoint is written.")
+    ] = 50,
+    checkpoint_seconds: Annotated[
+        float, Option(help="Seconds after which one is written, if these are over earlier.")
+    ] = 60.0,
+    keep: Annotated[int, Option(min=1, help="The last checkpoints to keep.")] = 3,
+    verbose: Annotated[bool, Option("--verbose", "-V", help="Print more, for debugging.")] = False,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+) -> None:
+    """Train a pipeline as `spacy train` does, with checkpoints from which it can be resumed.
+
+    Settings of the config are overridden as there: --training.max_steps 1000. With the same
+    config and seed, the result is the same on a CPU.
+
+    With --resume, a training that was killed, or ended by SIGINT or SIGTERM, goes on from its last
+    checkpoint to the same model and log, byte for byte, as if it had never stopped. Config and
+    data must be the same. The corpora are read again first; with a batcher other than
+    spacy_mtl.MixtureBatches.v1, the batches up to the checkpoint are drawn again, which takes the
+    time of reading them. On a GPU the result is the same as far as the GPU gives the same twice.
+
+    \b
+    Examples:
+      spacy mtl train config.cfg --output training
+      spacy mtl train config.cfg --output training --resume
+      spacy mtl train config.cfg --output training --overwrite --gpu-id 0
+    """
+    if verbose:
+        util.logger.setLevel(logging.DEBUG)
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    frequency = Frequency(checkpoint_steps, checkpoint_seconds)
+    folder = _folder(output, keep, resume, overwrite)
+    setup_gpu(gpu_id)
+    with show_validation_error(config):
+        loaded = util.load_config(config, overrides=overrides, interpolate=False)
+        origin = {} if folder is None else fingerprint(loaded.interpolate(), folder.path)
+    if folder is not None and resume:
+        folder.check_resumable(origin)
+        if folder.finished:
+            typer.echo(f"ℹ The training in {output} is finished: there is nothing to resume.")
+            return
+    msg.divider("Initializing pipeline")
+    with show_validation_error(config, hint_fill=False):
+        nlp = init_nlp(loaded, use_gpu=gpu_id)
+    msg.good("Initialized pipeline")
+    msg.divider("Training pipeline")
+    settings: dict[str, Any] = {"use_gpu": gpu_id, "frequency": frequency, "origin": origin}
+    try:
+        train(
+            nlp,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            stdout=sys.stdout,
+            stderr=sys.stderr,
+            **settings,
+        )
+    except Stopped as stopped:
+        typer.secho(f"⚠ {stopped}", err=True, fg=typer.colors.YELLOW)
+        raise typer.Exit(128 + stopped.signum) from stopped
+
+
+def _folder(output: Path | None, keep: int, resume: bool, overwrite: bool) -> OutputFolder | None:
+    """The output folder, after a check that it can be used so."""
+    if resume and overwrite:
+        raise MTLError("Expected --resume or --overwrite, got both.")
+    if output is None:
+        if resume or overwrite:
+            raise MTLError("Expected --output with the folder of the training, got none.")
+        msg.info("No output directory provided")
+        return None
+    folder = OutputFolder(output, keep)
+    if not resume and not overwrite:
+        folder.check_free()
+    folder.open()
+    msg.info(f"Saving to output directory: {output}")
+    return folder

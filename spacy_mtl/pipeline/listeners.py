@@ -1,0 +1,74 @@
+"""What a listener needs from the encoder that it listens to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spacy.language import Language
+from spacy.pipeline.tok2vec import Tok2Vec, Tok2VecListener
+from spacy.tokens import Doc
+from thinc.api import Model
+
+from ..errors import MTLError
+
+
+def check_upstream(nlp: Language, component: str, model: Model) -> None:
+    """Raise MTLError if a listener in the component's model has no encoder of its width before it,
+    or another one between.
+
+    Without, spaCy gives zeros in place of vectors, those of the other, or fails inside a layer.
+    """
+    listeners = [node for node in model.walk() if hasattr(node, "upstream_name")]
+    before = nlp.component_names
+    before = before[: before.index(component)] if component in before else before
+    encoders = {name: pipe for name, pipe in nlp.components if hasattr(pipe, "listener_map")}
+    for listener in listeners:
+        upstream = listener.upstream_name
+        heard = [name for name in before if name in encoders and upstream in ("*", name)]
+        if not heard:
+            raise MTLError(
+                f"Expected before '{component}' an encoder for its listener, whose `upstream` is "
+                f"'{upstream}', got {', '.join(before) or 'no component'}. Put the encoder before "
+                f"it in [nlp] pipeline, or correct `upstream` in [components.{component}.model]."
+            )
+        for name in heard:
+            _check_width(component, listener, name, encoders[name])
+        _check_last(component, heard[-1], before, encoders)
+
+
+def check_vectors(model: Model, component: str, docs: Sequence[Doc]) -> None:
+    """Raise MTLError if documents come without the vectors of the encoder to listen to."""
+    listener: Any = model.maybe_get_ref("tok2vec") if model.has_ref("tok2vec") else None
+    if not isinstance(listener, Tok2VecListener):
+        return
+    if any(len(doc) and not doc.tensor.size for doc in docs):
+        raise MTLError(
+            f"Expected documents with the token vectors of the encoder '{listener.upstream_name}' "
+            f"that '{component}' listens to, got one without. Run the encoder before it, and do "
+            "not disable or exclude it."
+        )
+
+
+def _check_last(component: str, heard: str, before: Sequence[str], encoders: Any) -> None:
+    """Raise MTLError if what the encoder hands on is written over before the component."""
+    own = encoders[heard]
+    for name in before[before.index(heard) + 1 :]:
+        other = encoders.get(name)
+        both_tensors = isinstance(own, Tok2Vec) and isinstance(other, Tok2Vec)
+        if both_tensors or type(own) is type(other):
+            raise MTLError(
+                f"Expected no encoder between '{heard}' and '{component}', which listens to it, "
+                f"got '{name}': both write their vectors to the same place of a Doc, where "
+                f"prediction finds them. Put '{component}' before '{name}' in [nlp] pipeline."
+            )
+
+
+def _check_width(component: str, listener: Model, name: str, encoder: Any) -> None:
+    model = encoder.model
+    widths = [node.get_dim("nO") if node.has_dim("nO") else None for node in (listener, model)]
+    if None not in widths and widths[0] != widths[1]:
+        raise MTLError(
+            f"Expected the listener of '{component}' to have the width of '{name}', {widths[1]}, "
+            f"got {widths[0]}. Correct `width` in [components.{component}.model]."
+        )

@@ -1,0 +1,52 @@
+"""What a component knows of its training beside parameters and labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..balancing.base import Balancer
+from ..balancing.gradients import ConflictMeter
+from ..state import State, joined, part_of
+from ..tasks.base import Task
+from .history import ScoreHistory
+from .losses import RunningLosses
+
+
+class TrainingProgress:
+    """The component's state between two steps of a training; see `spacy_mtl.state.Stateful`."""
+
+    tasks: dict[str, Task]
+    balancer: Balancer
+    conflict: ConflictMeter
+    history: ScoreHistory
+    stopped_tasks: set[str]
+    encoder_frozen: bool
+    _started: bool
+    _active: set[str]
+    _running: RunningLosses
+
+    def state(self) -> State:
+        """The balancer, the running losses, conflicts and scores, and which tasks are trained."""
+        own = {
+            "started": np.asarray(self._started),
+            "encoder_frozen": np.asarray(self.encoder_frozen),
+            "stopped": np.asarray([task in self.stopped_tasks for task in self.tasks]),
+            "active": np.asarray([task in self._active for task in self.tasks]),
+        }
+        parts = {"balancer": self.balancer.state(), "losses": self._running.state()}
+        measured = {"conflict": self.conflict.state(), "history": self.history.state()}
+        return joined({"own": own, **parts, **measured})
+
+    def load_state(self, state: State) -> None:
+        """Go on from there; raises MTLError if it is of other tasks or another balancer."""
+        own = part_of(state, "own")
+        self._started = bool(own["started"])
+        if self._started:
+            self.balancer.start(list(self.tasks))
+        self.balancer.load_state(part_of(state, "balancer"))
+        self.encoder_frozen = bool(own["encoder_frozen"])
+        self.stopped_tasks = {t for t, on in zip(self.tasks, own["stopped"], strict=True) if on}
+        self._active = {t for t, on in zip(self.tasks, own["active"], strict=True) if on}
+        self._running.load_state(part_of(state, "losses"))
+        self.conflict.load_state(part_of(state, "conflict"))
+        self.history.load_state(part_of(state, "history"))

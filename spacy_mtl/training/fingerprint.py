@@ -1,0 +1,94 @@
+"""What a training depends on: its config, and the content of its files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..errors import MTLError
+
+PACKAGES = ("spacy-mtl", "spacy", "thinc", "numpy")
+_CHUNK = 1 << 20
+
+
+def fingerprint(config: Mapping[str, Any], leave_out: Path) -> dict[str, Any]:
+    """The config with all variables filled in, a checksum of each file or folder that its
+    [corpora], [initialize] and sourced components name, and the versions of packages.
+
+    leave_out: the output folder, should it be in one of these.
+    """
+    paths = sorted(set(_paths(config)))
+    return {
+        "config": json.loads(json.dumps(config)),
+        "files": {path: _checksum(Path(path), leave_out) for path in paths},
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises MTLError that names what differs between two fingerprints; versions are warned of."""
+    if before["versions"] != now["versions"]:
+        changed = [n for n in PACKAGES if before["versions"].get(n) != now["versions"][n]]
+        warnings.warn(
+            f"The training began with other versions of {', '.join(changed)}: the result may "
+            "differ from that of a training which was never stopped.",
+            stacklevel=2,
+        )
+    if (before["config"], before["files"]) == (now["config"], now["files"]):
+        return
+    old, new = dict(_flat(before["config"])), dict(_flat(now["config"]))
+    changed = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if changed:
+        what = f"the config has changed in {_some(changed)}"
+    else:
+        files, present = before["files"], now["files"]
+        changed = [
+            path for path in sorted({*files, *present}) if files.get(path) != present.get(path)
+        ]
+        what = f"the content has changed of {_some(changed)}"
+    raise MTLError(
+        f"Expected to resume a training of the same config and data, but {what}. "
+        "Restore it, or begin a new training with --overwrite."
+    )
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _flat(config: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _flat(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _paths(config: Mapping[str, Any]) -> Iterator[str]:
+    """All settings in the sections that are read from that are paths."""
+    read = [config.get("corpora") or {}, config.get("initialize") or {}]
+    sources = [{"source": c.get("source")} for c in (config.get("components") or {}).values()]
+    for section in [*read, *sources]:
+        for _, value in _flat(section):
+            if isinstance(value, str) and value and os.path.exists(value):
+                yield value
+
+
+def _checksum(path: Path, leave_out: Path) -> str:
+    """Of a file's content, or of the names and contents of all files in a folder."""
+    digest = hashlib.sha256()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    for file in files:
+        if not file.resolve().is_relative_to(leave_out.resolve()):
+            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+            with file.open("rb") as content:
+                while chunk := content.read(_CHUNK):
+                    digest.update(chunk)
+    return digest.hexdigest()

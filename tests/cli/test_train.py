@@ -1,0 +1,161 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from thinc.api import Config
+from training.runs import Killed, killed_at, log, mixed, models
+from typer.testing import CliRunner
+
+from spacy_mtl.cli import app
+from spacy_mtl.training.loop import Loop
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    """A config in the working directory, with its corpora."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
+    config = mixed(Path("."))
+    config.to_disk("config.cfg")
+    return config
+
+
+def train(*args: str) -> Any:
+    return CliRunner().invoke(app, ["train", "config.cfg", *args])
+
+
+def test_train_and_resume() -> None:
+    done = train("--output", "out", "--training.max_steps", "4")
+    assert done.exit_code == 0, done.output
+    assert "✔ Saved pipeline to output directory" in done.output
+    assert [row["step"] for row in log(Path("out"))] == [0, 4]
+    assert sorted(path.name for path in Path("out/checkpoints").iterdir()) == ["run.json"]
+    before = models(Path("out"))
+    again = train("--output", "out", "--training.max_steps", "4", "--resume")
+    assert again.exit_code == 0
+    assert "ℹ The training in out is finished: there is nothing to resume." in again.output
+    assert models(Path("out")) == before
+
+
+def test_output_that_is_there() -> None:
+    short = ["--training.max_steps", "2", "--training.eval_frequency", "1"]
+    assert train("--output", "out", *short).exit_code == 0
+    before = models(Path("out"))
+    refused = train("--output", "out", *short)
+    assert refused.exit_code == 1
+    assert refused.stderr.splitlines() == [
+        "✘ Expected to train into a new folder, but out has model-best, model-last, checkpoints. "
+        "--resume goes on with the training there, --overwrite removes it first."
+    ]
+    assert models(Path("out")) == before
+    wrong = train("--output", "out", "--overwrite", "--training.batcher.size", "-1")
+    assert wrong.exit_code == 1
+    assert models(Path("out")) == before
+    Path("out/model-best/old").touch()
+    assert train("--output", "out", *short, "--overwrite").exit_code == 0
+    assert models(Path("out")) == before
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--resume"], "Expected --output with the folder of the training, got none."),
+        (["--output", "out", "--resume", "--overwrite"], "Expected --resume or --overwrite, got"),
+        (["--output", "x/out"], "Expected to be able to write x/out, got: Not a directory"),
+    ],
+)
+def test_one_line(args: list[str], message: str) -> None:
+    Path("x").write_text("a file")
+    result = train(*args)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+
+
+def test_changed_config() -> None:
+    with killed_at(5):
+        killed = train("--output", "out", "--checkpoint-steps", "2")
+    assert isinstance(killed.exception, Killed)
+    changed = train("--output", "out", "--resume", "--training.dropout", "0.5")
+    assert changed.exit_code == 1
+    assert "the config has changed in training.dropout. Restore it, or" in changed.stderr
+
+
+def test_stopped_by_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert train("--output", "whole").exit_code == 0
+    update = Loop._update
+
+    def send(self: Loop, batch: Any) -> None:
+        if self.state.progress.steps == 6:
+            signal.raise_signal(signal.SIGTERM)
+        update(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_update", send)
+        stopped = train("--output", "out")
+    assert stopped.exit_code == 143
+    assert stopped.stderr.splitlines() == [
+        "⚠ Stopped by SIGTERM after step 6. --resume goes on from out/checkpoints/step-00000007"
+    ]
+    resumed = train("--output", "out", "--resume")
+    assert "ℹ Resuming from out/checkpoints/step-00000007" in resumed.output
+    assert models(Path("out")) == models(Path("whole"))
+    assert log(Path("out")) == log(Path("whole"))
+
+
+def test_code(config: Config) -> None:
+    """A callback that keeps nothing of its own, from a file."""
+    Path("code.py").write_text(
+        "import spacy\n"
+        "@spacy.registry.callbacks('halve.v1')\n"
+        "def make():\n"
+        "    def halve(nlp, info):\n"
+        "        print('step', info['step'])\n"
+        "    return halve\n"
+    )
+    config["training"]["before_update"] = {"@callbacks": "halve.v1"}
+    config.to_disk("config.cfg")
+    done = train("--output", "out", "--code", "code.py", "--training.max_steps", "2")
+    assert done.exit_code == 0, done.output
+    assert "step 2" in done.output
+
+
+def test_help_has_examples() -> None:
+    text = CliRunner().invoke(app, ["train", "--help"]).output
+    assert "spacy mtl train config.cfg --output training --resume" in text
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there are no such signals")
+def test_in_processes(config: Config) -> None:
+    """Ended by SIGINT, killed, and finished: three processes, each with its own order of sets."""
+    config["training"].update(max_steps=120)
+    config.to_disk("config.cfg")
+    assert train("--output", "whole").exit_code == 0
+    command = [sys.executable, "-m", "spacy", "mtl", "train", "config.cfg", "--output", "out"]
+    frequent = ["--resume", "--checkpoint-steps", "2"]
+    codes = []
+    for number, signum in enumerate((signal.SIGINT, signal.SIGKILL)):
+        environment = {**os.environ, "PYTHONHASHSEED": str(number + 1)}
+        process = subprocess.Popen([*command, *frequent], env=environment)
+        wait_for_checkpoint(process, after=40 * number)
+        process.send_signal(signum)
+        codes.append(process.wait())
+    assert codes == [130, -signal.SIGKILL]
+    subprocess.run([*command, *frequent], check=True)
+    assert models(Path("out")) == models(Path("whole"))
+    assert log(Path("out")) == log(Path("whole"))
+
+
+def wait_for_checkpoint(process: Any, after: int) -> None:
+    while process.poll() is None:
+        numbers = [int(p.name[5:]) for p in Path("out/checkpoints").glob("step-*")]
+        if max(numbers, default=0) > after:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the process has ended")
