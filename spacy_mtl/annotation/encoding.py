@@ -1,0 +1,128 @@
+"""Annotated documents as bytes of the output's format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import srsly
+from spacy.tokens import Doc, DocBin, Span
+
+from .records import Record, plain
+
+FORMATS = ("jsonl", "parquet", "spacy")
+
+
+class Encoder(Protocol):
+    """One format of output.
+
+    suffix: of its files.
+    """
+
+    suffix: str
+
+    def row(self, doc: Doc, record: Record) -> Any:
+        """What is written of a document; raises an error if it cannot be written."""
+
+    def join(self, rows: Sequence[Any]) -> bytes:
+        """The file, or the piece of one, that has these documents."""
+
+    def merge(self, parts: Sequence[Path], target: Path) -> None:
+        """Write one file with the documents of several."""
+
+
+class JsonlEncoder:
+    """A JSON object a line, as `spacy mtl convert` reads it.
+
+    tokens: whether to write the tokens and what is said of each.
+    """
+
+    suffix = ".jsonl"
+
+    def __init__(self, tokens: bool) -> None:
+        self.tokens = tokens
+
+    def row(self, doc: Doc, record: Record) -> bytes:
+        row = {**plain(record.fields), **annotation(doc, record.text, self.tokens)}
+        return json.dumps(row, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+
+    def join(self, rows: Sequence[bytes]) -> bytes:
+        return b"".join(rows)
+
+    def merge(self, parts: Sequence[Path], target: Path) -> None:
+        with target.open("wb") as file:
+            for part in parts:
+                file.write(part.read_bytes())
+
+
+class SpacyEncoder:
+    """DocBins with all annotation; the input's own fields are in `Doc.user_data`."""
+
+    suffix = ".spacy"
+
+    def row(self, doc: Doc, record: Record) -> Doc:
+        own = plain(record.fields) if record.user_data is None else record.user_data
+        srsly.msgpack_dumps([own, doc.cats])  # an error now, not when the Docs are joined
+        found = {key: value for key, value in doc.user_data.items() if _storable(value)}
+        doc.user_data = {**found, **own}
+        return doc
+
+    def join(self, rows: Sequence[Doc]) -> bytes:
+        return DocBin(docs=rows, store_user_data=True).to_bytes()
+
+    def merge(self, parts: Sequence[Path], target: Path) -> None:
+        merged = DocBin(store_user_data=True)
+        for part in parts:
+            merged.merge(DocBin(store_user_data=True).from_disk(part))
+        merged.to_disk(target)
+
+
+def annotation(doc: Doc, text: str, tokens: bool) -> dict[str, Any]:
+    """What the pipeline set, as JSON; a layer that it did not set is not there.
+
+    text: the text, which a Doc has otherwise if it was tokenized.
+    tokens: whether to give the tokens, and what is said of each.
+    """
+    found: dict[str, Any] = {"text": text}
+    if tokens:
+        found["tokens"] = [token.text for token in doc]
+        found.update(_token_layers(doc))
+    if doc.has_annotation("ENT_IOB"):
+        found["entities"] = _spans(doc.ents)
+    if doc.has_annotation("SENT_START"):
+        found["sentences"] = [{"start": s.start_char, "end": s.end_char} for s in doc.sents]
+    if doc.spans:
+        found["spans"] = {key: _spans(group) for key, group in doc.spans.items()}
+    if doc.cats:
+        found["cats"] = {label: float(value) for label, value in doc.cats.items()}
+    return found
+
+
+def _token_layers(doc: Doc) -> dict[str, list[Any]]:
+    layers: dict[str, list[Any]] = {}
+    for name, attr, attribute in (("tags", "TAG", "tag_"), ("pos", "POS", "pos_")):
+        if doc.has_annotation(attr):
+            layers[name] = [getattr(token, attribute) or None for token in doc]
+    if doc.has_annotation("MORPH"):
+        layers["morphs"] = [str(token.morph) if token.has_morph() else None for token in doc]
+    if doc.has_annotation("LEMMA"):
+        layers["lemmas"] = [token.lemma_ for token in doc]
+    if doc.has_annotation("DEP"):
+        layers["heads"] = [token.head.i for token in doc]
+        layers["deps"] = [token.dep_ for token in doc]
+    return layers
+
+
+def _spans(spans: Iterable[Span]) -> list[dict[str, Any]]:
+    return [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in spans]
+
+
+def _storable(value: Any) -> bool:
+    """Whether a `.spacy` file can have it; the tensors of a transformer, for one, it cannot."""
+    try:
+        srsly.msgpack_dumps(value)
+    except Exception:  # whatever the value's own methods raise
+        return False
+    return True

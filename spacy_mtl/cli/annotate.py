@@ -1,0 +1,200 @@
+"""`spacy mtl annotate`: files of any size through a trained pipeline."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+from typer import Argument, Option
+
+from ..annotation import Options, Summary, annotate_file
+from ..annotation.options import PART_SIZE
+from ._app import app
+
+SOME_FAILED = 3
+INTERRUPTED = 128  # and the number of the signal
+
+
+class InputFormat(str, Enum):
+    """The values of --input-format."""
+
+    auto = "auto"
+    jsonl = "jsonl"
+    csv = "csv"
+    parquet = "parquet"
+    text = "text"
+    spacy = "spacy"
+
+
+class OutputFormat(str, Enum):
+    """The values of --output-format."""
+
+    auto = "auto"
+    jsonl = "jsonl"
+    parquet = "parquet"
+    spacy = "spacy"
+
+
+@app.command("annotate")
+def annotate(
+    model: Annotated[str, Argument(help="A trained pipeline: its folder or package name.")],
+    input_path: Annotated[
+        str,
+        Argument(metavar="INPUT", help="A file, a folder of files of one format, or - for stdin."),
+    ],
+    output_path: Annotated[
+        str,
+        Argument(
+            metavar="OUTPUT",
+            help="A file that ends in .jsonl, .parquet or .spacy, or a folder, which gets a file "
+            "for each part.",
+        ),
+    ],
+    input_format: Annotated[
+        InputFormat,
+        Option(help="Format of INPUT. With auto the one that goes with the suffix; jsonl of -."),
+    ] = InputFormat.auto,
+    output_format: Annotated[
+        OutputFormat,
+        Option(help="Format of OUTPUT. With auto as its suffix tells, and spacy in a folder."),
+    ] = OutputFormat.auto,
+    text_field: Annotated[
+        str, Option(metavar="NAME", help="Field or column that holds the text.")
+    ] = "text",
+    tokens: Annotated[
+        bool,
+        Option(help="Write the tokens and what is said of each (JSONL and Parquet)."),
+    ] = True,
+    resume: Annotated[
+        bool, Option("--resume", help="Go on with a run that was stopped or killed.")
+    ] = False,
+    overwrite: Annotated[
+        bool, Option("--overwrite", help="Replace OUTPUT, or an unfinished run.")
+    ] = False,
+    processes: Annotated[
+        int, Option("--processes", "-p", min=1, help="Processes that annotate.")
+    ] = 1,
+    batch_size: Annotated[
+        int | None,
+        Option(min=1, help="Documents in a batch.", show_default="the pipeline's own"),
+    ] = None,
+    part_size: Annotated[
+        int,
+        Option(
+            min=1,
+            help="Documents after which what is done is committed, and memory freed. What a "
+            "kill can cost is at most one part for each process.",
+        ),
+    ] = PART_SIZE,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    code: Annotated[
+        Path | None,
+        Option(
+            exists=True,
+            dir_okay=False,
+            help="Python file to import before, with functions that the pipeline needs.",
+        ),
+    ] = None,
+) -> None:
+    """Annotate files of any size, with flat memory, in a run that can be killed and resumed.
+
+    OUTPUT appears when all is done; until then, what is done is kept in OUTPUT.partial. The
+    documents stay in order. One that fails, or cannot be read, is written to OUTPUT.errors.jsonl
+    with its place and error, and the others go on.
+
+    \b
+    JSONL:    the text is in the field --text-field; all other fields are kept
+    CSV/TSV:  likewise, in columns; with a header
+    Parquet:  likewise (extra: parquet)
+    text:     a document a line
+    .spacy:   with its tokens and user data; other annotation is made anew
+
+    \b
+    Exit code: 0 all documents annotated, 1 an error, 3 done but some documents failed,
+    130 or 143 interrupted (--resume goes on).
+
+    \b
+    Examples:
+      spacy mtl annotate training/model-best messages.jsonl annotated.jsonl
+      spacy mtl annotate training/model-best reviews.csv annotated.parquet --text-field review
+      spacy mtl annotate training/model-best crawl.jsonl annotated/ --processes 8 --resume
+      zcat crawl.txt.gz | spacy mtl annotate en_core_web_sm - out.jsonl --input-format text
+    """
+    options = Options(
+        input_format=input_format.value,
+        output_format=output_format.value,
+        text_field=text_field,
+        tokens=tokens,
+        resume=resume,
+        overwrite=overwrite,
+        processes=processes,
+        batch_size=batch_size,
+        part_size=part_size,
+        gpu_id=gpu_id,
+        code=code,
+        progress=True,
+    )
+    say = partial(tqdm.write, file=sys.stderr)  # above the bar
+    try:
+        with _signals():
+            summary = annotate_file(model, input_path, output_path, options, say)
+    except Interrupted as error:
+        typer.echo(_interrupted(error, input_path, output_path), err=True)
+        raise typer.Exit(INTERRUPTED + error.number) from error
+    if summary is None:
+        typer.echo(f"ℹ {output_path} is complete: there is nothing to do.")
+        return
+    typer.echo(_describe(summary))
+    if summary.failed:
+        raise typer.Exit(SOME_FAILED)
+
+
+class Interrupted(BaseException):
+    """A signal asks to stop; not an Exception, which a component may catch.
+
+    number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """SIGINT and SIGTERM raise `Interrupted`."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise Interrupted(number)
+
+    before = {
+        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupted(error: Interrupted, input_path: str, output_path: str) -> str:
+    if input_path == "-":
+        return f"Stopped by {error}. Stdin cannot be read again: begin anew with --overwrite."
+    return f"Stopped by {error}. The same command with --resume goes on."
+
+
+def _describe(summary: Summary) -> str:
+    lines = [f"{summary.output}: {summary.documents:,} documents, {summary.words:,} words"]
+    if summary.before:
+        lines.append(f"  {summary.before:,} documents were done before")
+    if summary.failed:
+        lines.append(f"  {summary.failed:,} documents failed: {summary.errors}")
+    return "\n".join(lines)

@@ -1,0 +1,255 @@
+"""Runs that are killed, stopped or fail, and go on."""
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import typer
+from spacy.tokens import DocBin
+
+from spacy_mtl.annotation import Options, annotate_file
+from spacy_mtl.cli import app
+from spacy_mtl.errors import MTLError
+
+from .helpers import annotate, call_at_change, read_jsonl, start, texts, wait, write_jsonl
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def content(output: Path) -> dict[str, Any]:
+    """All that a run wrote: what each file holds by its name."""
+    files = [output, *output.rglob("*"), output.with_name(f"{output.name}.errors.jsonl")]
+    return {
+        file.name.removeprefix(output.stem): file.read_bytes() for file in files if file.is_file()
+    }
+
+
+def source_of(folder: Path, n: int, also: str = "wait") -> Path:
+    rows = [{"id": i, "text": text} for i, text in enumerate(texts(n, also))]
+    for i in range(3, n, 7):
+        rows[i]["text"] = "boom"
+    return write_jsonl(folder / "in.jsonl", rows)
+
+
+def wait_for_change(path: Path, process: Any) -> None:
+    """Until a file is written, or the process ends."""
+
+    def state() -> int | None:
+        return path.stat().st_mtime_ns if path.exists() else None
+
+    before = state()
+    while state() == before and process.is_alive():
+        time.sleep(0.001)
+
+
+def test_killed_at_random_moments(loaded: Path, tmp_path: Path) -> None:
+    source = source_of(tmp_path, 240)
+    annotate(loaded, source, tmp_path / "whole.jsonl")
+    output = tmp_path / "killed.jsonl"
+    random = Random(0)
+    kills = 0
+    while not output.exists():
+        process = start(partial(annotate, loaded, source, output, resume=True))
+        wait_for_change(tmp_path / "killed.jsonl.partial" / "journal.json", process)
+        process.join(random.uniform(0, 0.04))
+        kills += process.is_alive()
+        process.kill()
+        assert wait(process) in (0, -signal.SIGKILL)
+    assert kills >= 10
+    annotate_file(str(loaded), str(source), str(output), Options(resume=True))
+    assert content(output) == content(tmp_path / "whole.jsonl")
+    assert len(read_jsonl(output)) == 240 - len(range(3, 240, 7))
+    assert not (tmp_path / "killed.jsonl.partial").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("out.jsonl", 3),
+        ("out", 5),
+        ("out.spacy", 7),
+        ("out.parquet", 9),
+        *(
+            pytest.param(name, 1, marks=pytest.mark.slow)
+            for name in ("out.jsonl", "out", "out.spacy", "out.parquet")
+        ),
+    ],
+)
+def test_killed_at_changes_of_files(name: str, step: int, loaded: Path, tmp_path: Path) -> None:
+    source = source_of(tmp_path, 8, also="")
+    whole = tmp_path / "whole" / name
+    annotate(loaded, source, whole)
+    for number in range(1, 200, step):
+        folder = tmp_path / str(number)
+        output = folder / name
+        process = start(partial(annotate_until, loaded, source, output, folder, number))
+        code = wait(process)
+        annotate_file(str(loaded), source, output, Options(resume=True, part_size=4))
+        assert content(output) == content(whole), f"killed at change {number}"
+        assert {path.name for path in folder.iterdir()} == {name, f"{name}.errors.jsonl"}
+        if code == 0:
+            break
+    assert 20 < number < 190
+
+
+def annotate_until(model: Path, source: Path, output: Path, folder: Path, number: int) -> None:
+    call_at_change(folder, number, kill)
+    annotate(model, source, output)
+
+
+def unfinished(model: Path, folder: Path, **options: Any) -> tuple[Path, Path]:
+    """An input, and an output of which a part is done."""
+    source, output = source_of(folder, 40), folder / "out.jsonl"
+    process = start(partial(annotate, model, source, output, **options))
+    journal = folder / "out.jsonl.partial" / "journal.json"
+    for _ in range(3):
+        wait_for_change(journal, process)
+    process.kill()
+    process.join()
+    assert journal.exists() and not output.exists()
+    return source, output
+
+
+def test_unfinished_run_is_not_replaced(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    with pytest.raises(MTLError, match="--resume"):
+        annotate(loaded, source, output)
+    summary = annotate(loaded, source, output, resume=True)
+    assert summary.before >= 4 and summary.documents + summary.failed == 40
+
+
+def test_going_on_is_told(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    said: list[str] = []
+    run = partial(annotate_file, str(loaded), source, say=said.append)
+    assert run(output, options=Options(resume=True)) is not None
+    assert "Going on behind" in said[0]
+    assert run(output, options=Options(resume=True)) is None
+    assert run(tmp_path / "new.jsonl", options=Options(resume=True)) is not None
+    assert any("beginning anew" in line for line in said)
+
+
+def test_beginning_anew(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    assert annotate(loaded, source, output, overwrite=True).before == 0
+
+
+def test_changed_input_is_refused(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    data = source.read_bytes()
+    source.write_bytes(data.replace(b"wait 5", b"wait 6"))
+    with pytest.raises(MTLError, match="the input to be the same"):
+        annotate(loaded, source, output, resume=True)
+    source.write_bytes(data)
+    annotate(loaded, source, output, resume=True)
+
+
+def test_other_options_are_refused(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    with pytest.raises(MTLError, match="the options to be the same"):
+        annotate(loaded, source, output, resume=True, tokens=False)
+    with pytest.raises(MTLError, match="--resume and --overwrite"):
+        annotate(loaded, source, output, resume=True, overwrite=True)
+
+
+def test_other_pipeline_is_refused(loaded: Path, tmp_path: Path) -> None:
+    code = tmp_path / "code.py"
+    code.write_text("", encoding="utf-8")
+    source, output = unfinished(loaded, tmp_path, code=code)
+    code.write_text("# changed", encoding="utf-8")
+    with pytest.raises(MTLError, match="the pipeline to be the same"):
+        annotate(loaded, source, output, resume=True, code=code)
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "[1]", "x"])
+def test_damaged_journal_is_refused(damage: str, loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    journal = tmp_path / "out.jsonl.partial" / "journal.json"
+    text = journal.read_text(encoding="utf-8")
+    journal.write_text(text.replace('"words": ', '"words": 1') if damage == "x" else damage)
+    with pytest.raises(MTLError, match="damaged"):
+        annotate(loaded, source, output, resume=True)
+
+
+def test_missing_output_is_refused(loaded: Path, tmp_path: Path) -> None:
+    source, output = unfinished(loaded, tmp_path)
+    (tmp_path / "out.jsonl.partial" / "output.jsonl").write_bytes(b"")
+    with pytest.raises(MTLError, match="--overwrite"):
+        annotate(loaded, source, output, resume=True)
+
+
+def test_two_at_the_same_time_are_refused(loaded: Path, tmp_path: Path) -> None:
+    source, output = source_of(tmp_path, 2000), tmp_path / "out.jsonl"
+    process = start(partial(annotate, loaded, source, output))
+    wait_for_change(tmp_path / "out.jsonl.partial" / "journal.json", process)
+    try:
+        for options in ({"resume": True}, {"overwrite": True}):
+            with pytest.raises(MTLError, match="another process"):
+                annotate(loaded, source, output, **options)
+        assert process.is_alive()
+    finally:
+        process.kill()
+        process.join()
+
+
+def test_full_disk_loses_nothing(loaded: Path, tmp_path: Path) -> None:
+    source, output = source_of(tmp_path, 40), tmp_path / "out.jsonl"
+    annotate(loaded, source, tmp_path / "whole.jsonl")
+    process = start(partial(fail_on_full_disk, loaded, source, output))
+    assert wait(process) == 0
+    assert annotate(loaded, source, output, resume=True).before >= 4
+    assert content(output) == content(tmp_path / "whole.jsonl")
+
+
+def fail_on_full_disk(model: Path, source: Path, output: Path) -> None:
+    import resource
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # of each file
+    with pytest.raises(MTLError, match="--resume"):
+        annotate(model, source, output)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_the_command(number: int, loaded: Path, tmp_path: Path) -> None:
+    source, output = source_of(tmp_path, 400), tmp_path / "out.jsonl"
+    arguments = ["annotate", str(loaded), str(source), str(output), "--part-size", "4"]
+    process = start(partial(run_command, arguments, tmp_path / "stderr"))
+    journal = tmp_path / "out.jsonl.partial" / "journal.json"
+    for _ in range(3):
+        wait_for_change(journal, process)
+    os.kill(process.pid, number)
+    assert wait(process) == 128 + number
+    printed = (tmp_path / "stderr").read_text(encoding="utf-8")
+    assert f"Stopped by {signal.Signals(number).name}" in printed and "Traceback" not in printed
+    assert not output.exists()
+    assert annotate(loaded, source, output, resume=True, part_size=1000).before >= 4
+
+
+def run_command(arguments: list[str], stderr: Path) -> None:
+    with stderr.open("w", encoding="utf-8") as sys.stderr:
+        try:
+            typer.main.get_command(app).main(arguments)
+        finally:
+            sys.stderr.flush()
+
+
+def test_parts_of_an_unfinished_run_can_be_read(loaded: Path, tmp_path: Path) -> None:
+    source, output = source_of(tmp_path, 40), tmp_path / "out"
+    process = start(partial(annotate, loaded, source, output))
+    for _ in range(3):
+        wait_for_change(tmp_path / "out.partial" / "journal.json", process)
+    process.kill()
+    process.join()
+    for path in (tmp_path / "out.partial" / "parts").glob("*.spacy"):
+        assert 1 <= len(DocBin().from_disk(path)) <= 4
