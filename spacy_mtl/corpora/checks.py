@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import FormatError
+from ..morphology import is_features
 from .formats import require_text
 from .records import Record
 from .schemes import TagError, to_iob2
@@ -35,7 +36,7 @@ def check_record(record: Record, path: Path, scheme: str) -> Record:
                 record.line_of(i),
             )
     for i, morph in enumerate(record.morphs or ()):
-        if morph and not all("=" in feature for feature in morph.split("|")):
+        if morph and not is_features(morph):
             raise FormatError(
                 f"Expected features like 'Case=Nom|Number=Sing', got {morph!r}.",
                 path,

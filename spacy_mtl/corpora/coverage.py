@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import numpy
 from spacy.strings import get_string_id
-from spacy.tokens import Doc, DocBin, SpanGroup
+from spacy.tokens import Doc, SpanGroup
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import MTLError
+from ..tasks.textcat import class_value
 from .layers import LAYERS, count_units
+from .stored import docs_of, read_doc_bin
 
 _TAG_ATTRS = {"tag": "TAG", "pos": "POS", "morph": "MORPH"}
 
@@ -209,15 +211,9 @@ def _files(path: Path) -> list[Path]:
 
 
 def _read(path: Path, progress: bool) -> Iterator[Doc]:
-    try:
-        doc_bin = DocBin().from_disk(path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MTLError(
-            f"Expected Docs in spaCy's binary format (DocBin) in {path}, got something else or "
-            "a damaged file. Write it again, for example with `spacy mtl convert`."
-        ) from error
+    doc_bin = read_doc_bin(path)
     yield from tqdm(
-        doc_bin.get_docs(Vocab()),
+        docs_of(doc_bin, path, Vocab()),
         total=len(doc_bin),
         desc=f"Reading {path.name}",
         unit=" docs",
@@ -242,7 +238,8 @@ def _layers_of(doc: Doc) -> Iterator[tuple[Layer, LayerCoverage]]:
     groups: dict[str, Counter[str]] = {}
     for key, value in doc.cats.items():
         group, equals, _ = key.partition("=")
-        groups.setdefault(group if equals else "", Counter())[key] = int(value >= 0.5)
+        present = int(class_value(key, value) >= 0.5)
+        groups.setdefault(group if equals else "", Counter())[key] = present
     for name, labels in groups.items():
         one_class = int(labels.total() == 1)
         yield Layer("cats", name), LayerCoverage(1, labels, one_class=one_class)

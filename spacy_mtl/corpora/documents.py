@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice, pairwise
 from pathlib import Path
@@ -19,6 +20,10 @@ from .survey import Survey
 
 # Where a Record has what becomes a layer of its tokens.
 _FIELDS = {"tag": "tags", "pos": "pos", "morph": "morphs", "ents": "ner"}
+
+# spaCy's tokenizer takes time by the square of how many of these are in a row.
+_AFFIXES = re.compile(r"(?:[^\w\s]|_|(?<=['’])[sS])+")
+_MAX_AFFIXES = 2000
 
 
 def group_records(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
@@ -76,6 +81,14 @@ class DocBuilder:
             raise FormatError(
                 f"Expected a text of at most {self.nlp.max_length} characters (nlp.max_length), "
                 f"got {len(text)}. Split it.",
+                self.path,
+                record.line,
+            )
+        longest = max((len(run.group()) for run in _AFFIXES.finditer(text)), default=0)
+        if longest > _MAX_AFFIXES:
+            raise FormatError(
+                f"Expected at most {_MAX_AFFIXES} punctuation marks and symbols in a row, got "
+                f"{longest}, over which spaCy's tokenizer takes very long. Shorten the run.",
                 self.path,
                 record.line,
             )

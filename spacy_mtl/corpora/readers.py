@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from spacy.language import Language
-from spacy.tokens import Doc, DocBin
+from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from ..errors import MTLError
+from .stored import stored_docs
 
 
 class GoldTokenCorpus(Corpus):
@@ -45,7 +46,7 @@ def create_gold_token_corpus(
 
 def gold_token_examples(path: Path, nlp: Language) -> Iterator[Example]:
     """Each document of a `.spacy` file as an example whose predicted side has its tokens."""
-    for reference in DocBin().from_disk(path).get_docs(nlp.vocab):
+    for reference in stored_docs(path, nlp.vocab):
         yield Example(_bare_copy(nlp, reference), reference)
 
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..errors import MTLError
+
 # By reference: what was aligned, from which arrays, and the result.
 _ALIGNED: WeakKeyDictionary[Doc, dict[Hashable, tuple[list[Any], Any]]] = WeakKeyDictionary()
 
@@ -19,6 +21,15 @@ def same_tokens(example: Example) -> bool:
     """Whether both sides of the example have the same tokens, so that no alignment is needed."""
     x, y = example.predicted, example.reference
     return len(x) == len(y) and bool((x.to_array("ORTH") == y.to_array("ORTH")).all())
+
+
+def require_same_tokens(example: Example) -> None:
+    """Raise MTLError if the sides of the example have other tokens."""
+    if not same_tokens(example):
+        raise MTLError(
+            "Expected a prediction on the tokens of the reference, got other tokens in "
+            f"'{example.reference.text[:40]}'. Annotate the reference's own tokens."
+        )
 
 
 def aligned_attribute(example: Example, attr: str) -> NDArray[np.uint64]:

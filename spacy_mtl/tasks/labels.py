@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..marks import CORPUS, known_labels
+from ..models.packed import Packed
+from .base import Decoded, host
 
 
 class LabelledTask:
@@ -17,6 +24,7 @@ class LabelledTask:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.temperature = 1.0
         self.set_labels(())
 
     @property
@@ -34,6 +42,48 @@ class LabelledTask:
     def set_labels(self, labels: Iterable[str]) -> None:
         self._labels = tuple(labels)
         self._known_columns: dict[tuple[str, ...], NDArray[np.bool_]] = {}
+        self._seen = _SeenDocs()
+        self._warned = False
+
+    def tempered(self, scores: Floats2d) -> Floats2d:
+        """The scores as the task's probabilities are made of them."""
+        tempered: Any = scores if self.temperature == 1.0 else scores / self.temperature
+        return tempered
+
+    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        """See `Task`; here nothing is noted beside the annotation."""
+
+    def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
+        """See `Task`; the same as the loss."""
+        return self.loss(scores, targets, packed)[0]
+
+    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
+        """See `Task`."""
+        raise NotImplementedError
+
+    def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
+        """See `Task`."""
+        right = decoded.labels == targets.gold
+        return host(decoded.confidences[targets.mask]), host(right[targets.mask])
+
+    def labels_in(self, doc: Doc) -> set[str]:
+        """The task's labels in the annotation of a document, known ones and others."""
+        raise NotImplementedError
+
+    def warn_of_unknown(self, examples: Iterable[Example]) -> None:
+        """Say once that documents have labels that the task was not initialized with."""
+        for doc in (example.reference for example in examples):
+            if self._warned or doc in self._seen:
+                continue
+            self._seen.add(doc)
+            if unknown := self.labels_in(doc) - set(self._labels):
+                self._warned = True
+                warnings.warn(
+                    f"Documents have labels of the task '{self.name}' that it was not initialized "
+                    f"with: {some(unknown)}. They are neither learned nor predicted. If they "
+                    "should be, list all labels in [initialize.components.multitask.labels].",
+                    stacklevel=2,
+                )
 
     def known_columns(
         self, examples: Sequence[Example], per_token: bool = False
@@ -63,6 +113,13 @@ class LabelledTask:
                 )
             self._known_columns[key] = np.isin(self.columns, self.columns_of(key))
         return self._known_columns[key]
+
+
+class _SeenDocs(WeakSet[Doc]):
+    """Documents that were looked at; a copy, as one for another process, has seen none."""
+
+    def __reduce__(self) -> Any:
+        return _SeenDocs, ()
 
 
 def some(names: Iterable[str], n: int = 8) -> str:

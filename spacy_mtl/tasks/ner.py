@@ -19,11 +19,21 @@ from ..models.best_path import best_path
 from ..models.heads import TokenHead
 from ..models.packed import Packed
 from ..models.sharing import Head
+from ..models.span_rows import SpanRows
+from .alignment import require_same_tokens
 from .base import Decoded, Task, host
+from .counts import UNSEEN, Counts
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
+from .span_confidences import note_decoded_spans, span_outcomes
 from .spans import entity_attributes, gold_biluo, only_types, preset_biluo, spans_of
 from .targets import ColumnTargets
+
+Triple = tuple[str, int, int]  # label, first token, token after the last
+
+
+# What decoding looks at, as it is before anything is written.
+CONSTRAINING = ("IS_SPACE", "ENT_IOB")
 
 
 class NER(LabelledTask):
@@ -69,12 +79,16 @@ class NER(LabelledTask):
         self._ids = np.asarray([get_string_id(label) for label in self._labels], dtype="uint64")
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        return sorted({span.label_ for eg in examples for span in self._spans(eg.reference)})
+        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
+
+    def labels_in(self, doc: Doc) -> set[str]:
+        return {span.label_ for span in self._spans(doc)}
 
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
+        self.warn_of_unknown(examples)
         parts = [gold_biluo(example, self._ids, self.spans_key) for example in examples]
         known = self.known_columns(examples, per_token=True)
         return ColumnTargets.of(_joined(parts), known, ops)
@@ -87,17 +101,40 @@ class NER(LabelledTask):
             return crf_loss(scores, classes, mask, packed.lengths, known)
         return softmax_cross_entropy(scores, classes, mask, known=known)
 
+    def negative_log_likelihood(
+        self, scores: Floats2d, targets: ColumnTargets, packed: Packed
+    ) -> float:
+        """That of the CRF, as its marginals are the confidences, however the task is trained."""
+        return crf_loss(scores, targets.classes, targets.mask, packed.lengths, targets.known)[0]
+
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         allowed = self._constraints(packed, ops)
         if allowed is not None:
             scores = ops.xp.where(allowed, scores, np.float32(biluo.FORBIDDEN))
+        labels = best_path(ops.xp, scores, packed.lengths)
 
         def probabilities() -> ArrayXd:
             if self.crf:
-                return biluo.marginals(ops.xp, scores, packed.lengths)[1]
-            return softmax(scores)
+                return biluo.marginals(ops.xp, self.tempered(scores), packed.lengths)[1]
+            return softmax(self.tempered(scores))
 
-        return Decoded(best_path(ops.xp, scores, packed.lengths), probabilities)
+        def confidences() -> ArrayXd:
+            spans = SpanRows.of(ops.xp, labels, len(self._labels))
+            P = biluo.span_marginals(ops.xp, self.tempered(scores), packed.lengths, spans)
+            stays = ops.xp.asarray(self._in_entity(packed) | self._in_group(packed))
+            return ops.xp.where(stays[spans.first], np.nan, P)
+
+        return Decoded(labels, probabilities, confidences)
+
+    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        """See `Task`."""
+        note_decoded_spans(docs, decoded, self._ids, self.writes, keep=not self.overwrite)
+
+    def outcomes(
+        self, decoded: Decoded, targets: ColumnTargets
+    ) -> tuple[NDArray, NDArray[np.bool_]]:
+        """Of spans: right is one that is in the gold with its label."""
+        return span_outcomes(decoded, targets, len(self._labels))
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         tags = host(decoded.labels)
@@ -132,6 +169,8 @@ class NER(LabelledTask):
         doc.set_ents(preset + new, blocked=_blocked(doc))
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
+        examples = list(examples)
+        self.warn_of_unknown(examples)
         examples = [self._as_known(example) for example in examples]
         if self.spans_key is None:
             return get_ner_prf(examples)
@@ -141,6 +180,29 @@ class NER(LabelledTask):
             getter=lambda doc, _: doc.spans.get(self.spans_key, []),
             has_annotation=lambda doc: self.spans_key in doc.spans,
         )
+
+    def counts(self, examples: Sequence[Example]) -> Counts:
+        labels = (*self._labels, UNSEEN)
+        place = {label: number for number, label in enumerate(labels)}
+        array = np.zeros((len(examples), len(labels), 3), dtype="int64")
+        for row, example in enumerate(map(self._as_known, examples)):
+            require_same_tokens(example)
+            gold, guess = self.scored_spans(example)
+            for column, spans in enumerate((gold & guess, guess - gold, gold - guess)):
+                for label, _, _ in spans:
+                    array[row, place.get(label, place[UNSEEN]), column] += 1
+        return Counts(array, labels, "micro", "F")
+
+    def scored_spans(self, example: Example) -> tuple[set[Triple], set[Triple]]:
+        """Spans of the reference, and those predicted where it says what there is."""
+        gold, guess = (
+            {(span.label_, span.start, span.end) for span in self._spans(doc)}
+            for doc in (example.reference, example.predicted)
+        )
+        if self.spans_key is not None:
+            return gold, guess if self.spans_key in example.reference.spans else set()
+        said = example.reference.to_array("ENT_IOB") != 0
+        return gold, {span for span in guess if said[span[1] : span[2]].all()}
 
     @property
     def main_score(self) -> str:
@@ -166,10 +228,8 @@ class NER(LabelledTask):
 
         Entities that are already there stay, and none begins or ends with white space.
         """
-        attributes = packed.attributes("IS_SPACE", "ENT_IOB")
-        spaces = attributes[:, 0] > 0
-        keeps = not self.overwrite and self.spans_key is None
-        in_entity = keeps and bool(((attributes[:, 1] == 1) | (attributes[:, 1] == 3)).any())
+        spaces = packed.attributes(*CONSTRAINING)[:, 0] > 0
+        in_entity = bool(self._in_entity(packed).any())
         if not spaces.any() and not in_entity:
             return None
         allowed = np.ones((len(spaces), len(self.columns)), dtype=bool)
@@ -183,6 +243,17 @@ class NER(LabelledTask):
             allowed[rows, fixed[rows]] = True
         constraints: ArrayXd = ops.xp.asarray(allowed)
         return constraints
+
+    def _in_entity(self, packed: Packed) -> NDArray[np.bool_]:
+        """(n_tokens,) what is in an entity, or ruled out as one, and stays so."""
+        iob = packed.attributes(*CONSTRAINING)[:, 1]
+        keeps = not self.overwrite and self.spans_key is None
+        return ((iob == 1) | (iob == 3)) & keeps
+
+    def _in_group(self, packed: Packed) -> NDArray[np.bool_]:
+        """(n_tokens,) what belongs to documents whose span group is there and stays as it is."""
+        keeps = [not self.overwrite and self.spans_key in doc.spans for doc in packed.docs]
+        return np.repeat(np.asarray(keeps, dtype=bool), packed.lengths)
 
 
 def crf_loss(

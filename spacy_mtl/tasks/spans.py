@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..models.span_rows import SpanRows
 from .alignment import index_of, once_aligned, same_tokens
 
 Ids = NDArray[np.uint64]
@@ -90,7 +91,8 @@ def _from_group(example: Example, ids: Ids, key: str) -> Columns:
         return np.full(n, MISSING, dtype="int32")
     result = np.zeros(n, dtype="int32")
     if not same_tokens(example):
-        result[np.asarray(example.alignment.x2y.lengths) == 0] = MISSING
+        # spaCy's alignment may have a row more, for white space at the end of the last token
+        result[np.asarray(example.alignment.x2y.lengths)[:n] == 0] = MISSING
     gold = example.reference.spans[key]
     for span in gold:  # what does not align, or overlaps, stays missing
         result[np.asarray(example.alignment.y2x[span.start : span.end], dtype="int64")] = MISSING
@@ -134,15 +136,14 @@ def spans_of(
 
     tags: (n_tokens,) valid sequences of documents of these lengths.
     """
-    filled = np.flatnonzero(tags)
-    prefix, kind = np.divmod(tags[filled] - 1, max(n_types, 1))
-    first, last = (prefix == 0) | (prefix == 3), (prefix == 2) | (prefix == 3)
+    rows = SpanRows.of(np, tags, n_types)
     ends_of_docs = np.cumsum(lengths, dtype="int64")
-    docs = np.searchsorted(ends_of_docs, filled[first], side="right")
+    first: NDArray[np.int64] = rows.first
+    docs = np.searchsorted(ends_of_docs, first, side="right")
     offsets = (ends_of_docs - lengths)[docs]
-    starts, ends = filled[first] - offsets, filled[last] + 1 - offsets
+    starts, ends = first - offsets, rows.last + 1 - offsets
     found: list[list[tuple[int, int, int]]] = [[] for _ in lengths]
-    spans = zip(starts.tolist(), ends.tolist(), kind[last].tolist(), strict=True)
+    spans = zip(starts.tolist(), ends.tolist(), rows.kinds.tolist(), strict=True)
     for doc, span in zip(docs.tolist(), spans, strict=True):
         found[doc].append(span)
     return found

@@ -15,17 +15,21 @@ from spacy.training import Example
 from thinc.api import Ops
 from thinc.types import Floats2d
 
+from ..confidences import note_tags
 from ..errors import MTLError
 from ..models.heads import TokenHead
 from ..models.packed import Packed
 from ..models.sharing import Head
-from .alignment import aligned_attribute, index_of
+from ..morphology import is_features
+from .alignment import aligned_attribute, index_of, require_same_tokens
 from .base import Decoded, Task, host
+from .counts import UNSEEN, Counts, count_units
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
 
+NO_FEATURES = ("", "_")  # the second is how spaCy writes it
 ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
 
 
@@ -65,19 +69,19 @@ class Tagger(LabelledTask):
         self._values = np.asarray(values, dtype="uint64")
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        found: set[int] = set()
-        strings = None
-        for example in examples:
-            strings = example.reference.vocab.strings
-            found.update(np.unique(example.reference.to_array(self.attr)).tolist())
-        if strings is None:
-            return []
-        return sorted(_label(self.attr, value, strings) for value in found - {0})
+        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
+
+    def labels_in(self, doc: Doc) -> set[str]:
+        known = dict(zip(self._values.tolist(), self._labels, strict=True))
+        values = [value for value in np.unique(doc.to_array(self.attr)).tolist() if value]
+        strings = doc.vocab.strings
+        return {known[v] if v in known else _label(self.attr, v, strings) for v in values}
 
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
+        self.warn_of_unknown(examples)
         parts = [aligned_attribute(example, self.attr) for example in examples]
         values = np.concatenate([np.zeros(0, dtype="uint64"), *parts])
         known = self.known_columns(examples, per_token=True)
@@ -91,7 +95,18 @@ class Tagger(LabelledTask):
         )
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
-        return Decoded(scores.argmax(axis=1), lambda: softmax(scores))
+        return Decoded(scores.argmax(axis=1), lambda: softmax(self.tempered(scores)))
+
+    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        """Of tags; there is no place for those of the other attributes."""
+        if self.attr != "TAG":
+            return
+        tags, confidences = self._values[host(decoded.labels)], host(decoded.confidences)
+        end = 0
+        for doc in docs:
+            begin, end = end, end + len(doc)
+            kept = (doc.to_array("TAG").reshape(-1) != 0) & (not self.overwrite)
+            note_tags(doc, tags[begin:end], confidences[begin:end], kept)
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         if self.attr == "MORPH":
@@ -120,12 +135,37 @@ class Tagger(LabelledTask):
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         attr = ATTRS[self.attr]
         examples = list(examples)
+        self.warn_of_unknown(examples)
         if self.attr != "MORPH":
             return token_accuracy(examples, attr)
         return {
             **Scorer.score_token_attr(examples, attr, getter=_morph_key),
             **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
         }
+
+    def counts(self, examples: Sequence[Example]) -> Counts:
+        labels = (*self._labels, UNSEEN)
+        parts = [self.gold_and_guess(example) for example in examples]
+        none = np.zeros(0, dtype="int64")
+        documents = [np.full(len(gold), number) for number, (gold, _) in enumerate(parts)]
+        array = count_units(
+            np.concatenate([none, *documents]),
+            np.concatenate([none, *(gold for gold, _ in parts)]),
+            np.concatenate([none, *(guess for _, guess in parts)]),
+            len(parts),
+            len(labels),
+        )
+        return Counts(array, labels, "micro", "accuracy")
+
+    def gold_and_guess(self, example: Example) -> tuple[Any, Any]:
+        """(n_tokens,) numbers of labels, -1 where the token has none or is not scored."""
+        require_same_tokens(example)
+        gold: Any = example.reference.to_array(self.attr)
+        guess: Any = example.predicted.to_array([self.attr, "IS_SPACE"])
+        known = index_of(gold, self._values)
+        golds = np.where((known < 0) & (gold != 0), len(self._labels), known)
+        scored = (gold != 0) & (guess[:, 1] == 0)
+        return golds, np.where(scored, index_of(guess[:, 0], self._values), -1)
 
     @property
     def main_score(self) -> str:
@@ -138,6 +178,8 @@ class Tagger(LabelledTask):
 def _value(attr: str, label: str) -> int:
     if attr == "TAG":
         return int(get_string_id(label))
+    if attr == "MORPH" and label not in NO_FEATURES and not is_features(label):
+        raise MTLError(f"Expected features like 'Case=Nom|Number=Sing', got {label!r}.")
     if attr == "MORPH":  # the identifier of the features in their standard order
         return int(Morphology(StringStore()).add(label))
     if label not in POS_IDS:

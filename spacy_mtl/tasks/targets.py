@@ -24,6 +24,11 @@ class ColumnTargets:
     n_units: int
     known: Any = None
 
+    @property
+    def gold(self) -> Any:
+        """See `Targets`."""
+        return self.classes
+
     @classmethod
     def of(cls, gold: NDArray, known: NDArray[np.bool_] | None, ops: Ops) -> ColumnTargets:
         """Targets on the model's device, masked where the gold column is -1 or not known."""
@@ -45,3 +50,9 @@ class CellTargets:
     truths: Floats2d
     mask: Any
     n_units: int
+
+    @property
+    def gold(self) -> Any:
+        """See `Targets`."""
+        truths: Any = self.truths
+        return truths >= 0.5

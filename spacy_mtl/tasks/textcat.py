@@ -10,7 +10,7 @@ from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Ops
-from thinc.types import Floats2d
+from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
 from ..marks import LABELS
@@ -18,6 +18,7 @@ from ..models.heads import DocumentHead
 from ..models.packed import Packed
 from ..models.sharing import Head
 from .base import Decoded, Task, host
+from .counts import Counts
 from .labels import LabelledTask, some
 from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
 from .targets import CellTargets, ColumnTargets
@@ -74,33 +75,45 @@ class TextCat(LabelledTask):
         return "doc.cats"
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        keys = {key for example in examples for key in example.reference.cats}
-        prefix = f"{self.group or self.name}="
-        own = sorted(key for key in keys if key.startswith(prefix))
+        examples = list(examples)
+        own = set().union(*(self.labels_in(example.reference) for example in examples))
         if own:
-            return own
+            return sorted(own)
+        keys = {key for example in examples for key in example.reference.cats}
         rivals = [task.name for task in others if isinstance(task, TextCat) and task is not self]
         if keys and (rivals or self.group):
             why = f", and {', '.join(rivals)} classify documents too" if rivals else ""
             raise MTLError(
-                f"Expected keys in doc.cats that begin with '{prefix}' for the task "
+                f"Expected keys in doc.cats that begin with '{self._prefix}' for the task "
                 f"'{self.name}', got {some(keys)}{why}. Rename the keys, correct the task's "
                 "`group`, or list its labels in "
                 f"[initialize.components.multitask.labels.{self.name}]."
             )
         return sorted(keys)
 
+    def labels_in(self, doc: Doc) -> set[str]:
+        """Those that its group's name tells; of other keys none is known to be the task's."""
+        for key in doc.cats:
+            if not isinstance(key, str):
+                raise MTLError(f"Expected strings as keys of doc.cats, got {key!r}.")
+        return {key for key in doc.cats if key.startswith(self._prefix)}
+
+    @property
+    def _prefix(self) -> str:
+        return f"{self.group or self.name}="
+
     def make_head(self) -> Head:
         return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ColumnTargets:
+        self.warn_of_unknown(examples)
         truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
         mask = np.zeros(truths.shape, dtype=bool)
         place = {label: i for i, label in enumerate(self._labels)}
         for row, example in enumerate(examples):
             for key, value in example.reference.cats.items():
                 if key in place:
-                    truths[row, place[key]] = value
+                    truths[row, place[key]] = class_value(key, value)
                     mask[row, place[key]] = True
         known = self.known_columns(examples)
         if self.exclusive:
@@ -112,16 +125,18 @@ class TextCat(LabelledTask):
     def _one_of(self, truths: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n_docs,) each document's one positive class, -1 if it has none among the labels."""
         positives = (truths >= 0.5).sum(axis=1)
-        if (positives > 1).any():
-            row = int(np.flatnonzero(positives > 1)[0])
-            several = [
-                label for label, t in zip(self._labels, truths[row], strict=True) if t >= 0.5
-            ]
+        for row in np.flatnonzero(positives > 1):
+            self._check_one(dict(zip(self._labels, truths[row].tolist(), strict=True)))
+        return np.where(positives == 1, truths.argmax(axis=1), -1)
+
+    def _check_one(self, cats: dict[str, float]) -> None:
+        """Raise MTLError if a document has several classes of the exclusive task."""
+        several = [label for label, value in cats.items() if value >= 0.5]
+        if len(several) > 1:
             raise MTLError(
                 f"Expected one class of the exclusive task '{self.name}' in each document, got "
                 f"{several}. Correct the document, or set `exclusive = false`."
             )
-        return np.where(positives == 1, truths.argmax(axis=1), -1)
 
     def loss(
         self, scores: Floats2d, targets: CellTargets | ColumnTargets, packed: Packed
@@ -132,9 +147,14 @@ class TextCat(LabelledTask):
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         if self.exclusive:
-            return Decoded(scores.argmax(axis=1), lambda: softmax(scores))
-        probabilities = sigmoid(scores)
-        return Decoded(probabilities >= self.threshold, lambda: probabilities)
+            return Decoded(scores.argmax(axis=1), lambda: softmax(self.tempered(scores)))
+        probabilities: Any = sigmoid(self.tempered(scores))
+        decisions = probabilities >= self.threshold
+
+        def confidences() -> ArrayXd:
+            return ops.xp.where(decisions, probabilities, 1 - probabilities)
+
+        return Decoded(decisions, lambda: probabilities, confidences)
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         rows = host(decoded.probabilities).tolist()
@@ -145,7 +165,9 @@ class TextCat(LabelledTask):
             doc.cats.update(new)
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        labelled = [eg for eg in examples if self._is_scored(eg)]
+        examples = list(examples)
+        self.warn_of_unknown(examples)
+        labelled = [eg for eg in examples if self.is_scored(eg)]
         gold = [self._own_cats(eg.reference, "cats") for eg in labelled]
         known = self._labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
@@ -165,6 +187,34 @@ class TextCat(LabelledTask):
         scores["cats_acc"] = sum(right) / max(len(right), 1)
         return scores
 
+    def counts(self, examples: Sequence[Example]) -> Counts:
+        decide = self._decided_exclusive if self.exclusive else self._decided
+        array = np.zeros((len(examples), len(self._labels), 3), dtype="int64")
+        for row, example in enumerate(examples):
+            if self.is_scored(example):
+                gold, guess = decide(example)
+                array[row] = np.stack([gold & guess, guess & ~gold, gold & ~guess], axis=1)
+        return Counts(array, self._labels, "macro", "macro F")
+
+    def _decided_exclusive(self, example: Example) -> tuple[Any, Any]:
+        """(n_labels,) bool, the gold class, and the one that scores highest."""
+        gold, guess = (
+            np.arange(len(self._labels)) == self._values(doc).argmax()
+            for doc in (example.reference, example.predicted)
+        )
+        return gold, guess
+
+    def _decided(self, example: Example) -> tuple[Any, Any]:
+        """(n_labels,) bool, the gold classes, and those assigned where the gold says anything."""
+        cats = self._own_cats(example.reference, "cats")
+        said = np.asarray([label in cats for label in self._labels])
+        gold, guess = self._values(example.reference), self._values(example.predicted)
+        return said & (gold >= 0.5), said & (guess >= self.threshold)
+
+    def _values(self, doc: Doc) -> Any:
+        """(n_labels,) the values of the labels in `doc.cats`, 0 for those that it lacks."""
+        return np.asarray([doc.cats.get(label, 0.0) for label in self._labels])
+
     @property
     def main_score(self) -> str:
         return "cats_score"
@@ -178,9 +228,13 @@ class TextCat(LabelledTask):
         labels = self._labels if known is None else [k for k in self._labels if k in known]
         return {label: doc.cats[label] for label in labels if label in doc.cats}
 
-    def _is_scored(self, example: Example) -> bool:
+    def is_scored(self, example: Example) -> bool:
         """Whether the reference says what `targets` learns from, and there is a prediction."""
         gold = self._own_cats(example.reference, "cats")
+        for key, value in gold.items():
+            class_value(key, value)
+        if self.exclusive:
+            self._check_one(gold)
         said = any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
         return said and bool(self._own_cats(example.predicted, "cats"))
 
@@ -193,3 +247,14 @@ class TextCat(LabelledTask):
         return all(
             (gold[label] >= 0.5) == (guess.get(label, 0.0) >= self.threshold) for label in gold
         )
+
+
+def class_value(key: str, value: Any) -> float:
+    """The value of a class in `doc.cats`; raises MTLError if it is no number from 0 to 1."""
+    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
+        raise MTLError(
+            f"Expected a number from 0 to 1 for the class '{key}' in doc.cats, got {value!r}. "
+            "Write 1 for a class that the document has, 0 for one that it has not, and nothing "
+            "where it is unknown."
+        )
+    return float(value)

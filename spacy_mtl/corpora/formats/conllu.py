@@ -16,9 +16,11 @@ from ..records import ReadOptions, Record
 from ._comments import CommentReader
 from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
 
+_MAX_ID = 20  # characters
+
 
 def _parse_id(values: list[str], i: int) -> int | tuple[int, str, int]:
-    parsed = parse_id_value(values[i])
+    parsed = parse_id_value(values[i]) if len(values[i]) <= _MAX_ID else None
     if parsed is None:
         raise ParseException(f"'{values[i]}' is not a valid ID.")
     return parsed
@@ -114,16 +116,19 @@ def _spaces(words: list[Token], tokens: list[Token], path: Path) -> list[bool]:
     ("do" + "n't"), and with spaces where they do not ("de" + "le" for "du").
     """
     spaces = [_misc(word).get("SpaceAfter") != "No" for word in words]
+    free = 0  # the first word that no multiword token before has
     for token in tokens:
         if isinstance(token["id"], tuple) and token["id"][1] == "-":
             start, end = token["id"][0] - 1, token["id"][2]
-            if end > len(words):
+            if not free <= start < end <= len(words):
                 raise FormatError(
                     f"Expected words with the IDs {start + 1} to {end} for the multiword token "
-                    f"{token['form']!r}, got {len(words)} words.",
+                    f"{token['form']!r} alone, got {len(words)} words, of which other "
+                    f"multiword tokens have {free}.",
                     path,
                     token["line"],
                 )
+            free = end
             exact = "".join(word["form"] for word in words[start:end]) == token["form"]
             spaces[start:end] = [not exact] * (end - start)
             spaces[end - 1] = _misc(token).get("SpaceAfter") != "No"

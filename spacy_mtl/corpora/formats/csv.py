@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 from ...errors import FormatError
 from ..records import ReadOptions, Record
 from ._text import Item, attempt, numbered_lines, require_text
 
-_MAX_FIELD = 1_000_000  # characters: no more can a text have by nlp.max_length
+_MAX_ROW = 2_000_000  # characters: twice what a text can have by nlp.max_length
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -20,16 +20,14 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
     The classes are in the columns `cats_from`, or else in `label` where there is one.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), _MAX_FIELD))
-    lines = (line.text + "\n" for line in numbered_lines(path))
-    header_line = next(lines, "")
-    delimiter = max(",\t;", key=header_line.count)
-    rows = csv.reader(chain([header_line], lines), delimiter=delimiter, strict=True)
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW))  # for all who use the module
+    lines = _Lines(path)
+    rows = csv.reader(lines, delimiter=lines.delimiter, strict=True)
     header = _header(rows, path)
     groups = _class_columns(path, header, options)
     document = 0
     while True:
-        line = rows.line_num + 1
+        line = lines.begin_row()
         try:
             row = next(rows)
         except StopIteration:
@@ -42,9 +40,36 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             document += 1
 
 
+class _Lines(Iterator[str]):
+    """The lines of a file as the csv module wants them, each row no longer than `_MAX_ROW`.
+
+    delimiter (str): The one that the first line has most of.
+    """
+
+    def __init__(self, path: Path) -> None:
+        lines = numbered_lines(path)
+        first = list(islice(lines, 1))
+        self.delimiter = max(",\t;", key=first[0].text.count) if first else ","
+        self._lines = chain(first, lines)
+        self._number = 0
+        self._room = _MAX_ROW
+
+    def begin_row(self) -> int:
+        """Give the number of the line that the next row begins on."""
+        self._room = _MAX_ROW
+        return self._number + 1
+
+    def __next__(self) -> str:
+        self._number, text = next(self._lines)
+        self._room -= len(text)
+        if self._room < 0:
+            raise csv.Error(f"a row of more than {_MAX_ROW:,} characters")
+        return f"{text}\n"
+
+
 def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
     try:
-        return [require_text(name, path, 1).strip() for name in next(rows)]
+        return [require_text(name, path, 1).strip() for name in next(rows, [])]
     except csv.Error as error:
         raise _quoting_error(error, path, 1) from error
 

@@ -35,9 +35,7 @@ def _record(path: Path, line: int, source: str, options: ReadOptions) -> Record:
     try:
         value = json.loads(source)
     except (ValueError, RecursionError) as error:
-        raise FormatError(
-            f"Expected a JSON object on one line, got: {error}.", path, line
-        ) from error
+        raise _not_json(error, path, line) from error
     if "\\u" in source:  # an escaped character is none of the line's own
         for text in _strings(value):
             require_text(text, path, line)
@@ -45,17 +43,25 @@ def _record(path: Path, line: int, source: str, options: ReadOptions) -> Record:
         return _from_fields(Fields(value), line, options)
     except (FieldError, AlignmentError) as error:
         raise FormatError(str(error), path, line) from error
+    except RecursionError as error:  # it was read, but is too deep to be shown
+        raise _not_json(error, path, line) from error
+
+
+def _not_json(error: Exception, path: Path, line: int) -> FormatError:
+    return FormatError(f"Expected a JSON object on one line, got: {error}.", path, line)
 
 
 def _strings(value: Any) -> Iterator[str]:
     """All strings in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for part in value:
-            yield from _strings(part)
-        if isinstance(value, dict):
-            yield from _strings(list(value.values()))
+    parts = [value]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            parts.extend(part)
+        elif isinstance(part, dict):
+            parts.extend((*part, *part.values()))
 
 
 def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:

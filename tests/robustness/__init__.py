@@ -1,0 +1,1 @@
+"""Bad input of every kind: nothing may crash, hang, or come out wrong in silence."""
