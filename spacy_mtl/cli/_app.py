@@ -26,4 +26,4 @@ app = typer.Typer(name="mtl", cls=CommandGroup, no_args_is_help=True, rich_marku
 
 @app.callback()
 def mtl() -> None:
-    """Multi-task learning: convert and inspect corpora, configure, visualize."""
+    """Multi-task learning: convert and inspect corpora, configure, annotate, visualize."""

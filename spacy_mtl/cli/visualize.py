@@ -6,15 +6,16 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated
 
-import spacy
 import typer
-from spacy.tokens import DocBin
-from spacy.training.corpus import walk_corpus
 from tqdm import tqdm
 from typer import Argument, Option
 
+from ..corpora.coverage import files_of
+from ..corpora.stored import stored_docs
 from ..evaluation.visualize import render_page
+from ..files import write_whole
 from ._app import app
+from ._loading import load_pipeline
 
 
 @app.command("visualize")
@@ -32,12 +33,10 @@ def visualize(
     Example:
       spacy mtl visualize training/model-best corpus/test.spacy reports/test.html
     """
-    nlp = spacy.load(model)
-    files = walk_corpus(data, ".spacy")
-    docs_of_files = (DocBin().from_disk(file).get_docs(nlp.vocab) for file in files)
+    nlp = load_pipeline(model)
+    docs_of_files = (stored_docs(file, nlp.vocab) for file in files_of([data]))
     texts = [doc.text for doc in islice(chain.from_iterable(docs_of_files), limit)]
     docs = list(tqdm(nlp.pipe(texts), total=len(texts), desc="Annotating", disable=None))
-    output.parent.mkdir(parents=True, exist_ok=True)
     name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
-    output.write_text(render_page(docs, f"Annotated by {name}"), encoding="utf8")
+    write_whole(output, render_page(docs, f"Annotated by {name}").encode())
     typer.echo(f"{output}: {len(docs)} documents")

@@ -23,6 +23,7 @@ PREDICTIONS = "predictions.spacy"
 SPEC = "run.json"
 MODEL = "model"
 LOG = "log.txt"
+HISTORY = "training.jsonl"
 
 # What in a config shows that it uses these packages.
 _MARKS = {
@@ -65,12 +66,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run yielded: test `scores`, and the folder with log and predictions."""
+    """What a run yielded: test `scores`, and the folder with log and predictions.
+
+    words_per_second: of prediction, on the test documents. bytes: of the saved pipeline.
+    history: the rows of the training log, see `spacy_mtl.training.logger`.
+    """
 
     name: str
     seed: int
     scores: dict[str, Any]
     train_seconds: float
+    words_per_second: float
+    bytes: int
     history: list[dict[str, Any]]
     folder: Path
 
@@ -92,6 +99,7 @@ def execute(
     jobs: int = 1,
     threads: int = 1,
     keep_models: bool = False,
+    on_start: Callable[[Run, Path], None] | None = None,
     on_done: Callable[[Run, Result], None] | None = None,
 ) -> list[Result]:
     """Carry out those `runs` that the cache does not hold, each in a process of its own.
@@ -99,6 +107,8 @@ def execute(
     jobs: how many at once; threads: of linear algebra in each. A killed call continues
     where it stopped, as finished runs are found in the cache; of equal runs, one is trained.
     keep_models: keep the trained pipelines too; a run that was finished without is repeated.
+    on_start: called with the folder of a run that has to be trained. on_done: of every run.
+    Both are called by several threads.
     Raises RunError after all the others are done, if one of them failed.
     """
     runs = list(runs)
@@ -108,7 +118,7 @@ def execute(
     def one(run: Run, key: str) -> Result | RunError:
         try:
             with locks[key]:
-                result = _one(run, cache, threads, keep_models)
+                result = _one(run, cache / key, threads, keep_models, on_start)
         except RunError as error:
             return error
         if on_done is not None:
@@ -125,10 +135,18 @@ def execute(
     return results
 
 
-def _one(run: Run, cache: Path, threads: int, keep_model: bool) -> Result:
-    folder = cache / run.key()
+def _one(
+    run: Run,
+    folder: Path,
+    threads: int,
+    keep_model: bool,
+    on_start: Callable[[Run, Path], None] | None,
+) -> Result:
     if not (folder / (MODEL if keep_model else RESULT)).exists():
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / HISTORY).unlink(missing_ok=True)
+        if on_start is not None:
+            on_start(run, folder)
         (folder / SPEC).write_text(json.dumps(vars(run)), encoding="utf8")
         _spawn(run, folder, threads, keep_model)
     stored = json.loads((folder / RESULT).read_text(encoding="utf8"))
@@ -137,6 +155,8 @@ def _one(run: Run, cache: Path, threads: int, keep_model: bool) -> Result:
         seed=run.seed,
         scores=stored["scores"],
         train_seconds=stored["train_seconds"],
+        words_per_second=stored.get("words_per_second", 0.0),
+        bytes=stored.get("bytes", 0),
         history=stored["history"],
         folder=folder,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from html import escape
+from typing import Any
 
 from spacy import displacy
 from spacy.tokens import Doc
@@ -47,19 +48,33 @@ def render_page(docs: Iterable[Doc], title: str) -> str:
     return _PAGE.format(title=escape(title), summary=escape(summary), articles="\n".join(articles))
 
 
+def render_spans(
+    text: str, spans: Iterable[dict[str, Any]], template: str = "", direction: str = "ltr"
+) -> str:
+    """displaCy's markup of a text in which spans that do not overlap are marked; all is escaped.
+
+    spans: "start" and "end" in characters, "label", and "params" of the template.
+    template: in place of displaCy's own. direction: of the text, "ltr" or "rtl".
+    """
+    # displaCy escapes the text, and not the labels.
+    escaped = [{**span, "label": escape(span["label"])} for span in spans]
+    parsed = {"text": text, "ents": escaped, "settings": {"direction": direction}}
+    options = {"template": template} if template else {}
+    rendered: str = displacy.render(
+        parsed, style="ent", manual=True, page=False, jupyter=False, options=options
+    )
+    return rendered
+
+
 def _article(doc: Doc) -> str:
     return f"<article>\n{_entities(doc)}\n{_tags(doc)}\n{_classes(doc)}\n</article>"
 
 
 def _entities(doc: Doc) -> str:
-    # displaCy escapes the text, and not the labels.
-    ents = [
-        {"start": ent.start_char, "end": ent.end_char, "label": escape(ent.label_)}
-        for ent in doc.ents
-    ]
-    parsed = {"text": doc.text, "ents": ents}
-    rendered: str = displacy.render(parsed, style="ent", manual=True, page=False, jupyter=False)
-    return rendered
+    return render_spans(
+        doc.text,
+        [{"start": ent.start_char, "end": ent.end_char, "label": ent.label_} for ent in doc.ents],
+    )
 
 
 def _tags(doc: Doc) -> str:

@@ -8,6 +8,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import spacy
@@ -15,11 +16,13 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
-from spacy.training.loop import train
+from spacy.training.loop import DIR_MODEL_BEST, train
 from thinc.api import Config
 
+from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
-from .runs import MODEL, PREDICTIONS, RESULT, SPEC
+from ..pipeline.live import multitasks
+from .runs import HISTORY, MODEL, PREDICTIONS, RESULT, SPEC
 from .scores import score_examples
 
 MODELS = "models"
@@ -32,34 +35,41 @@ def work(folder: Path, keep_model: bool = False) -> None:
     started = time.perf_counter()
     nlp = _train(spec, folder)
     seconds = time.perf_counter() - started
-    examples = list(gold_token_examples(Path(spec["test"]), nlp))
+    files = files_of([spec["test"]])
+    examples = [example for file in files for example in gold_token_examples(file, nlp)]
+    speed = _words_per_second(nlp, examples)
+    for component in multitasks(nlp).values():
+        component.confidences = True
     for example, doc in zip(examples, nlp.pipe([eg.predicted for eg in examples]), strict=True):
         example.predicted = doc
     _write_predictions(examples, folder / PREDICTIONS)
+    best = folder / MODELS / DIR_MODEL_BEST
     result = {
         "name": spec["name"],
         "seed": spec["seed"],
         "scores": score_examples(examples),
         "train_seconds": seconds,
-        "history": _history(folder / "training.jsonl"),
+        "words_per_second": speed,
+        "bytes": sum(file.stat().st_size for file in best.rglob("*") if file.is_file()),
+        "history": _history(folder / HISTORY),
     }
     part = folder / (RESULT + ".part")
     part.write_text(json.dumps(result, indent=1), encoding="utf8")
     os.replace(part, folder / RESULT)
     if keep_model:
         shutil.rmtree(folder / MODEL, ignore_errors=True)
-        (folder / MODELS / "model-best").rename(folder / MODEL)
+        best.rename(folder / MODEL)
     shutil.rmtree(folder / MODELS)
 
 
 def _train(spec: dict[str, Any], folder: Path) -> Language:
     """Train, and load the checkpoint that was best on the development data."""
-    log = folder / "training.jsonl"
+    log = folder / HISTORY
     log.unlink(missing_ok=True)
     config = Config(spec["config"])
     config["training"]["seed"] = spec["seed"]
     config["training"]["logger"] = {
-        "@loggers": "spacy.ConsoleLogger.v3",
+        "@loggers": "spacy_mtl.ConsoleLogger.v1",
         "progress_bar": None,
         "console_output": True,
         "output_file": str(log),
@@ -68,11 +78,24 @@ def _train(spec: dict[str, Any], folder: Path) -> Language:
     models.mkdir(exist_ok=True)
     nlp = init_nlp(config, use_gpu=-1)
     train(nlp, models, use_gpu=-1)
-    return spacy.load(models / "model-best")
+    return spacy.load(models / DIR_MODEL_BEST)
+
+
+def _words_per_second(nlp: Language, examples: list[Example]) -> float:
+    """The median speed of several passes over the test documents, the first not counted."""
+    n_words = sum(len(example.predicted) for example in examples)
+    speeds: list[float] = []
+    while len(speeds) < 4 or (sum(n_words / speed for speed in speeds) < 1 and len(speeds) < 20):
+        docs = [example.predicted.copy() for example in examples]
+        started = time.perf_counter()
+        for _ in nlp.pipe(docs):
+            pass
+        speeds.append(n_words / (time.perf_counter() - started))
+    return median(speeds[1:])
 
 
 def _write_predictions(examples: list[Example], path: Path) -> None:
-    docs = DocBin(attrs=ATTRS, docs=[eg.predicted for eg in examples])
+    docs = DocBin(attrs=ATTRS, docs=[eg.predicted for eg in examples], store_user_data=True)
     docs.to_disk(path)
 
 

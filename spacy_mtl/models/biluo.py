@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from thinc.types import Floats1d, Floats2d, Ints1d
 
 from .packed import row_starts
+from .span_rows import SpanRows
 
 # An array of numpy or cupy; thinc's types do not know all of their common interface.
 Array = Any
@@ -148,30 +149,73 @@ def marginals(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> tuple[Fl
     empty documents), and (n_tokens, 1 + 4 * n_types) probabilities, which are the gradient of
     the first. Both in float64. The forward-backward algorithm, Rabiner 1989, in log space.
     """
+    sums = _path_sums(xp, scores, lengths)
+    S, Z = sums.S, sums.Z
+    before_closed, after_closed = sums.before_closed[:, None], sums.after_closed[:, None]
+    P = xp.empty_like(S)
+    P[:, OUTSIDE] = S[:, OUTSIDE] + sums.before_closed + sums.after_closed - Z
+    ways = {
+        "B": (before_closed, sums.after_open),
+        "I": (sums.before_open, sums.after_open),
+        "L": (sums.before_open, after_closed),
+        "U": (before_closed, after_closed),
+    }
+    for prefix, block in columns((S.shape[1] - 1) // 4).items():
+        source, target = ways[prefix]
+        P[:, block] = S[:, block] + source + target - Z[:, None]
+    result = xp.empty_like(P)
+    result[sums.order] = xp.exp(P)
+    return sums.log_z, result
+
+
+def span_marginals(
+    xp: Any, scores: Floats2d, lengths: NDArray[np.int32], spans: SpanRows
+) -> Floats1d:
+    """The CRF's posterior of each span: that there is one of its type from its first to its last
+    token, whatever the rest of the document is.
+
+    scores as for `marginals`. Returns (n_spans,) probabilities in float64.
+    """
+    sums = _path_sums(xp, scores, lengths)
+    place = xp.empty_like(sums.order)
+    place[sums.order] = xp.arange(len(place))
+    first, last = place[spans.first], place[spans.last]
+    inside = spans.sum(xp, scores[spans.rows, spans.labels])
+    log_p = sums.before_closed[first] + inside + sums.after_closed[last] - sums.Z[first]
+    probabilities: Floats1d = xp.exp(xp.minimum(log_p, 0.0))
+    return probabilities
+
+
+@dataclass(frozen=True)
+class _PathSums:
+    """Log sums over the partial paths of documents.
+
+    Of tokens in the order of a `Timeline`: their scores S, the sums over the paths before and
+    after each by its state there, and that over its document's whole paths, Z. log_z: (n_docs,).
+    """
+
+    order: Array
+    S: Array
+    before_closed: Array
+    before_open: Array
+    after_closed: Array
+    after_open: Array
+    Z: Array
+    log_z: Array
+
+
+def _path_sums(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> _PathSums:
     n_types = (scores.shape[1] - 1) // 4
     timeline = Timeline.of(lengths)
     order = xp.asarray(timeline.order)
     S = scores[order].astype("float64")
-    fwd_closed, fwd_open, last = _forwards(xp, S, timeline, n_types)
-    bwd_closed, bwd_open = _backwards(xp, S, timeline, n_types)
+    before_closed, before_open, last = _forwards(xp, S, timeline, n_types)
+    after_closed, after_open = _backwards(xp, S, timeline, n_types)
     docs = xp.asarray(timeline.docs)
     log_z = xp.zeros(len(lengths), dtype="float64")
     log_z[docs[: len(last)]] = last
     Z = log_z[docs]
-    P = xp.empty_like(S)
-    P[:, OUTSIDE] = S[:, OUTSIDE] + fwd_closed + bwd_closed - Z
-    ways = {
-        "B": (fwd_closed[:, None], bwd_open),
-        "I": (fwd_open, bwd_open),
-        "L": (fwd_open, bwd_closed[:, None]),
-        "U": (fwd_closed[:, None], bwd_closed[:, None]),
-    }
-    for prefix, block in columns(n_types).items():
-        source, target = ways[prefix]
-        P[:, block] = S[:, block] + source + target - Z[:, None]
-    result = xp.empty_like(P)
-    result[order] = xp.exp(P)
-    return log_z, result
+    return _PathSums(order, S, before_closed, before_open, after_closed, after_open, Z, log_z)
 
 
 def _forwards(xp: Any, S: Array, timeline: Timeline, n_types: int) -> tuple[Array, Array, Array]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..errors import MTLError
+from ..errors import MTLError, one_line
 
 
 @contextmanager
@@ -18,5 +18,5 @@ def fitting(what: str) -> Iterator[None]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise MTLError(
             f"Expected as {what} layers that take documents, give vectors and fit each other, got: "
-            f"{error}. Compare the widths of its parts, and see what they take."
+            f"{one_line(error)}. Compare the widths of its parts, and see what they take."
         ) from error

@@ -22,6 +22,9 @@ ROOT = Path(__file__).parents[2]
 # What is added to a command so that it takes seconds, and does not need the network.
 SHORT = {
     ("train",): ["--training.max_steps", "4", "--training.eval_frequency", "2"],
+    ("mtl", "affinity"): ["--steps", "4", "--every", "2"],
+    ("mtl", "train"): ["--training.max_steps", "4", "--training.eval_frequency", "2"],
+    ("mtl", "compare"): ["--steps", "2", "--seeds", "1", "--training.eval_frequency", "2"],
     ("package",): ["--build", "none"],
     ("benchmark", "speed"): ["--batch-size", "4", "--warmup", "0"],
 }

@@ -3,6 +3,8 @@ from pathlib import Path
 from shutil import copy, copytree
 
 import pytest
+from evaluation.in_process import train_in_process
+from report.made import make
 from thinc.api import get_current_ops, set_current_ops
 
 from .commands import ROOT, run
@@ -41,6 +43,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
     assert [outcome.code for outcome in done] == [0, 0, 0], done[-1].output
     copytree(folder / "training/demo/model-best", folder / "training/model-best")
+    make(folder / "comparison")
     for name, own in OWN_FILES.items():
         copy(ROOT / "assets/demo" / name, folder / own)
     return folder
@@ -51,5 +54,6 @@ def clone(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it, as the working directory."""
     copytree(demo, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    train_in_process(monkeypatch)
     monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
     return tmp_path

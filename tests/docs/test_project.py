@@ -127,10 +127,23 @@ def test_page(project: Path) -> None:
     assert page.count("<article>") == 8
 
 
+def test_training_is_not_repeated_for_its_card(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    for step in ("train", "card", "evaluate", "package"):
+        outcome = invoke(["project", "run", step, ".", *VARIABLES])
+        assert outcome.code == 0 and f"Skipping '{step}'" in outcome.output
+
+
 def test_package(project: Path) -> None:
     package = project / "packages/en_xx-0.1.0"
+    card = (package / "README.md").read_text(encoding="utf-8")
+    assert "# en_xx\n" in card and "| Version | `0.1.0` |" in card
+    assert "| `ner` | F |" in card and "--vars.corpus xx --vars.lang en" in card
     nlp = spacy.load(package / "en_xx" / "en_xx-0.1.0")
     assert all(token.tag_ and token.pos_ for token in nlp("Ana visits Oslo."))
     meta = json.loads((package / "meta.json").read_text(encoding="utf-8"))
     assert any(requirement.startswith("spacy-mtl>=") for requirement in meta["requirements"])
+    assert {"tag_acc", "tagger_accuracy_test", "ner_f_test_high"} <= set(meta["performance"])
     assert (package / "setup.py").exists()

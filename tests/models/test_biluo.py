@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spacy_mtl.models import biluo
+from spacy_mtl.models.span_rows import SpanRows
 
 # Types, and the length up to which all their sequences can be listed.
 SIZES = [(0, 6), (1, 5), (2, 4), (3, 3)]
@@ -202,3 +203,35 @@ def test_timeline_visits_every_token_once(lengths):
         assert (timeline.order[begin:end] == starts[docs] + position).all()
         assert (lengths[docs] > position).all()
         assert ((lengths[docs] > position + 1) == (np.arange(len(docs)) < rest)).all()
+
+
+@pytest.mark.parametrize("constrained", [False, True])
+@pytest.mark.parametrize("n_types, longest", SIZES)
+def test_span_marginals_are_shares_of_all_paths(n_types, longest, constrained, valid_paths):
+    n_spans = 0
+    for seed in range(15):
+        lengths, scores = random_batch(n_types, longest, seed)
+        if constrained:
+            scores = constrain(scores, lengths, n_types, valid_paths, seed)
+        labels = biluo.viterbi(np, scores, lengths)
+        spans = SpanRows.of(np, labels, n_types)
+        found = biluo.span_marginals(np, scores, lengths, spans)
+        assert found.shape == spans.first.shape
+        starts = (np.cumsum(lengths) - lengths).tolist()
+        for first, last, probability in zip(spans.first, spans.last, found, strict=True):
+            start = max(begin for begin in starts if begin <= first)
+            doc = [i for i, begin in enumerate(starts) if begin == start and lengths[i]][0]
+            rows = scores[start : start + lengths[doc]].astype("float64")
+            paths = valid_paths(n_types, len(rows))
+            weights = np.exp(path_scores(rows, paths))
+            inside = slice(first - start, last + 1 - start)
+            has = (paths[:, inside] == labels[first : last + 1]).all(axis=1)
+            assert probability == pytest.approx(weights[has].sum() / weights.sum(), abs=1e-6)
+            n_spans += 1
+    assert n_spans > 20 or not n_types
+
+
+def test_span_marginals_without_spans():
+    scores = np.zeros((3, 5), dtype="float32")
+    spans = SpanRows.of(np, np.zeros(3, dtype="int32"), 1)
+    assert biluo.span_marginals(np, scores, np.asarray([3], dtype="int32"), spans).shape == (0,)

@@ -6,10 +6,12 @@ from typing import Any
 import numpy
 import pytest
 from spacy.language import Language
-from spacy.tokens import Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import get_current_ops, require_cpu, require_gpu, set_current_ops, use_ops
 from thinc.util import gpu_is_available, has_cupy
+
+from spacy_mtl.evaluation.temperature import LabelledScores, labelled_scores
 
 from .helpers import (
     LAYERS,
@@ -151,3 +153,29 @@ def test_labels_can_be_added_on_the_gpu(gpu):
     multitask(nlp).add_label("topic:topic=new")
     assert [doc["ents"] for doc in annotations(nlp)] == [doc["ents"] for doc in before]
     assert train(nlp, 2)["multitask"] > 0.0
+
+
+def test_confidences_and_temperatures_agree(gpu):
+    nlp = trained(make_nlp(GPU_TASKS, confidences=True), 15)
+    examples, data = make_examples(nlp), nlp.to_bytes()
+    ours = [confidences(doc) for doc in nlp.pipe(TEXTS)]
+    fitted = [fitted_temperature(each) for each in labelled_scores(nlp, examples)]
+    other = on_cpu(data)
+    multitask(other).confidences = True
+    with use_ops("numpy"):
+        theirs = [confidences(doc) for doc in other.pipe(TEXTS)]
+        their_fit = [fitted_temperature(e) for e in labelled_scores(other, make_examples(other))]
+    for mine, their in zip([*ours, *fitted], [*theirs, *their_fit], strict=True):
+        assert mine == pytest.approx(their, abs=1e-3, rel=1e-3)
+        assert len(mine)
+
+
+def confidences(doc: Doc) -> list[float]:
+    spans = [*doc.ents, *doc.spans["things"]]
+    return [t._.tag_confidence for t in doc] + [span._.confidence for span in spans]
+
+
+def fitted_temperature(scores: LabelledScores) -> list[float]:
+    scores.fit()
+    measured = scores.measure()
+    return [measured.temperature, measured.nll, measured.reliability.ece]

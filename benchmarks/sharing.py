@@ -1,0 +1,94 @@
+"""Single-task against joint training with what `spacy mtl init-config` writes, on real corpora.
+
+python -m benchmarks.sharing --data DIR --corpus gum --corpus ewt --corpus snips --jobs 2
+
+Only the readers are others: all are read on the corpus's own tokens. The comparison is that of
+`spacy mtl compare`, the folder one for `spacy mtl report`. What is finished is not repeated.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from thinc.api import Config
+from typer import Option
+
+from spacy_mtl.comparison.compare import compare
+from spacy_mtl.comparison.plan import Settled, make_plan
+from spacy_mtl.comparison.progress import RunBars
+from spacy_mtl.comparison.results import Results
+from spacy_mtl.corpora.coverage import measure
+from spacy_mtl.training.proposal import propose
+
+from .corpora import CLASSES, BenchmarkCorpus, prepare
+from .quality import DEFAULT_CACHE
+from .sharing_page import markdown, plot
+
+FRACTIONS = (1.0, 0.25, 0.1, 0.05)
+
+
+def main(
+    data: Annotated[Path, Option(help="Folder with gum/, ewt/ and snips/")],
+    cache: Annotated[Path, Option(help="Where corpora, runs and results are kept")] = DEFAULT_CACHE,
+    corpus: Annotated[list[str], Option(help="May be repeated")] = list(CLASSES),  # noqa: B006
+    seeds: Annotated[int, Option(help="Seeds 0, 1, ... with all data")] = 5,
+    fraction_seeds: Annotated[int, Option(help="The same with a part of the data")] = 3,
+    fraction: Annotated[list[float], Option(help="May be repeated")] = list(FRACTIONS),  # noqa: B006
+    steps: Annotated[int, Option(help="Training steps with all data")] = 2000,
+    vary: Annotated[list[str] | None, Option(help="As for `spacy mtl compare`")] = None,
+    jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    image: Annotated[Path | None, Option(help="Where the learning curves are drawn")] = None,
+) -> None:
+    """Compare on each corpus, write results.json, print the tables and draw the curves."""
+    found: dict[str, Results] = {}
+    for name in corpus:
+        prepared = prepare(data, cache, name)
+        settled = Settled(
+            name=f"{name}.cfg",
+            config=proposed(prepared),
+            test=prepared.test,
+            seeds=seeds,
+            steps=steps,
+            fractions=sorted(fraction, reverse=True),
+            fraction_seeds=fraction_seeds,
+            vary=vary or (),
+        )
+        plan = make_plan(settled)
+        output = cache / "sharing" / name
+        with RunBars([planned.run for planned in plan.runs]) as bars:
+            command = f"python -m benchmarks.sharing {' '.join(sys.argv[1:])}"
+            results = compare(
+                plan, output, jobs=jobs, command=command, on_start=bars.start, on_done=bars.done
+            )
+        results.save(output)
+        found[name] = results
+    for name, results in found.items():
+        typer.echo(markdown(name, results) + "\n")
+    if image is not None:
+        plot(found, image)
+
+
+def proposed(corpus: BenchmarkCorpus) -> Config:
+    """The config of `init-config` for a corpus, read on its own tokens."""
+    files = sorted(set(corpus.train.values()))
+    config = propose([measure(file) for file in files], measure(corpus.dev)).config
+    for reader in _readers(config["corpora"]):
+        reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
+        reader.pop("gold_preproc")
+    return config
+
+
+def _readers(block: Any) -> list[dict[str, Any]]:
+    """The blocks of spaCy's reader, at any depth."""
+    if not isinstance(block, dict):
+        return []
+    if block.get("@readers") == "spacy.Corpus.v1":
+        return [block]
+    return [reader for inner in block.values() for reader in _readers(inner)]
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Which tasks belong together: gradients, looks ahead, and the best grouping."""

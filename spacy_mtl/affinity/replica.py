@@ -1,0 +1,182 @@
+"""A copy of a model in training, on which steps are tried."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+from thinc.api import Model, Optimizer, get_array_module, set_dropout_rate, torch2xp
+from thinc.shims import Shim
+from thinc.types import Floats2d, FloatsXd
+
+from ..models import sharing
+from ..models.freezing import owners, parameter_names
+from ..pipeline.component import MultiTask
+from ..pipeline.steps import task_step
+from ..tasks.base import Targets
+from ..training.optimizer import GroupedOptimizer
+from ..training.parameter_state import value_of
+from ..training.parameters import Key, Parameter
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Examples, and what they say about each task that they have labels for."""
+
+    examples: list[Example]
+    targets: dict[str, Targets]
+
+    @classmethod
+    def of(cls, component: MultiTask, tasks: Iterable[str], examples: list[Example]) -> Batch:
+        """Those of these tasks that have a labelled unit in the examples."""
+        ops = component.model.ops
+        found = {task: component.tasks[task].targets(examples, ops) for task in tasks}
+        return cls(examples, {task: targets for task, targets in found.items() if targets.n_units})
+
+
+class Replica:
+    """A copy of a component's model with the encoder that it listens to, without dropout.
+
+    The pipeline and its optimizer are only read, so that a training goes on as if nothing were.
+    Shared are all parameters outside of the heads.
+
+    optimizer: whose steps are tried.
+    """
+
+    def __init__(self, nlp: Language, component: MultiTask, optimizer: Optimizer) -> None:
+        self.model = _copy_with_encoder(nlp, component)
+        set_dropout_rate(self.model, 0.0)
+        self._component = component
+        self._optimizer = optimizer
+        heads = [sharing.head_of(self.model, task) for task in component.tasks]
+        of_heads = {id(owner) for head in heads for owner in owners(head)}
+        self.shared = [
+            Parameter(local, owner, local)
+            for owner in owners(self.model)
+            if id(owner) not in of_heads
+            for local in parameter_names(owner)
+        ]
+        for parameter in self.shared:
+            gradient = _gradient(parameter)
+            if gradient is not None:
+                gradient[...] = 0  # what the pipeline has accumulated
+
+    def losses(self, batch: Batch, tasks: Iterable[str]) -> dict[str, float]:
+        """The loss of each of these tasks in a batch that has labels for them, in nats, summed over
+        the labelled units, with the parameters as they are."""
+        tasks = list(tasks)
+        docs = [eg.predicted for eg in batch.examples]
+        represented, _ = sharing.represent(self.model, docs, tasks, False)
+        found = {}
+        for task in tasks:
+            packed = represented[task]
+            scores = sharing.head_of(self.model, task).predict(packed)
+            loss, _ = self._component.tasks[task].loss(scores, batch.targets[task], packed)
+            found[task] = float(loss)
+        return found
+
+    def backward(self, task: str, batch: Batch) -> tuple[Floats2d, Floats2d]:
+        """Run a task's weighted loss backward to the shared parameters.
+
+        The weight is its mean in the training since the last evaluation. Returns the task's
+        representation of the batch and the loss's gradient at it, (n_tokens, width).
+        """
+        component, docs = self._component, [eg.predicted for eg in batch.examples]
+        represented, backprop = sharing.represent(self.model, docs, [task], True)
+        head, targets = sharing.head_of(self.model, task), batch.targets[task]
+        packed = represented[task]
+        step = task_step(component.tasks[task], head, packed, targets, component.loss_unit)
+        dX = step.backward(component.task_weights.get(task, 1.0))
+        backprop({task: dX})
+        return packed.X, dX
+
+    @contextmanager
+    def step(self) -> Iterator[None]:
+        """Inside, the shared parameters are as after a step with the gradients that they have.
+
+        Afterwards they are what they were, to the bit, and have no gradients.
+        """
+        moved = []
+        for parameter in self.shared:
+            gradient = _gradient(parameter)
+            if gradient is not None and gradient.any():
+                value = _value(parameter)
+                moved.append((value, value.copy()))
+                value -= difference(self._optimizer, parameter.key, gradient)
+                gradient[...] = 0
+        try:
+            yield
+        finally:
+            for value, before in moved:
+                value[...] = before
+
+
+def difference(optimizer: Optimizer, key: Key, gradient: Any) -> FloatsXd:
+    """What a gradient alone takes off a parameter in the optimizer's next step.
+
+    It is the optimizer's step without what does not come from this gradient, that is momentum of
+    the steps before, and weight decay. So with SGD, and before the first step, it is the gradient
+    times the learning rate; with Adam, that times 1 - beta1, divided by the root of the mean of the
+    squared gradients of the training so far.
+    """
+    xp = get_array_module(gradient)
+    rate = float(optimizer.learn_rate)
+    if isinstance(optimizer, GroupedOptimizer):
+        rate *= optimizer.known_factor(key)
+    clip, norm = float(optimizer.grad_clip), float(xp.linalg.norm(gradient))
+    if 0 < clip <= norm:
+        gradient = gradient * (clip / norm)
+    squares: Any = optimizer.mom2.get(key)
+    if squares is None:
+        return rate * gradient
+    b1, b2, steps = float(optimizer.b1), float(optimizer.b2), optimizer.nr_update.get(key, 0) + 1
+    mean = b2 * squares.reshape(gradient.shape) + (1 - b2) * gradient**2
+    mean /= 1 - b2**steps
+    rate *= (1 - b1) / (1 - b1**steps)
+    return rate * gradient / (xp.sqrt(mean) + optimizer.eps)
+
+
+def encoder_of(nlp: Language, component: MultiTask) -> str | None:
+    """The component that this one listens to, None if it has an encoder of its own."""
+    for name, pipe in nlp.components:
+        if getattr(pipe, "listener_map", {}).get(component.name):
+            return str(name)
+    return None
+
+
+def _copy_with_encoder(nlp: Language, component: MultiTask) -> Model:
+    """The component's model with a copy of the encoder in place of the listener, as
+    `nlp.replace_listeners` would put it; layers keep their numbers, by which optimizers know them.
+    """
+    name = encoder_of(nlp, component)
+    if name is None:
+        return deepcopy(component.model)
+    upstream: Any = nlp.get_pipe(name)
+    (listener,) = upstream.listener_map[component.name]
+    encoder = deepcopy(upstream.model)
+    replace = encoder.attrs.get("replace_listener")
+    if replace is not None:
+        given = (encoder, listener, upstream)
+        encoder = replace(*given[: len(inspect.signature(replace).parameters)])
+    return deepcopy(component.model, {id(listener): encoder})
+
+
+def _value(parameter: Parameter) -> Any:
+    """The values, which can be changed in place."""
+    value: Any = value_of(parameter)
+    return torch2xp(value.data) if isinstance(parameter.owner, Shim) else value
+
+
+def _gradient(parameter: Parameter) -> Any:
+    """The gradient, which can be changed in place, or None."""
+    if isinstance(parameter.owner, Shim):
+        gradient = value_of(parameter).grad
+        return None if gradient is None else torch2xp(gradient)
+    owner, local = parameter.owner, parameter.local
+    return owner.get_grad(local) if owner.has_grad(local) else None

@@ -1,0 +1,1 @@
+"""The model card of a trained pipeline: what was measured, written where it goes along."""

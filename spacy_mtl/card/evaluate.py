@@ -1,0 +1,142 @@
+"""Each task of a pipeline on test documents, with an interval."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
+
+from ..comparison.bootstrap import Estimate, estimate, resample
+from ..comparison.compare import CONFIDENCE, SAMPLES
+from ..comparison.survey import Coverage, Survey, covered, test_examples
+from ..errors import MTLError
+from ..pipeline.live import multitasks
+from ..tasks.base import Task
+from ..tasks.counts import UNSEEN, Counts
+
+TEST = "test"
+
+
+@dataclass(frozen=True)
+class TaskEvaluation:
+    """What a task does on the test documents.
+
+    name: that of the task, behind its component's where several have a task of this name.
+    coverage: what the test documents say about it.
+    score: with its interval over documents; None if they say nothing.
+    """
+
+    name: str
+    component: str
+    task: Task
+    coverage: Coverage
+    counts: Counts
+    score: Estimate | None
+
+    @property
+    def metric(self) -> str:
+        """The name of the score, of which higher is better."""
+        return self.counts.metric
+
+    @cached_property
+    def per_label(self) -> dict[str, dict[str, float]]:
+        """See `Counts.per_label`; labels that the task does not know are left out."""
+        return {label: of for label, of in self.counts.per_label().items() if label != UNSEEN}
+
+    @property
+    def unseen(self) -> int:
+        """Gold units, which are tokens or spans, with labels that the task does not know."""
+        return int(self.counts.per_label().get(UNSEEN, {}).get("gold", 0))
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """The score and the ends of its interval, from 0 to 1, as `meta.json` names them.
+
+        The names end in what none of training's does, so that the dev scores stay beside them.
+        """
+        if self.score is None:
+            return {}
+        key = f"{self.name}_{re.sub('[^a-z0-9]+', '_', self.metric.lower())}_{TEST}"
+        return {
+            key: self.score.value,
+            f"{key}_low": self.score.low,
+            f"{key}_high": self.score.high,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A pipeline on test documents.
+
+    samples: of the bootstrap. confidence: of the intervals.
+    """
+
+    path: Path
+    docs: int
+    tokens: int
+    tasks: list[TaskEvaluation]
+    samples: int
+    confidence: float = CONFIDENCE
+
+
+def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
+    """Score every task on the tokens of a `.spacy` file, or of a folder of them.
+
+    The intervals come from a bootstrap over documents, with one seed; how a training with another
+    seed would have ended is not in them.
+    RAISES (MTLError): If the pipeline has no task, or the documents say nothing about any.
+    """
+    tasks = tasks_by_name(nlp)
+    examples = list(test_examples(test, nlp))
+    coverage = covered(Survey(nlp, tasks), examples)
+    if not any(found.units for found in coverage.values()):
+        raise MTLError(
+            f"Expected in {test} annotation of the tasks {', '.join(tasks)}, got none in "
+            f"{len(examples)} documents. Name labelled test data."
+        )
+    _annotate(nlp, examples)
+    tested = []
+    for name, (component, task) in tasks.items():
+        counts, found = task.counts(examples), coverage[name]
+        score = _estimate(counts, samples) if found.units else None
+        tested.append(TaskEvaluation(name, component, task, found, counts, score))
+    tokens = sum(len(example.reference) for example in examples)
+    return Evaluation(test, len(examples), tokens, tested, samples)
+
+
+def tasks_by_name(nlp: Language) -> dict[str, tuple[str, Task]]:
+    """Each task with its component, whose name stands before that of the task ("first.ner")
+    where several components have one of this name.
+
+    RAISES (MTLError): If there is none.
+    """
+    pipes = multitasks(nlp)
+    often = Counter(name for pipe in pipes.values() for name in pipe.tasks)
+    found: dict[str, tuple[str, Task]] = {}
+    for component, pipe in pipes.items():
+        for name, task in pipe.tasks.items():
+            found[f"{component}.{name}" if often[name] > 1 else name] = component, task
+    if not found:
+        raise MTLError(
+            "Expected a pipeline with tasks in components with the factory 'multitask', got one "
+            f"with {', '.join(nlp.pipe_names) or 'no component'}."
+        )
+    return found
+
+
+def _annotate(nlp: Language, examples: list[Example]) -> None:
+    docs = nlp.pipe([example.predicted for example in examples])
+    bar = tqdm(docs, total=len(examples), desc="Annotating", disable=None)
+    for example, doc in zip(examples, bar, strict=True):
+        example.predicted = doc
+
+
+def _estimate(counts: Counts, samples: int) -> Estimate:
+    resampled = resample({TEST: [counts]}, samples)[TEST]
+    return estimate(resampled.mean, resampled.samples, CONFIDENCE)

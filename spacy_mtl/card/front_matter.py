@@ -1,0 +1,51 @@
+"""What Hugging Face reads of a card: YAML at its beginning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import srsly
+
+from .evaluate import Evaluation, TaskEvaluation
+
+MULTILINGUAL = "xx"  # as spaCy calls it
+_METRICS = {"F": "f1", "macro F": "f1"}
+
+
+def front_matter(meta: dict[str, Any], name: str, tested: Evaluation) -> str:
+    """Tags, language, licence and test scores, between two lines of "---".
+
+    meta: of the pipeline. name: of the package.
+    """
+    lang = meta["lang"]
+    content: dict[str, Any] = {
+        "tags": ["spacy", *dict.fromkeys(_type(each) for each in tested.tasks)],
+        "language": ["multilingual" if lang == MULTILINGUAL else lang],
+    }
+    if meta.get("license"):
+        content["license"] = str(meta["license"]).lower().replace(" ", "-")
+    results = [
+        _result(each, each.score.value, tested.path.as_posix())
+        for each in tested.tasks
+        if each.score is not None
+    ]
+    content["model-index"] = [{"name": name, "results": results}]
+    return f"---\n{srsly.yaml_dumps(content).strip()}\n---"
+
+
+def _result(tested: TaskEvaluation, value: float, data: str) -> dict[str, Any]:
+    metric = {
+        "name": f"{tested.name} {tested.metric}",
+        "type": _METRICS.get(tested.metric, tested.metric),
+        "value": round(value, 4),
+    }
+    return {
+        "task": {"name": tested.name, "type": _type(tested)},
+        "dataset": {"name": data, "type": data},
+        "metrics": [metric],
+    }
+
+
+def _type(tested: TaskEvaluation) -> str:
+    of_documents = tested.task.writes == "doc.cats"
+    return "text-classification" if of_documents else "token-classification"

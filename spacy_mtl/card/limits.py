@@ -1,0 +1,124 @@
+"""The parts of a card about what a pipeline is for, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from spacy.language import Language
+
+from ..comparison.results import COSTS, NONE, Results
+from ..report.wording import counted, joined, points
+from .evaluate import TEST, Evaluation, TaskEvaluation
+from .markdown import bullets, code, text
+
+_WRITES = {
+    "token.tag": "tags",
+    "token.pos": "parts of speech",
+    "token.morph": "morphological features",
+    "doc.ents": "entities",
+    "doc.cats": "classes of documents",
+}
+_MOST = 20  # names in a sentence
+
+
+def intended_use(nlp: Language, tested: Evaluation, results: Results | None) -> str:
+    """What the data say about it: the language, the tasks, and the corpora by their names."""
+    by_layer: dict[str, list[str]] = {}
+    for each in tested.tasks:
+        writes = each.task.writes
+        by_layer.setdefault(_WRITES.get(writes, code(writes)), []).append(each.name)
+    layers = [f"{layer} ({_names(names)})" for layer, names in by_layer.items()]
+    use = f"To annotate {_language(nlp)} with {joined(layers, _MOST)}."
+    corpora = training_corpora(nlp, results)
+    if not corpora:
+        return use
+    return f"{use} It was trained on {_names(corpora)}, and is for text of that kind."
+
+
+def limits(tested: Evaluation, results: Results | None) -> str:
+    """What is true of every such pipeline, and what the test and the comparison have shown."""
+    return bullets([*_of_tasks(tested), *_of_sharing(results), *_of_confidences(tested.tasks)])
+
+
+def training_corpora(nlp: Language, results: Results | None) -> list[str]:
+    """The names of the corpora with labels, or of all in the config; none if it has no mixture."""
+    if results is not None:
+        infos = results.tasks.values()
+        named = (name for info in infos for name, n in info.coverage.items() if n.get("units"))
+        return [name for name in dict.fromkeys(named) if name != TEST]
+    section: Any = nlp.config
+    for key in nlp.config["training"].get("train_corpus", "").split("."):
+        section = section.get(key, {}) if isinstance(section, dict) else {}
+    corpora = section.get("corpora") if isinstance(section, dict) else None
+    return list(corpora) if isinstance(corpora, dict) else []
+
+
+def _of_tasks(tested: Evaluation) -> Iterator[str]:
+    yield (
+        "Each task predicts only the labels listed above: one that it has not seen in training is "
+        "never predicted."
+    )
+    for each in tested.tasks:
+        if each.unseen:
+            yield (
+                f"{code(each.name)} does not know the labels of "
+                f"{counted(each.unseen, 'annotation')} in the test data, which count as errors."
+            )
+    untested = [each.name for each in tested.tasks if each.score is None]
+    if untested:
+        yield f"Not tested, as the test documents say nothing about it: {_names(untested)}."
+    yield (
+        f"The scores are of {code(tested.path.as_posix())}. Text of another domain, style or time "
+        "was not tested; expect lower scores there."
+    )
+    yield (
+        "They were measured on the tokens of the test files. On raw text, what the tokenizer does "
+        "differently comes on top."
+    )
+
+
+def _of_sharing(results: Results | None) -> Iterator[str]:
+    if results is None:
+        yield (
+            "Whether a task would be better alone, in a pipeline of its own, was not compared "
+            f"({code('spacy mtl compare')})."
+        )
+        return
+    gains = results.full.comparisons[results.joint[0]].tasks
+    for task, gain in gains.items():
+        if gain.verdict == COSTS:
+            yield (
+                f"{code(task)} is significantly worse than trained alone: "
+                f"{points(gain.difference)} points ({points(gain.low)} to {points(gain.high)})."
+            )
+    unclear = [task for task, gain in gains.items() if gain.verdict == NONE]
+    if unclear:
+        yield (
+            f"No difference to training alone was shown for {_names(unclear)}, which is not the "
+            "same as none: the intervals say how large it may be."
+        )
+
+
+def _of_confidences(tasks: Sequence[TaskEvaluation]) -> Iterator[str]:
+    raw = [each.name for each in tasks if each.task.temperature == 1.0]
+    if raw:
+        yield (
+            f"Not calibrated: the confidences and class scores of {_names(raw)} are not "
+            "probabilities of being right."
+        )
+    fitted = [each.name for each in tasks if each.task.temperature != 1.0]
+    if fitted:
+        yield (
+            f"The confidences of {_names(fitted)} were calibrated, which holds for text like that "
+            "which they were fitted on."
+        )
+
+
+def _names(names: Sequence[str]) -> str:
+    return joined([code(name) for name in names], _MOST)
+
+
+def _language(nlp: Language) -> str:
+    """By the name of spaCy's class: "English text"."""
+    return "text of any language" if nlp.lang == "xx" else f"{text(type(nlp).__name__)} text"

@@ -1,0 +1,126 @@
+"""The parts of a card about the pipeline itself: what it is, and its test scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from ..comparison.bootstrap import Estimate
+from ..report.wording import NOTHING, counted, percent
+from .evaluate import TEST, Evaluation, TaskEvaluation
+from .markdown import code, details, table, text
+
+NOT_SAID = "not stated"
+Coverages = Mapping[str, Mapping[str, Mapping[str, int]]]  # by task and corpus, docs and units
+
+
+def facts(meta: Mapping[str, Any], name: str) -> str:
+    """A table of what `meta.json` says about the pipeline."""
+    author = " ".join(str(meta[key]) for key in ("author", "email", "url") if meta.get(key))
+    rows = [
+        ("Name", code(name)),
+        ("Version", code(str(meta["version"]))),
+        ("spaCy", code(str(meta["spacy_version"]))),
+        ("spacy-mtl", code(version("spacy-mtl"))),
+        ("Pipeline", _codes(meta["pipeline"])),
+        ("Components", _codes(meta["components"])),
+        ("Licence", text(str(meta.get("license") or NOT_SAID))),
+        ("Author", text(author or NOT_SAID)),
+    ]
+    return table(["", ""], rows, n_text=2)
+
+
+def tasks(tested: Evaluation) -> str:
+    """What each task writes, and its labels."""
+    rows = [
+        [
+            code(each.name),
+            code(each.component),
+            code(each.task.writes),
+            f"{len(each.task.labels):,}",
+        ]
+        for each in tested.tasks
+    ]
+    lists = [f"{code(each.name)}: {_codes(each.task.labels) or 'none'}" for each in tested.tasks]
+    every = sum(len(each.task.labels) for each in tested.tasks)
+    folded = details(f"All {counted(every, 'label')}", "\n\n".join(lists))
+    return f"{table(['Task', 'Component', 'Writes', 'Labels'], rows, n_text=3)}\n\n{folded}"
+
+
+def scores(tested: Evaluation) -> str:
+    """The test scores with their intervals, and those of each label."""
+    intro = (
+        f"On the {counted(tested.docs, 'document')} ({counted(tested.tokens, 'token')}) of "
+        f"{code(tested.path.as_posix())}, on their own tokens, in per cent. The intervals hold "
+        f"{percent(tested.confidence, 0)} % of {tested.samples:,} bootstrap samples of these "
+        "documents: they say how much the choice of documents matters, not how another training "
+        "would have ended."
+    )
+    rows = [_score_row(each) for each in tested.tasks]
+    header = ["Task", "Metric", "Score", f"{percent(tested.confidence, 0)} % interval", "Documents"]
+    labels = [_labels(each) for each in tested.tasks if each.score is not None]
+    return "\n\n".join([intro, table(header, rows, n_text=2), *labels])
+
+
+def data(tested: Evaluation, coverage: Coverages | None) -> str:
+    """What is labelled for each task. coverage: of a comparison, if there is one."""
+    if coverage is None:
+        intro = (
+            "Of the test documents alone: which training data are labelled for what is not known "
+            "here."
+        )
+        coverage = {
+            each.name: {TEST: {"docs": each.coverage.docs, "units": each.coverage.units}}
+            for each in tested.tasks
+        }
+    else:
+        intro = f"By training corpus; {code(TEST)} are the test documents of the comparison."
+    corpora = list(dict.fromkeys(name for by_corpus in coverage.values() for name in by_corpus))
+    unit = (
+        " Units are what is labelled or not: tokens for tags and entities, documents for classes "
+        "of which each has one, and otherwise each class of a document."
+    )
+    rows = [
+        [code(task), *(_amount(by_corpus.get(name, {})) for name in corpora)]
+        for task, by_corpus in coverage.items()
+    ]
+    return f"{intro}{unit}\n\n{table(['Task', *map(code, corpora)], rows)}"
+
+
+def ends(low: float, high: float) -> str:
+    """Of the interval of a score, in per cent."""
+    return f"{percent(low)} to {percent(high)}"
+
+
+def _codes(names: Any) -> str:
+    return ", ".join(code(str(name)) for name in names)
+
+
+def _score_row(tested: TaskEvaluation) -> list[str]:
+    found: Estimate | None = tested.score
+    if found is None:
+        return [code(tested.name), text(tested.metric), NOTHING, "nothing labelled", "0"]
+    return [
+        code(tested.name),
+        text(tested.metric),
+        percent(found.value),
+        ends(found.low, found.high),
+        f"{tested.coverage.docs:,}",
+    ]
+
+
+def _labels(tested: TaskEvaluation) -> str:
+    header = ["Label", "Precision", "Recall", "F", "Gold"]
+    return details(f"{tested.name}: each label", table(header, _label_rows(tested)))
+
+
+def _label_rows(tested: TaskEvaluation) -> Iterator[list[str]]:
+    for label, found in tested.per_label.items():
+        yield [code(label), *(percent(found[key]) for key in "prf"), f"{int(found['gold']):,}"]
+
+
+def _amount(found: Mapping[str, int]) -> str:
+    if not found.get("units"):
+        return "none"
+    return f"{found['units']:,} in {counted(found['docs'], 'document')}"

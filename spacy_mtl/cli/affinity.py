@@ -1,0 +1,203 @@
+"""`spacy mtl affinity`: which tasks belong together, and a config with them in groups."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from spacy import util
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.language import Language
+from spacy.training.initialize import init_nlp
+from thinc.api import Config
+from typer import Argument, Option
+from wasabi import Printer
+
+from ..affinity.configs import grouped_config
+from ..affinity.grouping import Grouping, best_groupings, check_encoders
+from ..affinity.lookahead import Matrix
+from ..affinity.observe import AffinityObserver, learning_multitask
+from ..affinity.replica import encoder_of
+from ..affinity.result import Affinity
+from ..errors import MTLError
+from ..files import write_folder_whole
+from ..training.signals import Stopped
+from ..training.trainer import train
+from ._app import app
+from ._printing import print_table
+
+N_EFFECTS = 5  # of those that help, and of those that hurt, to be told in words
+
+
+@app.command(
+    "affinity", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def affinity(
+    ctx: typer.Context,
+    config: Annotated[
+        Path, Argument(exists=True, allow_dash=True, dir_okay=False, help="The config file.")
+    ],
+    output: Annotated[
+        Path,
+        Option(
+            "--output",
+            "-o",
+            file_okay=False,
+            help="New folder for affinity.json and config.cfg.",
+        ),
+    ],
+    steps: Annotated[
+        int | None, Option(min=1, help="Steps to train for; default: as the config has it.")
+    ] = None,
+    every: Annotated[int, Option(min=1, help="Steps from one measurement to the next.")] = 10,
+    encoders: Annotated[
+        int, Option(min=1, help="Encoders of the config that is written, each for some tasks.")
+    ] = 2,
+    seed: Annotated[int | None, Option(min=0, help="In place of the one in the config.")] = None,
+    code: Annotated[
+        Path | None,
+        Option("--code", "-c", help="Python file with registered functions, to be imported."),
+    ] = None,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+) -> None:
+    """Find out which tasks help each other on one encoder, and which would be better apart.
+
+    All tasks are trained together once, as by `spacy train`. Meanwhile it is measured how their
+    gradients stand to each other, and how much a step for one task alone lowers the losses of the
+    others. From that come the best groups of tasks for each number of encoders, and a config
+    with an encoder for each group.
+
+    Settings of the config are overridden as there: --training.dropout 0.2. The config that is
+    written has them too, but not --steps and --seed.
+
+    \b
+    Examples:
+      spacy mtl affinity config.cfg --output affinity --steps 1000
+      spacy mtl affinity config.cfg --output affinity --encoders 3 --every 20
+    """
+    _check_new(output)
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    setup_gpu(gpu_id)
+    with show_validation_error(config):
+        given = util.load_config(config, overrides=overrides, interpolate=False)
+        joint = util.load_model_from_config(given, auto_fill=True)
+    tasks = list(learning_multitask(joint).tasks)
+    check_encoders(encoders, tasks)
+    with show_validation_error(config, hint_fill=False):
+        nlp = init_nlp(_to_train(joint.config, steps, seed), use_gpu=gpu_id)
+    measured = _observed(nlp, every, gpu_id)
+    groupings = best_groupings(tasks, measured.means.affinity)
+    chosen = groupings[encoders - 1]
+    found = [{"encoders": len(g.groups), **asdict(g)} for g in groupings]
+    seed = nlp.config.interpolate()["training"]["seed"]
+    document = {**measured.document(), "seed": seed, "groupings": found}
+    _write(output, document, _config(joint, chosen))
+    _print(measured, groupings, chosen)
+    printer = Printer()
+    printer.good(f"Wrote {output / 'affinity.json'} and {output / 'config.cfg'}. Train with:")
+    typer.echo(f"spacy train {shlex.quote(str(output / 'config.cfg'))} --output training")
+
+
+def _check_new(output: Path) -> None:
+    if output.exists() and any(output.iterdir()):
+        raise MTLError(f"Expected a new or empty folder as --output, but {output} has files.")
+
+
+def _to_train(config: Config, steps: int | None, seed: int | None) -> Config:
+    """The config for the training that is observed."""
+    config = config.copy()
+    if steps is not None:
+        config["training"].update(max_steps=steps, patience=0, max_epochs=_all(config))
+    if seed is not None:
+        config["training"]["seed"] = seed
+    return config
+
+
+def _all(config: Config) -> int:
+    """As many epochs as it takes, in memory or streamed as before."""
+    return min(int(config["training"]["max_epochs"]), 0)
+
+
+def _observed(nlp: Language, every: int, gpu_id: int) -> Affinity:
+    observer = AffinityObserver(every)
+    try:
+        train(nlp, use_gpu=gpu_id, observe=observer, stdout=sys.stdout, stderr=sys.stderr)
+    except Stopped as stopped:
+        typer.secho(f"⚠ {stopped}", err=True, fg=typer.colors.YELLOW)
+        raise typer.Exit(128 + stopped.signum) from stopped
+    return observer.result()
+
+
+def _config(joint: Language, grouping: Grouping) -> Config:
+    component = learning_multitask(joint)
+    encoder = encoder_of(joint, component)
+    return grouped_config(joint.config, component.name, encoder, component.tasks, grouping.groups)
+
+
+def _write(output: Path, document: dict[str, Any], config: Config) -> None:
+    text = json.dumps(document, indent=2)
+
+    def fill(folder: Path) -> None:
+        (folder / "affinity.json").write_text(f"{text}\n", encoding="utf8")
+        config.to_disk(folder / "config.cfg")
+
+    write_folder_whole(output, fill)
+
+
+def _print(measured: Affinity, groupings: Sequence[Grouping], chosen: Grouping) -> None:
+    printer = Printer()
+    printer.divider("Cosines between the tasks' gradients")
+    _print_matrix("Task", measured.tasks, measured.means.cosines, 1.0, 2)
+    printer.divider("Affinity: by how many % a step for a task lowers a loss")
+    _print_matrix("Step for", measured.tasks, measured.means.affinity, 100.0, 3)
+    _print_effects(measured)
+    printer.divider("The best groups for each number of encoders")
+    rows = [
+        (str(len(g.groups)), " | ".join(", ".join(group) for group in g.groups), _percent(g.score))
+        for g in groupings
+    ]
+    print_table(("Encoders", "Groups", "Score"), rows, n_text_columns=2)
+    together = groupings[0]
+    if len(chosen.groups) > 1:
+        relation = "above" if chosen.score > together.score else "not above"
+        typer.echo(
+            f"The best {len(chosen.groups)} groups have a score of {_percent(chosen.score)}, "
+            f"{relation} that of all tasks together, {_percent(together.score)}."
+        )
+
+
+def _print_matrix(
+    corner: str, tasks: Sequence[str], matrix: Matrix, factor: float, digits: int
+) -> None:
+    rows = [
+        (task, *("" if np.isnan(cell) else f"{factor * cell:.{digits}f}" for cell in row))
+        for task, row in zip(tasks, matrix, strict=True)
+    ]
+    print_table((corner, *tasks), rows)
+
+
+def _print_effects(measured: Affinity) -> None:
+    """What helps most and what hurts most, in words."""
+    effects = measured.effects()
+    helping = [effect for effect in effects if effect[2] > 0]
+    hurting = [effect for effect in reversed(effects) if effect[2] < 0]
+    for verb, strongest in (("lowers", helping), ("raises", hurting)):
+        for task, other, value in strongest[:N_EFFECTS]:
+            amount = f"{abs(100 * value):.2g} %"
+            typer.echo(f"Training on {task} {verb} the loss of {other} by {amount} per step.")
+        if (more := len(strongest) - N_EFFECTS) > 0:
+            typer.echo(f"Pairs with less effect: {more}.")
+    if not effects:
+        typer.echo("No task has an effect on another that stands out from the noise.")
+
+
+def _percent(score: float) -> str:
+    return f"{100 * score:.3f} %"

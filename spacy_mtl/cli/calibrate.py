@@ -1,0 +1,163 @@
+"""`spacy mtl calibrate`: probabilities that say how often the pipeline is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from shutil import copytree
+from typing import Annotated
+
+import typer
+from spacy.cli._util import setup_gpu
+from spacy.language import Language
+from spacy.training import Example
+from tqdm import tqdm
+from typer import Argument, Option
+from wasabi import Printer
+
+from ..corpora.coverage import files_of
+from ..corpora.readers import gold_token_examples
+from ..errors import MTLError
+from ..evaluation.temperature import LabelledScores, Measured, labelled_scores
+from ..files import write_folder_whole
+from ..pipeline.live import multitasks
+from ..pipeline.saving import write_cfg
+from ..tasks.textcat import TextCat
+from ._app import app
+from ._loading import load_pipeline
+from ._printing import print_table
+
+Both = tuple[Measured, Measured]
+HEADER = ("Task", "T", "Labelled", "NLL", "-> NLL", "Decisions", "Right", "ECE", "-> ECE")
+
+
+@app.command("calibrate")
+def calibrate(
+    model: Annotated[str, Argument(help="A trained pipeline: its folder or package name.")],
+    dev: Annotated[
+        Path, Argument(exists=True, help="A .spacy file to fit on, or a folder of them.")
+    ],
+    output: Annotated[
+        Path | None,
+        Option(metavar="DIR", file_okay=False, help="Write the calibrated pipeline there."),
+    ] = None,
+    in_place: Annotated[
+        bool, Option("--in-place", help="Store the temperatures in MODEL, a folder.")
+    ] = False,
+    test: Annotated[
+        Path | None,
+        Option(metavar="FILE", exists=True, help="Measure there too, without fitting."),
+    ] = None,
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace the pipeline in DIR.")] = False,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+) -> None:
+    """Fit each task's temperature, by which scores are divided before they become probabilities.
+
+    It is that of the highest likelihood of what DEV says, which should not be the data that the
+    pipeline was trained on. Tags, entities and the best class stay as they are; confidences and
+    the scores in doc.cats change. Nothing is stored without --output or --in-place.
+
+    The tables show each task's temperature T and, before and after, the mean negative
+    log-likelihood in nats of a labelled token, document or class (NLL), and the expected
+    calibration error (ECE): the mean distance between confidence and the share of decisions
+    that is right, in 15 bins of confidence.
+
+    \b
+    Examples:
+      spacy mtl calibrate training/model-best dev.spacy --output training/calibrated
+      spacy mtl calibrate training/model-best dev.spacy --in-place --test test.spacy
+    """
+    _check_target(output, in_place, overwrite)
+    setup_gpu(gpu_id, silent=True)
+    nlp = load_pipeline(model)
+    if in_place and not (Path(model) / "config.cfg").exists():
+        raise MTLError(f"Expected a folder for --in-place, got the package {model}. Use --output.")
+    scores = {path: _scores(nlp, path) for path in (dev, test) if path is not None}
+    if not any(found.n_units for found in scores[dev]):
+        raise MTLError(f"Expected in {dev} annotation of the tasks of {model}, got none.")
+    before = {path: [each.measure() for each in found] for path, found in scores.items()}
+    fitted = [each.fit() for each in scores[dev]]
+    for path, found in scores.items():
+        after = [each.measure() for each in found]
+        _print_measured(path, found, list(zip(before[path], after, strict=True)))
+    _print_warnings(scores[dev], fitted)
+    _store(nlp, {each.component for each in scores[dev]}, output, in_place)
+
+
+def _check_target(output: Path | None, in_place: bool, overwrite: bool) -> None:
+    if output is not None and in_place:
+        raise MTLError("Expected --output or --in-place, got both.")
+    if output is None or not output.exists():
+        return
+    if not overwrite:
+        raise MTLError(f"Expected to write a new {output}, but it exists. --overwrite replaces it.")
+    if not (output / "config.cfg").exists() or not (output / "meta.json").exists():
+        raise MTLError(f"Expected a pipeline to replace, got {output}, which is none.")
+
+
+def _scores(nlp: Language, path: Path) -> list[LabelledScores]:
+    def examples() -> Iterator[Example]:
+        for file in files_of([path]):
+            yield from gold_token_examples(file, nlp)
+
+    return labelled_scores(nlp, tqdm(examples(), desc=f"Scoring {path.name}", disable=None))
+
+
+def _print_measured(path: Path, found: Sequence[LabelledScores], measured: Sequence[Both]) -> None:
+    Printer().divider(str(path))
+    names = _names(found)
+    print_table(HEADER, [_row(*row) for row in zip(names, measured, strict=True)])
+
+
+def _names(found: Sequence[LabelledScores]) -> list[str]:
+    """Of the tasks, behind that of their component where there are several."""
+    several = len({each.component for each in found}) > 1
+    return [f"{each.component}.{each.task.name}" if several else each.task.name for each in found]
+
+
+def _row(name: str, both: Both) -> tuple[str, ...]:
+    before, after = both
+    row = [name, f"{after.temperature:.3f}", f"{after.n_units:,}"]
+    row += [f"{each.nll:.4f}" if each.n_units else "-" for each in both]
+    one, other = before.reliability, after.reliability
+    if not other.n:
+        return (*row, "0", "-", "-", "-")
+    return (*row, f"{other.n:,}", f"{other.right:.1%}", f"{one.ece:.4f}", f"{other.ece:.4f}")
+
+
+def _print_warnings(found: Sequence[LabelledScores], fitted: Sequence[bool]) -> None:
+    printer = Printer()
+    for name, each, is_fitted in zip(_names(found), found, fitted, strict=True):
+        task = each.task
+        if not each.n_units:
+            printer.warn(f"{name}: nothing to fit on, it keeps its temperature.")
+        elif not is_fitted:
+            printer.warn(
+                f"{name}: the lower the temperature, the better, as where all is right. It keeps "
+                "the one that it has. Fit it on more documents."
+            )
+        elif isinstance(task, TextCat) and not task.exclusive and task.threshold != 0.5:
+            printer.warn(
+                f"{name}: which scores reach its threshold of {task.threshold:g} has changed, as "
+                "it is not 0.5. Choose it anew."
+            )
+
+
+def _store(nlp: Language, components: set[str], output: Path | None, in_place: bool) -> None:
+    def write(folder: Path) -> None:
+        for name in components:
+            write_cfg(multitasks(nlp)[name], folder / name)
+
+    def write_copy(folder: Path) -> None:
+        copytree(nlp.path, folder, dirs_exist_ok=True)
+        write(folder)
+
+    if in_place:
+        write(nlp.path)
+    elif output is not None:
+        write_folder_whole(output, write_copy)
+    else:
+        typer.echo("Nothing is stored. --output DIR writes the calibrated pipeline, and --in-place")
+        typer.echo("stores the temperatures in MODEL.")
+        return
+    typer.echo(f"Wrote {output or nlp.path}")

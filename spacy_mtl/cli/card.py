@@ -1,0 +1,100 @@
+"""`spacy mtl card`: what was measured, into the pipeline's folder and so into its package."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy.cli._util import import_code, setup_gpu
+from typer import Argument, Option
+
+from ..card.card import META, README, Words, check_readme, make_card, read_meta, write_card
+from ..card.evaluate import Evaluation, evaluate, tasks_by_name
+from ..card.sharing import comparison_of
+from ..errors import MTLError
+from ._app import app
+from ._loading import load_pipeline
+from ._printing import print_table
+
+
+@app.command("card")
+def card_command(
+    model: Annotated[Path, Argument(help="The folder of a trained pipeline.")],
+    test: Annotated[
+        Path, Option(exists=True, help="Test file (.spacy) or folder; never the one for dev.")
+    ],
+    comparison: Annotated[
+        Path | None,
+        Option(metavar="DIR", help="The output of spacy mtl compare for the pipeline's config."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        Option(help="Of the package, without the language.", show_default="as meta.json has it"),
+    ] = None,
+    version: Annotated[
+        str | None, Option(help="Of the package.", show_default="as meta.json has it")
+    ] = None,
+    intended_use: Annotated[
+        str,
+        Option(metavar="TEXT", help="What it is for.", show_default="language, tasks, corpora"),
+    ] = "",
+    limits: Annotated[
+        str, Option(metavar="TEXT", help="What it is not for, beside the limits that are known.")
+    ] = "",
+    command: Annotated[
+        list[str] | None,
+        Option(metavar="TEXT", help="What made the pipeline; can be given repeatedly."),
+    ] = None,
+    force: Annotated[
+        bool, Option("--force", help="Replace a README.md that this command has not written.")
+    ] = False,
+    code: Annotated[
+        Path | None,
+        Option("--code", "-c", help="Python file with registered functions, to be imported."),
+    ] = None,
+    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+) -> None:
+    """Test a pipeline, and write its model card, which `spacy package` takes along.
+
+    MODEL/README.md gets the card: tasks, labels, test scores with 95 % intervals, what the data
+    are labelled for, single- against multi-task training, intended use, limits, and how to repeat
+    it. MODEL/meta.json gets the scores and the ends of their intervals, from 0 to 1, beside those
+    of training: ner_f_test, ner_f_test_low, ner_f_test_high. Training again writes meta.json anew,
+    and leaves the card as it was: make it again, too.
+
+    \b
+    Examples:
+      spacy mtl card training/model-best --test corpus/test.spacy
+      spacy mtl card training/model-best --test corpus/test.spacy --comparison comparison --name reviews --version 1.0.0
+      spacy mtl card training/model-best --test corpus/test.spacy --limits "Not for medical text." --command "make corpus"
+    """  # noqa: E501
+    if name is not None and not name.isidentifier():
+        raise MTLError(f"Expected a name of letters, digits and _, got '{name}'.")
+    meta = read_meta(model)
+    if not force:
+        check_readme(model)
+    import_code(code)
+    setup_gpu(gpu_id, silent=True)
+    nlp = load_pipeline(str(model))
+    results = comparison_of(comparison, tasks_by_name(nlp)) if comparison else None
+    meta.update({key: new for key, new in (("name", name), ("version", version)) if new})
+    tested = evaluate(nlp, test)
+    commands = [*(command or ()), *([results.command] if results and results.command else [])]
+    commands.append(shlex.join(["spacy", *sys.argv[1:]]))
+    words = Words(intended_use, limits, commands)
+    write_card(model, make_card(nlp, meta, tested, results, words), meta, tested)
+    _print(tested)
+    typer.echo(f"{model / README}, {model / META}: {tested.docs} test documents")
+
+
+def _print(tested: Evaluation) -> None:
+    rows = []
+    for each in tested.tasks:
+        found = each.score
+        values = (found.value, found.low, found.high) if found is not None else ()
+        rows.append([each.name, each.metric, *(f"{value:.4f}" for value in values)])
+    rows = [[*row, *["-"] * (5 - len(row))] for row in rows]
+    print_table(["task", "metric", "score", "low", "high"], rows, n_text_columns=2)

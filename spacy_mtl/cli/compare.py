@@ -1,0 +1,154 @@
+"""`spacy mtl compare`: whether sharing pays, on your data."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from spacy import util
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from typer import Argument, Option
+from wasabi import Printer
+
+from ..comparison.compare import compare
+from ..comparison.plan import Settled, make_plan
+from ..comparison.progress import RunBars
+from ..comparison.results import AtFraction, Results
+from ..errors import MTLError
+from ._app import app
+from ._printing import print_table
+
+
+@app.command("compare", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def compare_command(
+    ctx: typer.Context,
+    config: Annotated[
+        Path, Argument(exists=True, dir_okay=False, help="The config of the joint pipeline.")
+    ],
+    output: Annotated[
+        Path,
+        Option("--output", "-o", file_okay=False, help="Folder for the runs and results.json."),
+    ],
+    test: Annotated[
+        Path,
+        Option(exists=True, help="Test file (.spacy) or folder; never the one for dev."),
+    ],
+    seeds: Annotated[int, Option(min=1, help="Runs of each system, with seeds 0, 1, ...")] = 5,
+    steps: Annotated[
+        int | None,
+        Option(min=1, help="Steps of every run.", show_default="training.max_steps"),
+    ] = None,
+    fractions: Annotated[
+        str, Option(help="Parts of the training data for learning curves, such as 0.1,0.25,1.0.")
+    ] = "1.0",
+    fraction_seeds: Annotated[
+        int | None,
+        Option(min=1, help="Seeds of the fractions below 1.", show_default="as --seeds"),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        Option(
+            metavar="PATH=VALUE",
+            help="One more joint system, with this setting changed; can be given repeatedly.",
+        ),
+    ] = None,
+    jobs: Annotated[int, Option("--jobs", "-j", min=1, help="Runs at once.")] = 1,
+    code: Annotated[
+        Path | None,
+        Option("--code", "-c", help="Python file with registered functions, to be imported."),
+    ] = None,
+) -> None:
+    """Train each task alone and all tasks jointly, and say what sharing gains or costs.
+
+    Every system has the same data, steps and encoder, and is trained with several seeds. The best
+    checkpoint is chosen on the dev data, and all scores are of the test data. Settings of the
+    config are overridden as for `spacy train`: --training.dropout 0.2
+
+    The differences are tested by a paired bootstrap over test documents and seeds. A comparison
+    that was killed goes on with the same command; finished runs are not repeated.
+
+    \b
+    Examples:
+      spacy mtl compare config.cfg --output comparison --test corpus/test.spacy
+      spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --seeds 3 --jobs 4 --fractions 0.05,0.1,0.25,1.0
+      spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --vary components.multitask.loss_unit=sqrt
+    """  # noqa: E501
+    overrides = parse_config_overrides(ctx.args)
+    import_code(code)
+    with show_validation_error(config):
+        loaded = util.load_config(config, overrides=overrides, interpolate=False)
+    settled = Settled(
+        name=config.name,
+        config=loaded,
+        test=test,
+        seeds=seeds,
+        steps=steps,
+        fractions=_fractions(fractions),
+        fraction_seeds=fraction_seeds,
+        vary=vary or (),
+    )
+    plan = make_plan(settled)
+    runs = [planned.run for planned in plan.runs]
+    command = shlex.join(["spacy", *sys.argv[1:]])
+    with RunBars(runs) as bars:
+        results = compare(
+            plan, output, jobs=jobs, command=command, on_start=bars.start, on_done=bars.done
+        )
+    path = results.save(output)
+    for found in reversed(results.fractions):
+        _print(results, found)
+    typer.echo(f"{path}: {len(runs)} runs")
+
+
+def _fractions(text: str) -> list[float]:
+    try:
+        found = {float(part) for part in text.split(",")}
+    except ValueError as error:
+        raise MTLError(
+            f"Expected numbers with commas as --fractions, such as 0.1,1.0, got '{text}'."
+        ) from error
+    return sorted(found, reverse=True)
+
+
+def _print(results: Results, found: AtFraction) -> None:
+    title = f"{found.fraction:.0%} of the data, {found.steps} steps, {len(found.seeds)} seeds"
+    Printer().divider(title)
+    for joint in results.joint:
+        header = ["task", "metric", "single", joint, "difference", "95 % interval", "p", "verdict"]
+        print_table(header, list(_rows(results, found, joint)), n_text_columns=2)
+        total = found.comparisons[joint]
+        typer.echo(
+            f"Delta_m {total.delta_m:+.2f} % ({total.delta_m_low:+.2f} to "
+            f"{total.delta_m_high:+.2f}). {_cost(results, found, joint)}\n"
+        )
+
+
+def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]]:
+    for task, gain in found.comparisons[joint].tasks.items():
+        scores = [found.systems[name].scores[task] for name in (results.single[task], joint)]
+        yield [
+            task,
+            results.tasks[task].metric,
+            *(f"{score.mean:.4f} ± {score.std:.4f}" for score in scores),
+            f"{gain.difference:+.4f}",
+            f"{gain.low:+.4f} to {gain.high:+.4f}",
+            f"{gain.p_holm:.4f}",
+            gain.verdict,
+        ]
+
+
+def _cost(results: Results, found: AtFraction, joint: str) -> str:
+    """What the joint pipeline and all single ones together take."""
+    one, singles = found.systems[joint], [found.systems[n] for n in results.single.values()]
+    seconds = sum(system.train_seconds for system in singles)
+    speed = 1 / sum(1 / max(system.words_per_second, 1e-9) for system in singles)
+    size = sum(system.bytes for system in singles)
+    return (
+        f"One pipeline: {one.train_seconds:.0f} s of training, {one.words_per_second:,.0f} "
+        f"words/s, {one.bytes / 1e6:.1f} MB; {len(singles)} pipelines: {seconds:.0f} s, "
+        f"{speed:,.0f} words/s, {size / 1e6:.1f} MB."
+    )

@@ -1,0 +1,147 @@
+"""Which runs a comparison consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from spacy.util import registry
+from thinc.api import Config
+
+from ..errors import MTLError
+from ..evaluation.runs import Run
+from ..training.minibatches import BatchSizes
+from .survey import Survey, survey
+from .systems import JOINT, Settings, at_fraction, measured, plain, single_name, single_task, varied
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What to compare, and how often.
+
+    name: of the config. config: not interpolated. test: a `.spacy` file or a folder of them.
+    seeds: how many, from 0 on. steps: of the full data; None for the config's `max_steps`.
+    fractions: of the training data, above 0 and up to 1. fraction_seeds: seeds of those below 1.
+    vary: changes of the joint config, each of which makes one more system.
+    """
+
+    name: str
+    config: Config
+    test: Path
+    seeds: int = 5
+    steps: int | None = None
+    fractions: Sequence[float] = (1.0,)
+    fraction_seeds: int | None = None
+    vary: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for name, value in (("seeds", self.seeds), ("fraction_seeds", self.fraction_seeds)):
+            if value is not None and value < 1:
+                raise MTLError(f"Expected 1 or more as {name}, got {value}.")
+        if not self.fractions or not all(0 < fraction <= 1 for fraction in self.fractions):
+            raise MTLError(f"Expected fractions above 0 and up to 1, got {list(self.fractions)}.")
+
+    def seeds_at(self, fraction: float) -> range:
+        """The seeds of the runs with this part of the data."""
+        few = self.fraction_seeds if fraction < 1 else None
+        return range(self.seeds if few is None else few)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run and what it is for."""
+
+    system: str
+    fraction: float
+    seed: int
+    run: Run
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All runs, in the order of their seeds, so that early results are of all systems.
+
+    steps: by fraction. single: of each task, the name of its own pipeline.
+    variants: the change that each further system makes.
+    """
+
+    settled: Settled
+    survey: Survey
+    steps: dict[float, int]
+    runs: list[Planned]
+
+    @property
+    def single(self) -> dict[str, str]:
+        return {task: single_name(task) for task in self.survey.tasks}
+
+    @property
+    def joint(self) -> list[str]:
+        """The systems that have all tasks, the one of the config first."""
+        return [JOINT, *self.settled.vary]
+
+
+def make_plan(settled: Settled) -> Plan:
+    """Look at the data, and derive the configs of all runs.
+
+    RAISES (MTLError): If the config has nothing to compare, does not say how long to train, or
+        streams its data while only a part of them is wanted.
+    """
+    base = _base(settled, 0)
+    full = base["training"]["max_steps"]
+    if full < 1:
+        raise MTLError(
+            "Expected a number of steps, the same for all systems, got max_steps = 0. Give --steps."
+        )
+    if base["training"]["max_epochs"] == -1 and min(settled.fractions) < 1:
+        raise MTLError(
+            "Expected training data that are read whole, to take a part of them, got a stream "
+            "(max_epochs = -1). Leave --fractions out, or set training.max_epochs to 0."
+        )
+    found = survey(base, settled.test)
+    batcher = base["training"]["batcher"]
+    steps = {fraction: scaled_steps(batcher, full, fraction) for fraction in settled.fractions}
+    return Plan(settled, found, steps, list(_runs(settled, found, steps)))
+
+
+def scaled_steps(batcher: Settings, steps: int, fraction: float) -> int:
+    """The steps after which a part of the data was seen as often as all of it after `steps`.
+
+    Batches that grow are smaller at the beginning, so that these are more than the part of the
+    steps. At least 1.
+    """
+    if fraction == 1 or "size" not in batcher:
+        return max(1, round(steps * fraction))
+    sizes = BatchSizes(registry.resolve({"size": batcher["size"]})["size"])
+    sizes.start(0)
+    seen = np.cumsum([sizes.next() for _ in range(steps)])
+    return int(np.searchsorted(seen, fraction * seen[-1])) + 1
+
+
+def _base(settled: Settled, seed: int) -> Settings:
+    config = plain(settled.config, seed)
+    if settled.steps is not None:
+        config["training"]["max_steps"] = settled.steps
+    config["training"]["patience"] = 0
+    return config
+
+
+def _runs(settled: Settled, found: Survey, steps: dict[float, int]) -> Iterator[Planned]:
+    for fraction in sorted(settled.fractions, reverse=True):
+        for seed in settled.seeds_at(fraction):
+            for name, config in _systems(settled, found, seed):
+                config = at_fraction(config, fraction, seed, steps[fraction])
+                shown = f"{name} at {fraction:g}" if len(settled.fractions) > 1 else name
+                run = Run(shown, config, seed, str(settled.test))
+                yield Planned(name, fraction, seed, run)
+
+
+def _systems(settled: Settled, found: Survey, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    base = _base(settled, seed)
+    yield JOINT, measured(base)
+    for task in found.tasks:
+        yield single_name(task), single_task(base, found.nlp, task, found.without)
+    for change in settled.vary:
+        yield change, measured(varied(base, change))

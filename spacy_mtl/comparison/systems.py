@@ -1,0 +1,230 @@
+"""The configs that are compared: the joint one, one for each task alone, and variants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+from spacy.language import Language
+from thinc.api import Config
+
+from ..errors import MTLError
+from ..pipeline.live import multitasks
+from ..tasks.base import Task
+
+Settings = dict[str, Any]
+JOINT = "joint"
+SINGLE = "single"
+CONFLICT_EVERY = 10  # updates, so that the report can show how the gradients stand
+_MIXTURE = "spacy_mtl.MixedCorpus.v1"
+_SUBSET = "spacy_mtl.Subset.v1"
+
+
+def single_name(task: str) -> str:
+    """The name of the pipeline that has one task alone."""
+    return f"{SINGLE}:{task}"
+
+
+def tasks_of(nlp: Language) -> dict[str, tuple[str, Task]]:
+    """Each task with the name of its component.
+
+    RAISES (MTLError): If there are not two tasks at least, or two of the same name.
+    """
+    found: dict[str, tuple[str, Task]] = {}
+    for component, pipe in multitasks(nlp).items():
+        for name, task in pipe.tasks.items():
+            if name in found:
+                raise MTLError(
+                    f"Expected tasks of different names, got '{name}' in '{found[name][0]}' and "
+                    f"in '{component}'. Rename one."
+                )
+            found[name] = component, task
+    if len(found) < 2:
+        raise MTLError(
+            "Expected a config with two tasks or more in components with the factory 'multitask', "
+            f"got {', '.join(found) or 'none'}: there is nothing to share."
+        )
+    return found
+
+
+def measured(config: Settings) -> Settings:
+    """The config with the gradients' conflict measured, which does not change the training."""
+    config = deepcopy(config)
+    for block in config["components"].values():
+        if block.get("factory") == "multitask" and not block.get("conflict_every"):
+            block["conflict_every"] = CONFLICT_EVERY
+    return config
+
+
+def varied(config: Settings, change: str) -> Settings:
+    """The config with a setting changed: "components.multitask.loss_unit=mean".
+
+    change: a dotted path, "=" and JSON; what is not JSON is a string.
+    RAISES (MTLError): If there is no such section.
+    """
+    config = deepcopy(config)
+    path, equals, text = change.partition("=")
+    *sections, key = path.split(".")
+    section: Any = config
+    for name in sections:
+        section = section.get(name) if isinstance(section, dict) else None
+    if not equals or not sections or not isinstance(section, dict):
+        raise MTLError(
+            "Expected a change of a setting in a section of the config, such as "
+            f"components.multitask.loss_unit=mean, got '{change}'."
+        )
+    try:
+        section[key] = json.loads(text)
+    except ValueError:
+        section[key] = text
+    return config
+
+
+def single_task(
+    config: Settings, nlp: Language, task: str, without: Mapping[str, Collection[str]]
+) -> Settings:
+    """The config of a pipeline that has one task alone, on the same encoder.
+
+    It reads those corpora of a mixture that have labels for the task, has no balancer, and
+    chooses its best model by the task's own scores.
+
+    nlp: the pipeline that the config makes.
+    without: by task, the corpora of the mixture that say nothing about it.
+    """
+    config = deepcopy(config)
+    places = tasks_of(nlp)
+    component = places[task][0]
+    others = [name for name in places if name != task]
+    block = config["components"][component]
+    block["tasks"] = {task: block["tasks"][task]}
+    block.pop("balancer", None)
+    _keep_component(config, component, {place for place, _ in places.values()})
+    labels = config["initialize"]["components"].get(component, {}).get("labels")
+    if labels:
+        config["initialize"]["components"][component]["labels"] = {
+            name: own for name, own in labels.items() if name == task
+        }
+    _keep_scores(config, task, {name: found for name, (_, found) in places.items()})
+    _keep_corpora(config, others, without.get(task, ()))
+    return config
+
+
+def at_fraction(config: Settings, fraction: float, seed: int, steps: int) -> Settings:
+    """The config with a part of its training data, trained for so many steps.
+
+    Of a mixture, that part of each corpus. Evaluations come earlier in the same measure.
+    """
+    config = deepcopy(config)
+    training = config["training"]
+    scale = steps / training["max_steps"]
+    training["max_steps"] = steps
+    training["eval_frequency"] = max(1, round(training["eval_frequency"] * scale))
+    if fraction < 1:
+        section, name = _place(config, training["train_corpus"])
+        if section[name]["@readers"] == _MIXTURE:
+            section, names = section[name]["corpora"], list(section[name]["corpora"])
+        else:
+            names = [name]
+        for each in names:
+            section[each] = {
+                "@readers": _SUBSET,
+                "reader": section[each],
+                "fraction": fraction,
+                "seed": seed,
+            }
+    return config
+
+
+def _place(config: Settings, path: str) -> tuple[Settings, str]:
+    *sections, key = path.split(".")
+    section: Any = config
+    for name in sections:
+        section = section[name]
+    return section, key
+
+
+def _keep_component(config: Settings, kept: str, multitask: Collection[str]) -> None:
+    """Take out the other components of ours, and the encoders that only they listened to."""
+    blocks, pipeline = config["components"], config["nlp"]["pipeline"]
+    gone = {name for name in multitask if name != kept}
+    heard = {name: set(_upstreams(block)) for name, block in blocks.items()}
+    staying = set().union(*(heard[name] for name in pipeline if name not in gone))
+    if "*" not in staying:
+        gone |= set().union(*(heard[name] for name in gone)) - staying
+    config["nlp"]["pipeline"] = [name for name in pipeline if name not in gone]
+    for name in gone & set(blocks):
+        del blocks[name]
+        config["initialize"]["components"].pop(name, None)
+    for setting in ("frozen_components", "annotating_components"):
+        listed = config["training"].get(setting) or []
+        config["training"][setting] = [name for name in listed if name not in gone]
+
+
+def _upstreams(block: Any) -> Iterator[str]:
+    """The encoders that the listeners in a block name."""
+    if isinstance(block, dict):
+        if "upstream" in block:
+            yield str(block["upstream"])
+        for inner in block.values():
+            yield from _upstreams(inner)
+
+
+def _keep_scores(config: Settings, task: str, tasks: Mapping[str, Task]) -> None:
+    """Give the weight to the task's own scores; without any, to its main score."""
+    weights = config["training"]["score_weights"]
+    own = {
+        key: weight
+        for key, weight in weights.items()
+        if weight is not None and _owner(key, tasks) in (task, None)
+    }
+    total = sum(own.values())
+    if total > 0:
+        own = {key: weight / total for key, weight in own.items()}
+    else:
+        own[f"{task}_{tasks[task].own_key(tasks[task].main_score)}"] = 1.0
+    standard = Language.get_factory_meta("multitask").default_score_weights or {}
+    unused = dict.fromkeys([*weights, *standard])
+    config["training"]["score_weights"] = {**unused, **own}
+
+
+def _owner(key: str, tasks: Mapping[str, Task]) -> str | None:
+    """The task that a score is of: by its name, or the first whose standard name it is."""
+    named = [name for name in tasks if key.startswith(f"{name}_")]
+    if named:
+        return max(named, key=len)
+    return next((name for name, task in tasks.items() if task.own_key(key) != key), None)
+
+
+def _keep_corpora(config: Settings, others: Collection[str], without: Collection[str]) -> None:
+    """Take the other tasks, and corpora without labels, out of a mixture and its batches."""
+    section, name = _place(config, config["training"]["train_corpus"])
+    mixture = section[name]
+    if mixture["@readers"] != _MIXTURE:
+        return
+    for setting in ("corpora", "layers", "labels", "sizes"):
+        mixture[setting] = {
+            corpus: value
+            for corpus, value in (mixture.get(setting) or {}).items()
+            if corpus not in without
+        }
+    mixture["labels"] = {
+        corpus: {task: labels for task, labels in by_task.items() if task not in others}
+        for corpus, by_task in mixture["labels"].items()
+    }
+    references = config["training"]["batcher"].get("references")
+    if references:
+        config["training"]["batcher"]["references"] = {
+            task: value for task, value in references.items() if task not in others
+        }
+
+
+def plain(config: Config, seed: int) -> Settings:
+    """A config with all variables filled in, and every seed that follows [training] or [system]
+    set to this one, as nested plain values."""
+    seeded = Config(deepcopy(dict(config)))
+    seeded.setdefault("system", {})["seed"] = seed
+    seeded["training"]["seed"] = seed
+    found: Settings = json.loads(json.dumps(seeded.interpolate()))
+    return found

@@ -1,0 +1,129 @@
+"""What the comparison shows, in three sentences and a few numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..comparison.results import COSTS, GAINS, NONE, Comparison, Gain, Results
+from .content import Fact
+from .costs import Cost, cost, single_cost
+from .scores import NO_SYMBOL, SYMBOLS, interval
+from .wording import counted, joined, megabytes, percent, points, seconds, signed
+
+FEW_SEEDS = 3  # with fewer, the variance over them is hardly known
+
+
+def sentences(results: Results) -> list[str]:
+    """What sharing changes in quality, what it saves, and what to do."""
+    return [_quality(results), _cost(results), _advice(results)]
+
+
+def facts(results: Results) -> list[Fact]:
+    """Numbers that stand out."""
+    compared = results.full.comparisons[results.joint[0]]
+    verdicts = [gain.verdict for gain in compared.tasks.values()]
+    together, alone = _costs(results)
+    faster = together.words_per_second / max(alone.words_per_second, 1e-9)
+    size = percent(together.bytes / max(alone.bytes, 1), 0)
+    n = len(results.single)
+    signs = {GAINS: SYMBOLS[GAINS], NONE: NO_SYMBOL, COSTS: SYMBOLS[COSTS]}
+    counts = [f"{sign} {verdicts.count(verdict)}" for verdict, sign in signs.items()]
+    return [
+        Fact("\N{EN SPACE}".join(counts), "tasks that gain, show no difference, lose"),
+        Fact(f"{signed(compared.delta_m)} %", f"mean relative gain Δm, {_range(compared)}"),
+        Fact(f"{faster:.1f}×", f"the words per second of the {n} single pipelines in turn"),
+        Fact(f"{size} %", f"of the size of the {n} single pipelines"),
+    ]
+
+
+def _range(compared: Comparison) -> str:
+    return interval(compared.delta_m_low, compared.delta_m_high, 1)
+
+
+def _quality(results: Results) -> str:
+    gains = results.full.comparisons[results.joint[0]].tasks
+    by_verdict = {
+        verdict: {task: gain for task, gain in gains.items() if gain.verdict == verdict}
+        for verdict in (GAINS, COSTS, NONE)
+    }
+    if len(by_verdict[NONE]) == len(gains):
+        return (
+            "Between training together and training alone, no difference in quality could be "
+            f"shown for any of the {len(gains)} tasks ({joined(list(gains), 6)})."
+        )
+    clauses: list[str] = []
+    for verdict, word in ((GAINS, "higher"), (COSTS, "lower")):
+        if found := by_verdict[verdict]:
+            verb = "scores" if len(found) == 1 else "score"
+            confidence = "" if clauses else f"{results.confidence:.0%} interval ".replace("%", " %")
+            clauses.append(f"{_with_points(found, confidence)} {verb} {word} than alone")
+    if rest := by_verdict[NONE]:
+        clauses.append(f"no difference could be shown for {joined(list(rest))}")
+    return f"Trained together, {'; '.join(clauses)}."
+
+
+def _with_points(gains: Mapping[str, Gain], confidence: str) -> str:
+    """Each task with its difference; `confidence` is said of the first interval."""
+    said: list[str] = []
+    for task, gain in gains.items():
+        ends = interval(100 * gain.low, 100 * gain.high, 1)
+        said.append(
+            f"{task} ({points(gain.difference)} points, {'' if said else confidence}{ends})"
+        )
+    return joined(said)
+
+
+def _costs(results: Results) -> tuple[Cost, Cost]:
+    return cost(results.full.systems[results.joint[0]]), single_cost(results)
+
+
+def _cost(results: Results) -> str:
+    together, alone = _costs(results)
+    n = len(results.single)
+    return (
+        f"One pipeline of {megabytes(together.bytes)} takes the place of {n} with "
+        f"{megabytes(alone.bytes)}; it annotates {together.words_per_second:,.0f} words a second "
+        f"against {alone.words_per_second:,.0f} of the {n} one after the other, and was trained "
+        f"in {seconds(together.train_seconds)} against {seconds(alone.train_seconds)}."
+    )
+
+
+def _advice(results: Results) -> str:
+    gains = results.full.comparisons[results.joint[0]].tasks
+    costs = [task for task, gain in gains.items() if gain.verdict == COSTS]
+    n_seeds = len(results.full.seeds)
+    few = (
+        f" {counted(n_seeds, 'seed').capitalize()} tell little about chance: repeat with 5."
+        if n_seeds < FEW_SEEDS
+        else ""
+    )
+    caution = f"; {few.strip()[0].lower()}{few.strip()[1:-1]}" if few else ""
+    if costs:
+        return f"{_remedy(results, costs)}{caution}."
+    if any(gain.verdict == GAINS for gain in gains.values()):
+        return (
+            "No task was shown to lose by it, so that the joint pipeline can take the place of "
+            f"the others{caution}."
+        )
+    widest = max(
+        max(gain.high - gain.difference, gain.difference - gain.low) for gain in gains.values()
+    )
+    return (
+        f"Differences of up to about {percent(widest)} points could have gone unseen with "
+        f"{counted(results.test_docs, 'test document')} and {counted(n_seeds, 'seed')}: decide "
+        "by speed and size, or compare again with more of both."
+    )
+
+
+def _remedy(results: Results, costs: Sequence[str]) -> str:
+    """What helps the tasks that lose: a variant that was tried, or what could be."""
+    for variant in results.joint[1:]:
+        tasks = results.full.comparisons[variant].tasks
+        if all(tasks[task].verdict != COSTS for task in tasks):
+            return f"With `{variant}`, no task was shown to lose any more: use that"
+    it = "it" if len(costs) == 1 else "them"
+    return (
+        f"For {joined(list(costs))}, try a larger weight, another `loss_unit` or a balancer (see "
+        "the documentation, Choosing weights), an encoder for a group of tasks (`spacy mtl "
+        f"affinity`), or keep {it} in a pipeline of {'its' if len(costs) == 1 else 'their'} own"
+    )

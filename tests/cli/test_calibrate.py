@@ -1,0 +1,182 @@
+from pathlib import Path
+
+import pytest
+import spacy
+import srsly
+from pipeline.helpers import LAYERS, annotations, make_nlp, multitask, trained, write_corpus
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+from spacy_mtl.cli import app
+from spacy_mtl.evaluation.temperature import HIGHEST
+
+FEW = [["tagger", "sentiment"]] * 3 + [["ner"]] * 3
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A pipeline that is far too sure, and documents that contradict it in part."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    nlp = trained(make_nlp(), 12)
+    for task in multitask(nlp).tasks.values():
+        task.temperature = 0.2
+    nlp.to_disk(folder / "model")
+    write_corpus(folder / "dev.spacy", nlp)
+    docs = [*DocBin().from_disk(folder / "dev.spacy").get_docs(nlp.vocab)]
+    for doc in docs[::2]:  # as if the annotators had erred
+        doc[0].tag_, doc[0].pos_ = "V", "VERB"
+        doc[0].set_morph("Number=Sing" if "Number=Sing" not in doc[0].morph else "Degree=Pos")
+        doc.ents, doc.spans["things"] = doc.ents[1:], []
+        doc.cats = {label: 1 - value for label, value in doc.cats.items()}
+    DocBin(docs=docs, store_user_data=True).to_disk(folder / "dev.spacy")
+    write_corpus(folder / "few.spacy", nlp, FEW)
+    DocBin(docs=[nlp.make_doc("Nothing known")]).to_disk(folder / "bare.spacy")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def working_directory(saved, monkeypatch):
+    monkeypatch.chdir(saved)
+    monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
+
+
+def calibrate(*args):
+    return CliRunner().invoke(app, ["calibrate", *args])
+
+
+def tables(output):
+    """Of each table, the numbers of each task as they are printed."""
+    parts = output.split("\n=====")[1:]
+    rows = [[line.split() for line in part.splitlines()] for part in parts]
+    return [{row[0]: row[1:] for row in part if row and row[0] in LAYERS} for part in rows]
+
+
+def contents(folder):
+    return {
+        path.relative_to(folder): path.read_bytes()
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def test_likelihood_grows_and_annotation_stays(tmp_path):
+    result = calibrate("model", "dev.spacy", "--output", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    (table,) = tables(result.output)
+    assert list(table) == list(LAYERS)
+    nlp, before = spacy.load(tmp_path / "out"), spacy.load("model")
+    for name, (temperature, _, nll, new_nll, *_rest) in table.items():
+        assert multitask(nlp).tasks[name].temperature == pytest.approx(float(temperature), abs=1e-3)
+        assert 0.2 < float(temperature) <= HIGHEST and float(new_nll) < float(nll)
+    assert table["tagger"][1] == table["tagger"][4] == "25"  # tokens
+    assert table["sentiment"][1] == table["sentiment"][4] == "6"
+    assert table["ner"][4] == str(sum(len(a["ents"]) for a in annotations(nlp)))
+    for one, other in zip(annotations(nlp), annotations(before), strict=True):
+        assert {**one, "cats": 0} == {**other, "cats": 0}
+        assert one["cats"] != other["cats"]
+        assert {k: v >= 0.5 for k, v in one["cats"].items()} == {
+            k: v >= 0.5 for k, v in other["cats"].items()
+        }
+    old, new = contents("model"), contents(tmp_path / "out")
+    cfg = Path("multitask/cfg")
+    assert {**old, cfg: b""} == {**new, cfg: b""}  # labels and temperatures alone are written
+    written, labels = srsly.json_loads(new[cfg]), srsly.json_loads(old[cfg])["labels"]
+    assert written["labels"] == labels and set(written) == {"labels", "temperatures"}
+
+
+def test_nothing_is_stored_unless_asked_for():
+    before = contents(".")
+    result = calibrate("model", "dev.spacy", "--test", "few.spacy")
+    assert "Nothing is stored" in result.output
+    assert contents(".") == before
+    dev, test = tables(result.output)
+    assert [row[0] for row in dev.values()] == [row[0] for row in test.values()]
+    assert [test[name][1] for name in ("tagger", "sentiment", "topic")] == ["13", "3", "0"]
+
+
+def test_in_place(tmp_path):
+    spacy.load("model").to_disk(tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text("mine")
+    before = contents(tmp_path / "model")
+    calibrate("model", "dev.spacy", "--output", str(tmp_path / "out"))
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--in-place")
+    assert result.exit_code == 0, result.output
+    after = contents(tmp_path / "model")
+    cfg = Path("multitask/cfg")
+    assert after[cfg] == contents(tmp_path / "out")[cfg] != before[cfg]
+    assert {**after, cfg: b""} == {**before, cfg: b""}
+    spacy.load(tmp_path / "model").to_disk(tmp_path / "again")
+    assert contents(tmp_path / "again")[cfg] == after[cfg]  # what `to_disk` writes
+    again = calibrate(str(tmp_path / "model"), "dev.spacy")  # from the scores, whatever it was
+    for name, row in tables(again.output)[0].items():
+        assert float(row[0]) == pytest.approx(float(tables(result.output)[0][name][0]), rel=1e-2)
+        assert row[2] == row[3]  # no better than before
+
+
+def test_tasks_without_gold_keep_their_temperature(tmp_path):
+    result = calibrate("model", "few.spacy", "--output", str(tmp_path / "out"))
+    (table,) = tables(result.output)
+    assert table["pos"] == ["0.200", "0", "-", "-", "0", "-", "-", "-"]
+    assert "pos: nothing to fit on, it keeps its temperature." in result.output
+    # What is all right only grows surer.
+    assert "sentiment: the lower the temperature, the better" in result.output
+    assert spacy.load(tmp_path / "out").get_pipe("multitask").tasks["pos"].temperature == 0.2
+
+
+def test_threshold_is_warned_of(tmp_path):
+    tasks = {"topic": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False, "threshold": 0.3}}
+    nlp = trained(make_nlp(tasks), 12, layers=["topic"])
+    multitask(nlp).tasks["topic"].temperature = 0.1
+    nlp.to_disk(tmp_path / "model")
+    result = calibrate(str(tmp_path / "model"), "dev.spacy")
+    assert "topic: which scores reach its threshold of 0.3 has changed" in result.output
+
+
+def test_several_components(tmp_path):
+    nlp = make_nlp(["tagger"], inline=True)
+    nlp = trained(nlp, 5, layers=["tagger"])
+    other = trained(make_nlp(["ner"], inline=True), 5, layers=["ner"])
+    nlp.add_pipe("multitask", name="second", source=other)
+    for name, task in (("multitask", "tagger"), ("second", "ner")):
+        nlp.get_pipe(name).tasks[task].temperature = 0.2
+    nlp.to_disk(tmp_path / "model")
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--in-place")
+    assert "multitask.tagger" in result.output and "second.ner" in result.output
+    after = spacy.load(tmp_path / "model")
+    for name, task in (("multitask", "tagger"), ("second", "ner")):
+        assert after.get_pipe(name).tasks[task].temperature > 0.2
+
+
+@pytest.mark.parametrize(
+    "args, message",
+    [
+        (["model", "bare.spacy"], "Expected in bare.spacy annotation of the tasks of model"),
+        (["dev.spacy", "dev.spacy"], "Expected the folder or package of a pipeline"),
+        (["blank", "dev.spacy"], "Expected a pipeline with a component 'multitask'"),
+        (["model", "dev.spacy", "--output", "model"], "--overwrite replaces it"),
+        (["model", "dev.spacy", "--output", "new", "--in-place"], "--in-place, got both"),
+        (["model", "dev.spacy", "--output", "empty", "--overwrite"], "which is none"),
+        (["model", "model/config.cfg"], "Expected a .spacy file or a folder of them"),
+    ],
+)
+def test_errors(args, message):
+    if "blank" in args:
+        spacy.blank("en").to_disk("blank")
+    Path("empty").mkdir(exist_ok=True)
+    before = contents("model")
+    result = calibrate(*args)
+    assert result.exit_code == 1
+    assert message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+    assert contents("model") == before and not Path("new").exists()
+
+
+def test_output_may_replace_the_pipeline(tmp_path):
+    spacy.load("model").to_disk(tmp_path / "model")
+    out = str(tmp_path / "model")
+    assert calibrate(out, "dev.spacy", "--output", out, "--overwrite").exit_code == 0
+    assert multitask(spacy.load(out)).tasks["tagger"].temperature > 0.2
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_help_has_examples():
+    assert "calibrate training/model-best dev.spacy" in calibrate("--help").output

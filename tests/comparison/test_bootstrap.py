@@ -1,0 +1,111 @@
+"""Intervals and tests against what is known of simple cases."""
+
+import math
+
+import numpy as np
+import pytest
+
+from spacy_mtl.comparison.bootstrap import delta_m, difference, estimate, holm, resample
+from spacy_mtl.errors import MTLError
+from spacy_mtl.tasks.counts import Counts
+
+
+def _accuracy(right: np.ndarray, total: int = 10) -> Counts:
+    """Documents of so many units, of which so many are right."""
+    wrong = total - right
+    array = np.stack([right, wrong, wrong], axis=1)[:, None, :]
+    return Counts(array, ("x",), "micro", "accuracy")
+
+
+def _documents(rng: np.random.Generator, p: float, n: int = 400) -> Counts:
+    return _accuracy(rng.binomial(10, p, size=n))
+
+
+def test_the_interval_is_that_of_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    counts = _documents(rng, 0.8)
+    found = resample({"a": [counts]}, samples=4000)["a"]
+    assert found.mean == pytest.approx(counts.array[:, 0, 0].mean() / 10)
+    se = counts.array[:, 0, 0].std() / 10 / math.sqrt(400)
+    assert found.samples.std() == pytest.approx(se, rel=0.1)
+    assert found.std == 0.0
+
+
+def test_seeds_widen_the_interval_by_their_standard_error() -> None:
+    n, n_docs = 5, 2000
+    levels = np.asarray([6, 7, 7, 8, 9])
+    seeds = [_accuracy(np.full(n_docs, level)) for level in levels]
+    found = resample({"a": seeds}, samples=6000)["a"]
+    standard_error = (levels / 10).std(ddof=1) / math.sqrt(n)
+    assert found.std == pytest.approx((levels / 10).std(ddof=1))
+    assert found.samples.std() == pytest.approx(standard_error, rel=0.05)
+
+
+def test_pairing_removes_what_systems_have_in_common() -> None:
+    rng = np.random.default_rng(1)
+    easy = rng.binomial(10, rng.uniform(0.2, 1.0, size=300))
+    better = np.minimum(easy + (rng.uniform(size=300) < 0.2), 10)
+    found = resample({"a": [_accuracy(better)], "b": [_accuracy(easy)]}, samples=2000)
+    gain = difference(found["a"], found["b"])
+    unpaired = math.hypot(found["a"].samples.std(), found["b"].samples.std())
+    assert 0 < gain.low < gain.value < gain.high
+    assert gain.high - gain.low < unpaired
+    assert gain.p == pytest.approx(2 / 2001)
+
+
+def test_chance_is_seldom_taken_for_a_difference() -> None:
+    rng = np.random.default_rng(2)
+    ps = []
+    for _ in range(100):
+        pair = {name: [_documents(rng, 0.8, 60) for _ in range(3)] for name in "ab"}
+        found = resample(pair, samples=200)
+        ps.append(difference(found["a"], found["b"]).p)
+    assert np.mean(np.asarray(ps) < 0.05) <= 0.07
+    assert np.mean(ps) > 0.4
+
+
+def test_the_same_system_twice() -> None:
+    counts = [_documents(np.random.default_rng(seed), 0.8) for seed in range(2)]
+    found = resample({"a": counts, "b": counts}, samples=200)
+    assert difference(found["a"], found["b"]) == estimate(0.0, np.zeros(200))
+    assert difference(found["a"], found["b"]).p == 1.0
+
+
+def test_macro_f_of_resamples_leaves_out_labels_that_do_not_occur() -> None:
+    array = np.zeros((2, 2, 3), dtype="int64")
+    array[0, 0] = [1, 0, 0]
+    array[1, 1] = [0, 0, 1]
+    found = resample({"a": [Counts(array, ("x", "y"), "macro", "macro F")]}, samples=500)["a"]
+    assert found.mean == 0.5
+    assert set(np.round(found.samples, 6)) == {0.0, 0.5, 1.0}
+
+
+def test_delta_m_is_the_mean_relative_gain() -> None:
+    full = np.full(50, 5)
+    pairs = {
+        "joint one": [_accuracy(full + 1)],
+        "single one": [_accuracy(full)],
+        "joint two": [_accuracy(full - 1)],
+        "single two": [_accuracy(full)],
+    }
+    found = resample(pairs, samples=100)
+    total = delta_m(
+        [found["joint one"], found["joint two"]], [found["single one"], found["single two"]]
+    )
+    assert total.value == pytest.approx(100 * (0.2 - 0.2) / 2, abs=1e-9)
+    one = delta_m([found["joint one"]], [found["single one"]])
+    assert (one.value, one.low, one.high) == pytest.approx((20, 20, 20))
+
+
+def test_holm_by_hand() -> None:
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx(
+        {"a": 0.03, "c": 0.06, "b": 0.06}
+    )
+    assert holm({"a": 0.7, "b": 0.9}) == {"a": 1.0, "b": 1.0}
+    assert holm({}) == {}
+
+
+def test_other_documents_are_refused() -> None:
+    rng = np.random.default_rng(0)
+    with pytest.raises(MTLError, match="same seeds and documents"):
+        resample({"a": [_documents(rng, 0.5, 10)], "b": [_documents(rng, 0.5, 11)]})

@@ -1,0 +1,73 @@
+from collections.abc import Mapping
+from dataclasses import replace
+
+from spacy_mtl.comparison.results import COSTS, GAINS, NONE, Gain, Results
+from spacy_mtl.report.material import Material
+from spacy_mtl.report.summary import facts, sentences
+
+
+def with_verdicts(results: Results, verdicts: Mapping[str, str], seeds: int = 5) -> Results:
+    full = results.full
+    gains = {
+        task: replace(full.comparisons["joint"].tasks[task], verdict=verdict)
+        for task, verdict in verdicts.items()
+    }
+    compared = replace(full.comparisons["joint"], tasks=gains)
+    changed = replace(full, seeds=list(range(seeds)), comparisons={"joint": compared})
+    return replace(results, fractions=[changed])
+
+
+def all_of(material: Material, verdict: str) -> dict[str, str]:
+    return dict.fromkeys(material.tasks, verdict)
+
+
+def test_three_sentences_with_the_verdicts_and_costs(material: Material) -> None:
+    quality, cost, advice = sentences(material.results)
+    assert quality == (
+        "Trained together, tagger (+2.0 points, 95 % interval +1.0 to +3.0) scores higher than "
+        "alone; ner (−5.0 points, −9.0 to −1.0) scores lower than alone; no difference could be "
+        "shown for mood and traits."
+    )
+    assert cost == (
+        "One pipeline of 8.0 MB takes the place of 4 with 24.0 MB; it annotates 9,000 words a "
+        "second against 3,000 of the 4 one after the other, and was trained in 30 s against 80 s."
+    )
+    assert advice.startswith("For ner, try a larger weight")
+    assert advice.endswith("2 seeds tell little about chance: repeat with 5.")
+
+
+def test_nothing_shown(material: Material) -> None:
+    results = with_verdicts(material.results, all_of(material, NONE))
+    quality, _, advice = sentences(results)
+    assert "no difference in quality could be shown for any of the 4 tasks" in quality
+    # The widest interval reaches 4 points from its middle.
+    assert advice.startswith("Differences of up to about 4.0 points could have gone unseen")
+
+
+def test_only_gains(material: Material) -> None:
+    results = with_verdicts(material.results, all_of(material, GAINS))
+    quality, _, advice = sentences(results)
+    assert "lower" not in quality and "no difference" not in quality
+    assert advice == (
+        "No task was shown to lose by it, so that the joint pipeline can take the place of the "
+        "others."
+    )
+
+
+def test_a_variant_that_helps(material: Material) -> None:
+    results = with_verdicts(material.results, all_of(material, COSTS))
+    full, variant = results.full, "components.multitask.loss_unit=mean"
+    better: dict[str, Gain] = {
+        task: replace(gain, verdict=NONE) for task, gain in full.comparisons["joint"].tasks.items()
+    }
+    compared = replace(full.comparisons["joint"], tasks=better)
+    full = replace(full, comparisons={**full.comparisons, variant: compared})
+    results = replace(results, joint=["joint", variant], fractions=[full])
+    assert sentences(results)[2] == (
+        f"With `{variant}`, no task was shown to lose any more: use that."
+    )
+
+
+def test_facts(material: Material) -> None:
+    found = [fact.value for fact in facts(material.results)]
+    assert found == ["▲ 1\u2002● 2\u2002▼ 1", "−0.6 %", "3.0×", "33 %"]
