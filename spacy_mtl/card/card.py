@@ -111,4 +111,8 @@ def write_card(model: Path, card: str, meta: dict[str, Any], tested: Evaluation)
     figures = {key: value for each in tested.tasks for key, value in each.figures.items()}
     meta = {**meta, "performance": {**meta.get("performance", {}), **figures}}
     described = json.dumps(meta, indent=2, ensure_ascii=False)
-    write_all_whole({model / README: card.encode(), model / META: described.encode()})
+    written = {model / README: card, model / META: described}
+    # Half a surrogate pair, which JSON can hold, is no UTF-8; with a backslash, it is JSON again.
+    write_all_whole(
+        {path: each.encode(errors="backslashreplace") for path, each in written.items()}
+    )
