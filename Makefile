@@ -15,7 +15,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python -m spacy project run all .
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .

@@ -22,7 +22,14 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 from typer import Option
 
-from tests.robustness.checks import run_config, run_docs, run_file, run_model, run_stored
+from tests.robustness.checks import (
+    begin_anew,
+    run_config,
+    run_docs,
+    run_file,
+    run_model,
+    run_stored,
+)
 from tests.robustness.file_strategies import file_cases, model_cases, stored_cases
 from tests.robustness.outcomes import OUTCOMES, Outcome, outcome_of
 from tests.robustness.strategies import batches_of_docs, config_cases
@@ -80,6 +87,7 @@ def run_kind(kind: Kind, n: int, start: int, seconds: float) -> Tally:
         tally.add(outcome_of(kind.run, case, seconds, kind.spacys_files), case)
 
     for number, size in enumerate(_chunks(n)):
+        begin_anew()
         once = settings(
             max_examples=size,
             database=None,

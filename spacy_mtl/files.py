@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from errno import EBADF, EINVAL, ENOTSUP, EROFS
 from pathlib import Path
 from shutil import rmtree
 
@@ -31,9 +32,11 @@ def write_all_whole(files: Mapping[Path, bytes]) -> None:
             with _named(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 beside[path].write_bytes(data)
+                to_disk(beside[path])
         for path in files:
             with _named(path):
                 beside[path].replace(path)
+            _renamed(path)
     finally:
         for each in beside.values():
             with suppress(OSError):  # that of a path that cannot be, which was told above
@@ -52,17 +55,54 @@ def write_folder_whole(path: Path, write: Callable[[Path], None]) -> None:
         beside.mkdir(parents=True)
         try:
             write(beside)
+            for inside in (*beside.rglob("*"), beside):
+                to_disk(inside)
             _exchange(path, beside, before)
+            _renamed(path)
         finally:
             rmtree(beside, ignore_errors=True)
     except OSError as error:
         raise _cannot_write(path, error) from error
-    rmtree(before, ignore_errors=True)
+    with suppress(OSError):
+        remove(before)
+
+
+def to_disk(path: Path) -> None:
+    """Let a file or folder reach the disk before what comes next, as far as the system can.
+
+    RAISES (OSError): If the disk does not take it.
+    """
+    flags = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+    try:
+        descriptor = os.open(path, flags)
+    except OSError:  # a folder on Windows, or a file that may not be read
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (EINVAL, ENOTSUP, EBADF, EROFS):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _renamed(path: Path) -> None:
+    """Let the disk know the name too; what is behind it is there already."""
+    with suppress(OSError):
+        to_disk(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a folder with all that is in it, a file, or a link but not what it leads to."""
+    if path.is_dir() and not path.is_symlink():
+        rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _exchange(path: Path, new: Path, before: Path) -> None:
     """Put the new folder in the place of what is there, which goes to `before`."""
-    if not path.exists():
+    if not os.path.lexists(path):
         new.rename(path)
         return
     path.rename(before)
@@ -89,7 +129,8 @@ def put_right(path: Path) -> None:
     """Undo what a process that was killed while it wrote `path` has left beside it."""
     for before in path.parent.glob(f".{path.name}.*.before"):
         if path.exists():
-            rmtree(before, ignore_errors=True)
+            with suppress(OSError):
+                remove(before)
         else:
             before.rename(path)
     for beside in path.parent.glob(f".{path.name}.*.tmp"):

@@ -1,9 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.files import write_folder_whole, write_whole
+from spacy_mtl.files import remove, write_folder_whole, write_whole
 
 
 def test_makes_the_folder_and_replaces(tmp_path):
@@ -73,3 +74,45 @@ def test_a_folder_comes_back_if_its_replacement_cannot_be_renamed(tmp_path, monk
     with pytest.raises(MTLError, match="to write .*a, got: in use"):
         write_folder_whole(path, lambda beside: folder(beside, "after"))
     assert contents(path) == ["before"] and contents(tmp_path) == ["a"]
+
+
+def test_content_is_on_the_disk_before_its_name(tmp_path, monkeypatch):
+    events = []
+    fsync, replace, rename = os.fsync, Path.replace, Path.rename
+
+    def synced(descriptor: int) -> None:
+        events.append("folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "file")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", lambda *args: events.append("name") or replace(*args))
+    monkeypatch.setattr(Path, "rename", lambda *args: events.append("name") or rename(*args))
+    write_whole(tmp_path / "a.json", b"1")
+    assert [event for event in events if event != "folder"] == ["file", "name"]
+    events.clear()
+    write_folder_whole(tmp_path / "a", lambda beside: folder(folder(beside, "x") / "in", "y"))
+    assert [event for event in events if event != "folder"] == ["file", "file", "name"]
+
+
+def test_a_disk_that_does_not_take_it(tmp_path, monkeypatch):
+    path = folder(tmp_path / "a", "before")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MTLError, match="to write .*a, got: No space left on device"):
+        write_folder_whole(path, lambda beside: folder(beside, "after"))
+    assert contents(path) == ["before"] and contents(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_a_link_is_replaced_and_not_what_it_leads_to(tmp_path):
+    there = folder(tmp_path / "there", "mine")
+    (tmp_path / "a").symlink_to(there)
+    write_folder_whole(tmp_path / "a", lambda beside: folder(beside, "new"))
+    assert contents(tmp_path) == ["a", "there"]
+    assert contents(tmp_path / "a") == ["new"] and contents(there) == ["mine"]
+    (tmp_path / "link").symlink_to(there)
+    remove(tmp_path / "link")
+    assert contents(tmp_path) == ["a", "there"] and contents(there) == ["mine"]

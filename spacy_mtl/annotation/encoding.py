@@ -66,7 +66,7 @@ class SpacyEncoder:
         own = plain(record.fields) if record.user_data is None else record.user_data
         srsly.msgpack_dumps([own, doc.cats])  # an error now, not when the Docs are joined
         found = {key: value for key, value in doc.user_data.items() if _storable(value)}
-        doc.user_data = {**found, **own}
+        doc.user_data = {**own, **found}  # what the pipeline set is newer
         return doc
 
     def join(self, rows: Sequence[Doc]) -> bytes:

@@ -1,9 +1,17 @@
-"""Pipelines that a command names."""
+"""Pipelines, configs and the device that a command names."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from configparser import Error as ParserError
+from pathlib import Path
+from typing import Any
+
 import spacy
+from spacy import util
+from spacy.cli._util import setup_gpu
 from spacy.language import Language
+from thinc.api import Config
 
 from ..errors import MTLError, one_line
 
@@ -17,5 +25,39 @@ def load_pipeline(model: str) -> Language:
     except Exception as error:  # spaCy's readers raise many, and a package runs code of its own
         raise MTLError(
             f"Expected the folder or package of a pipeline that can be loaded, got '{model}': "
+            f"{one_line(error)}"
+        ) from error
+
+
+def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
+    """Read the config of a training ("-": from stdin), with its variables not yet filled in.
+
+    overrides: values by their places, as "training.dropout".
+    RAISES (MTLError): If it cannot be read, or is not the config of a training.
+    """
+    try:
+        config = util.load_config(path, overrides=dict(overrides), interpolate=False)
+        config.interpolate()
+    except (OSError, ValueError, ParserError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MTLError(
+            f"Expected a config that can be read in {path}, got: {one_line(reason)}"
+        ) from error
+    missing = [f"[{section}]" for section in ("nlp", "training") if section not in config]
+    if missing:
+        raise MTLError(
+            f"Expected the config of a training in {path}, got one without {' and '.join(missing)}."
+            " `spacy mtl init-config` writes whole ones, `spacy init fill-config` completes one."
+        )
+    return config
+
+
+def use_device(gpu_id: int) -> None:
+    """Use the GPU of this number, the CPU for -1; raises MTLError if there is no such GPU."""
+    try:
+        setup_gpu(gpu_id)
+    except Exception as error:  # cupy's errors have no common base
+        raise MTLError(
+            f"Expected --gpu-id to be the number of a GPU that can be used, got {gpu_id}: "
             f"{one_line(error)}"
         ) from error

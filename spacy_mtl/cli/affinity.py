@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from spacy import util
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from thinc.api import Config
@@ -31,6 +31,7 @@ from ..files import write_folder_whole
 from ..training.signals import Stopped
 from ..training.trainer import train
 from ._app import app
+from ._loading import load_config, use_device
 from ._printing import print_table
 
 N_EFFECTS = 5  # of those that help, and of those that hurt, to be told in words
@@ -85,9 +86,9 @@ def affinity(
     _check_new(output)
     overrides = parse_config_overrides(ctx.args)
     import_code(code)
-    setup_gpu(gpu_id)
+    given = load_config(config, overrides)
+    use_device(gpu_id)
     with show_validation_error(config):
-        given = util.load_config(config, overrides=overrides, interpolate=False)
         joint = util.load_model_from_config(given, auto_fill=True)
     tasks = list(learning_multitask(joint).tasks)
     check_encoders(encoders, tasks)
@@ -107,7 +108,13 @@ def affinity(
 
 
 def _check_new(output: Path) -> None:
-    if output.exists() and any(output.iterdir()):
+    try:
+        taken = output.exists() and any(output.iterdir())
+    except OSError as error:
+        raise MTLError(
+            f"Expected to be able to write {output}, got: {error.strerror or error}."
+        ) from error
+    if taken:
         raise MTLError(f"Expected a new or empty folder as --output, but {output} has files.")
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy import util
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from typer import Argument, Option
 from wasabi import Printer
@@ -20,6 +19,7 @@ from ..comparison.progress import RunBars
 from ..comparison.results import AtFraction, Results
 from ..errors import MTLError
 from ._app import app
+from ._loading import load_config
 from ._printing import print_table
 
 
@@ -79,8 +79,7 @@ def compare_command(
     """  # noqa: E501
     overrides = parse_config_overrides(ctx.args)
     import_code(code)
-    with show_validation_error(config):
-        loaded = util.load_config(config, overrides=overrides, interpolate=False)
+    loaded = load_config(config, overrides)
     settled = Settled(
         name=config.name,
         config=loaded,
@@ -90,8 +89,10 @@ def compare_command(
         fractions=_fractions(fractions),
         fraction_seeds=fraction_seeds,
         vary=vary or (),
+        code=code,
     )
-    plan = make_plan(settled)
+    with show_validation_error(config):
+        plan = make_plan(settled)
     runs = [planned.run for planned in plan.runs]
     command = shlex.join(["spacy", *sys.argv[1:]])
     with RunBars(runs) as bars:
@@ -123,7 +124,8 @@ def _print(results: Results, found: AtFraction) -> None:
         total = found.comparisons[joint]
         typer.echo(
             f"Delta_m {total.delta_m:+.2f} % ({total.delta_m_low:+.2f} to "
-            f"{total.delta_m_high:+.2f}). {_cost(results, found, joint)}\n"
+            f"{total.delta_m_high:+.2f}){_without(total.undefined)}. "
+            f"{_cost(results, found, joint)}\n"
         )
 
 
@@ -139,6 +141,10 @@ def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]
             f"{gain.p_holm:.4f}",
             gain.verdict,
         ]
+
+
+def _without(undefined: Sequence[str]) -> str:
+    return f" without {', '.join(undefined)}, 0 when alone" if undefined else ""
 
 
 def _cost(results: Results, found: AtFraction, joint: str) -> str:

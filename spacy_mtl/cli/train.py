@@ -9,17 +9,20 @@ from typing import Annotated, Any
 
 import typer
 from spacy import util
-from spacy.cli._util import import_code, parse_config_overrides, setup_gpu, show_validation_error
+from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.language import Language
 from spacy.training.initialize import init_nlp
+from thinc.api import Config
 from typer import Argument, Option
 from wasabi import msg
 
 from ..errors import MTLError
 from ..training.fingerprint import fingerprint
 from ..training.output_folder import OutputFolder
-from ..training.signals import Stopped
+from ..training.signals import Stopped, stopped_at_once
 from ..training.trainer import Frequency, train
 from ._app import app
+from ._loading import load_config, use_device
 
 
 @app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -80,35 +83,53 @@ def train_command(
     overrides = parse_config_overrides(ctx.args)
     import_code(code)
     frequency = Frequency(checkpoint_steps, checkpoint_seconds)
+    loaded = load_config(config, overrides)
     folder = _folder(output, keep, resume, overwrite)
-    setup_gpu(gpu_id)
-    with show_validation_error(config):
-        loaded = util.load_config(config, overrides=overrides, interpolate=False)
-        origin = {} if folder is None else fingerprint(loaded.interpolate(), folder.path)
-    if folder is not None and resume:
-        folder.check_resumable(origin)
-        if folder.finished:
-            typer.echo(f"ℹ The training in {output} is finished: there is nothing to resume.")
-            return
-    msg.divider("Initializing pipeline")
-    with show_validation_error(config, hint_fill=False):
-        nlp = init_nlp(loaded, use_gpu=gpu_id)
-    msg.good("Initialized pipeline")
-    msg.divider("Training pipeline")
-    settings: dict[str, Any] = {"use_gpu": gpu_id, "frequency": frequency, "origin": origin}
+    use_device(gpu_id)
     try:
+        with stopped_at_once():
+            origin = _origin(loaded, folder, code)
+            if folder is not None and resume and _is_finished(folder, origin):
+                return
+            nlp = _initialized(config, loaded, gpu_id)
+        msg.divider("Training pipeline")
         train(
             nlp,
             folder,
+            use_gpu=gpu_id,
+            frequency=frequency,
             resume=resume,
             overwrite=overwrite,
+            origin=origin,
             stdout=sys.stdout,
             stderr=sys.stderr,
-            **settings,
         )
     except Stopped as stopped:
         typer.secho(f"⚠ {stopped}", err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(128 + stopped.signum) from stopped
+
+
+def _origin(config: Config, folder: OutputFolder | None, code: Path | None) -> dict[str, Any]:
+    return {} if folder is None else fingerprint(config.interpolate(), folder.path, code)
+
+
+def _is_finished(folder: OutputFolder, origin: dict[str, Any]) -> bool:
+    """Whether there is nothing to resume, which is said; raises MTLError if it cannot be."""
+    folder.check_resumable(origin)
+    if not folder.finished:
+        return False
+    typer.echo(f"ℹ The training in {folder.path} is finished: there is nothing to resume.")
+    if not folder.last.exists():
+        typer.echo(f"ℹ {folder.last} is not there any more; --overwrite trains anew.")
+    return True
+
+
+def _initialized(path: Path, config: Config, gpu_id: int) -> Language:
+    msg.divider("Initializing pipeline")
+    with show_validation_error(path, hint_fill=False):
+        nlp = init_nlp(config, use_gpu=gpu_id)
+    msg.good("Initialized pipeline")
+    return nlp
 
 
 def _folder(output: Path | None, keep: int, resume: bool, overwrite: bool) -> OutputFolder | None:

@@ -55,11 +55,14 @@ def resample(
     """The scores of several systems in the same resamples of documents and seeds.
 
     A resample draws the test documents with replacement, and the seeds too: one less than there
-    are, so that the variance over them is not too small (Rao and Wu 1988). What stands at the
-    same place belongs together: the documents of all systems, and their seeds, so that a
+    are, so that the variance over them is not too small (Rao and Wu 1988). How far the drawn
+    seeds are from all of them is scaled by sqrt((n - 1) / chi2(n - 1)), as Student's t does with
+    a normal deviation, since a few seeds tell little about how much seeds differ. What stands at
+    the same place belongs together: the documents of all systems, and their seeds, so that a
     difference of two systems is paired. Chance that is of a document in a seed alone counts more
     than once, which makes the intervals too wide rather than too narrow (Owen 2007,
-    https://arxiv.org/abs/0712.1111).
+    https://arxiv.org/abs/0712.1111). With one seed, nothing is known of how much seeds differ,
+    and only the documents are drawn.
 
     systems: by name, the counts of each seed. All must have the same documents and seeds.
     """
@@ -74,11 +77,10 @@ def resample(
     rng = np.random.default_rng(seed)
     for size in _chunks(samples):
         docs = _draws(rng, n_docs, n_docs, size)
-        of_seeds = _draws(rng, n_seeds, max(1, n_seeds - 1), size) if n_seeds > 1 else None
+        of_seeds = _seed_weights(rng, n_seeds, size)
         for name, counts in systems.items():
             scores = np.stack([_scores(each, docs) for each in counts], axis=1)
-            mean = scores[:, 0] if of_seeds is None else _weighted_mean(scores, of_seeds)
-            parts[name].append(mean)
+            parts[name].append((scores * of_seeds).sum(axis=1))
     return {
         name: Resampled(np.asarray([each.score() for each in counts]), np.concatenate(parts[name]))
         for name, counts in systems.items()
@@ -104,14 +106,16 @@ def delta_m(
 ) -> Estimate:
     """The mean relative gain over the tasks, in per cent (Maninis et al. 2019, Delta_m).
 
-    joint, single: of each task, scores of which higher is better.
+    joint, single: of each task, scores of which higher is better. The gain is relative to the
+    mean score of the single task, which must be above 0.
     Source: https://arxiv.org/abs/1904.08918
     """
-    value = np.mean([_gain(a.mean, b.mean) for a, b in zip(joint, single, strict=True)])
-    samples = np.mean(
-        [_gain(a.samples, b.samples) for a, b in zip(joint, single, strict=True)], axis=0
-    )
-    return estimate(float(value), samples, confidence)
+    pairs = list(zip(joint, single, strict=True))
+    if not all(alone.mean > 0 for _, alone in pairs):
+        raise MTLError("Expected scores above 0 of the single tasks to relate gains to, got 0.")
+    value = np.mean([100 * (one.mean / alone.mean - 1) for one, alone in pairs])
+    gains = [100 * (one.samples - alone.samples) / alone.mean for one, alone in pairs]
+    return estimate(float(value), np.mean(gains, axis=0), confidence)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -122,10 +126,6 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[name]))
         corrected[name] = highest
     return corrected
-
-
-def _gain(joint: Array | float, single: Array | float) -> Array:
-    return 100 * (np.asarray(joint) - single) / np.maximum(single, 1e-9)
 
 
 def _chunks(samples: int) -> Iterator[int]:
@@ -146,6 +146,11 @@ def _scores(counts: Counts, docs: Array) -> Array:
     return f_score(totals.reshape(len(docs), *columns.shape[1:]), counts.average)
 
 
-def _weighted_mean(scores: Array, weights: Array) -> Array:
-    mean: Array = (scores * weights).sum(axis=1) / weights.sum(axis=1)
-    return mean
+def _seed_weights(rng: np.random.Generator, n: int, size: int) -> Array:
+    """(size, n) weights of the seeds, of sum 1 in each resample; see `resample`."""
+    if n == 1:
+        return np.ones((size, 1))
+    drawn = _draws(rng, n, n - 1, size) / (n - 1)
+    stretch = np.sqrt((n - 1) / rng.chisquare(n - 1, size=(size, 1)))
+    weights: Array = 1 / n + (drawn - 1 / n) * stretch
+    return weights

@@ -13,7 +13,7 @@ from spacy.training import Example
 from ..evaluation.runs import Result, Run, execute
 from ..tasks.base import Task
 from ..tasks.counts import Counts
-from .bootstrap import Resampled, delta_m, difference, holm, resample
+from .bootstrap import Estimate, Resampled, delta_m, difference, holm, resample
 from .plan import Plan
 from .results import (
     COSTS,
@@ -147,8 +147,12 @@ class _Judge:
             task: Gain(e.value, e.low, e.high, e.p, p[task], verdict(e.value, p[task]))
             for task, e in estimates.items()
         }
-        total = delta_m([a for a, _ in pairs.values()], [b for _, b in pairs.values()], CONFIDENCE)
-        return Comparison(gains, total.value, total.low, total.high)
+        undefined = [task for task, (_, alone) in pairs.items() if not alone.mean]
+        related = [pair for task, pair in pairs.items() if task not in undefined]
+        total = Estimate(0.0, 0.0, 0.0, 1.0)
+        if related:
+            total = delta_m([a for a, _ in related], [b for _, b in related], CONFIDENCE)
+        return Comparison(gains, total.value, total.low, total.high, undefined)
 
 
 def verdict(value: float, p: float) -> str:

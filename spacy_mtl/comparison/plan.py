@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from spacy.util import registry
+from spacy.util import load_model_from_config, registry
 from thinc.api import Config
 
 from ..errors import MTLError
 from ..evaluation.runs import Run
 from ..training.minibatches import BatchSizes
 from .survey import Survey, survey
-from .systems import JOINT, Settings, at_fraction, measured, plain, single_name, single_task, varied
+from .systems import (
+    JOINT,
+    Settings,
+    at_fraction,
+    check_comparable,
+    measured,
+    plain,
+    single_name,
+    single_task,
+    varied,
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,7 @@ class Settled:
     seeds: how many, from 0 on. steps: of the full data; None for the config's `max_steps`.
     fractions: of the training data, above 0 and up to 1. fraction_seeds: seeds of those below 1.
     vary: changes of the joint config, each of which makes one more system.
+    code: a Python file with functions that the config names.
     """
 
     name: str
@@ -36,6 +47,7 @@ class Settled:
     fractions: Sequence[float] = (1.0,)
     fraction_seeds: int | None = None
     vary: Sequence[str] = ()
+    code: Path | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("seeds", self.seeds), ("fraction_seeds", self.fraction_seeds)):
@@ -86,11 +98,13 @@ class Plan:
 def make_plan(settled: Settled) -> Plan:
     """Look at the data, and derive the configs of all runs.
 
-    RAISES (MTLError): If the config has nothing to compare, does not say how long to train, or
-        streams its data while only a part of them is wanted.
+    RAISES (MTLError): If the config has nothing to compare, or does not say how long to train; if
+        it streams its data while only a part of them is wanted, or a variant changes nothing.
     """
-    base = _base(settled, 0)
-    full = base["training"]["max_steps"]
+    config = load_model_from_config(settled.config, auto_fill=True).config
+    settled = replace(settled, config=config, vary=list(dict.fromkeys(settled.vary)))
+    base = plain(config, 0)
+    full = base["training"]["max_steps"] if settled.steps is None else settled.steps
     if full < 1:
         raise MTLError(
             "Expected a number of steps, the same for all systems, got max_steps = 0. Give --steps."
@@ -100,10 +114,27 @@ def make_plan(settled: Settled) -> Plan:
             "Expected training data that are read whole, to take a part of them, got a stream "
             "(max_epochs = -1). Leave --fractions out, or set training.max_epochs to 0."
         )
+    for change in settled.vary:
+        load_model_from_config(Config(plain(varied(config, change), 0)))
     found = survey(base, settled.test)
-    batcher = base["training"]["batcher"]
-    steps = {fraction: scaled_steps(batcher, full, fraction) for fraction in settled.fractions}
-    return Plan(settled, found, steps, list(_runs(settled, found, steps)))
+    check_comparable(base, found.nlp)
+    lengths = {
+        fraction: scaled_length(base["training"], full, fraction) for fraction in settled.fractions
+    }
+    steps = {fraction: length for fraction, (length, _) in lengths.items()}
+    return Plan(settled, found, steps, list(_runs(settled, found, lengths)))
+
+
+def scaled_length(training: Settings, steps: int, fraction: float) -> tuple[int, int]:
+    """The steps with a part of the data, see `scaled_steps`, and those between evaluations.
+
+    There are as many evaluations as with all data. The last step is evaluated, for which the steps
+    are rounded down to a multiple of those between evaluations.
+    """
+    evaluations = max(1, math.ceil(steps / training["eval_frequency"]))
+    scaled = scaled_steps(training["batcher"], steps, fraction)
+    frequency = max(1, scaled // evaluations)
+    return scaled // frequency * frequency, frequency
 
 
 def scaled_steps(batcher: Settings, steps: int, fraction: float) -> int:
@@ -120,28 +151,23 @@ def scaled_steps(batcher: Settings, steps: int, fraction: float) -> int:
     return int(np.searchsorted(seen, fraction * seen[-1])) + 1
 
 
-def _base(settled: Settled, seed: int) -> Settings:
-    config = plain(settled.config, seed)
-    if settled.steps is not None:
-        config["training"]["max_steps"] = settled.steps
-    config["training"]["patience"] = 0
-    return config
-
-
-def _runs(settled: Settled, found: Survey, steps: dict[float, int]) -> Iterator[Planned]:
+def _runs(
+    settled: Settled, found: Survey, lengths: dict[float, tuple[int, int]]
+) -> Iterator[Planned]:
+    code = None if settled.code is None else str(settled.code)
     for fraction in sorted(settled.fractions, reverse=True):
         for seed in settled.seeds_at(fraction):
             for name, config in _systems(settled, found, seed):
-                config = at_fraction(config, fraction, seed, steps[fraction])
+                config = at_fraction(config, fraction, seed, *lengths[fraction])
                 shown = f"{name} at {fraction:g}" if len(settled.fractions) > 1 else name
-                run = Run(shown, config, seed, str(settled.test))
+                run = Run(shown, config, seed, str(settled.test), code)
                 yield Planned(name, fraction, seed, run)
 
 
-def _systems(settled: Settled, found: Survey, seed: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    base = _base(settled, seed)
+def _systems(settled: Settled, found: Survey, seed: int) -> Iterator[tuple[str, Settings]]:
+    base = plain(settled.config, seed)
     yield JOINT, measured(base)
     for task in found.tasks:
         yield single_name(task), single_task(base, found.nlp, task, found.without)
     for change in settled.vary:
-        yield change, measured(varied(base, change))
+        yield change, measured(plain(varied(settled.config, change), seed))

@@ -73,12 +73,17 @@ class Gain:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A joint system against the single tasks. delta_m: in per cent, with its interval."""
+    """A joint system against the single tasks.
+
+    delta_m: in per cent, with its interval. undefined: the tasks that are left out of it, as they
+    score 0 alone and no gain is relative to that; if all are, it is 0.
+    """
 
     tasks: dict[str, Gain]
     delta_m: float
     delta_m_low: float
     delta_m_high: float
+    undefined: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

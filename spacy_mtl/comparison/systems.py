@@ -19,6 +19,9 @@ JOINT = "joint"
 SINGLE = "single"
 CONFLICT_EVERY = 10  # updates, so that the report can show how the gradients stand
 _MIXTURE = "spacy_mtl.MixedCorpus.v1"
+_OF_ALL = {"system.seed"} | {
+    f"training.{name}" for name in ("seed", "max_steps", "max_epochs", "patience", "eval_frequency")
+}
 _SUBSET = "spacy_mtl.Subset.v1"
 
 
@@ -49,6 +52,28 @@ def tasks_of(nlp: Language) -> dict[str, tuple[str, Task]]:
     return found
 
 
+def check_comparable(config: Settings, nlp: Language) -> None:
+    """Raises MTLError if the tasks of a config cannot be taken apart: a component that is sourced
+    from another pipeline, or one of another kind that learns from the same encoder."""
+    blocks = config["components"]
+    own = {component for component, _ in tasks_of(nlp).values()}
+    sourced = [name for name in sorted(own) if "tasks" not in blocks[name]]
+    if sourced:
+        raise MTLError(
+            f"Expected the tasks of '{sourced[0]}' in its config, got a component from another "
+            "pipeline (`source`). Write its block out, with factory and tasks."
+        )
+    encoders = {upstream for name in own for upstream in _upstreams(blocks[name])}
+    for name in config["nlp"]["pipeline"]:
+        heard = set(_upstreams(blocks[name])) if name not in own else set()
+        if heard & encoders or "*" in heard or ("*" in encoders and heard):
+            raise MTLError(
+                f"Expected an encoder from which only tasks of 'multitask' learn, got '{name}', "
+                "which would train it in every pipeline that is compared. Take it out of the "
+                "config, or make it a task."
+            )
+
+
 def measured(config: Settings) -> Settings:
     """The config with the gradients' conflict measured, which does not change the training."""
     config = deepcopy(config)
@@ -58,14 +83,21 @@ def measured(config: Settings) -> Settings:
     return config
 
 
-def varied(config: Settings, change: str) -> Settings:
+def varied(config: Config, change: str) -> Config:
     """The config with a setting changed: "components.multitask.loss_unit=mean".
 
+    config: not interpolated, so that what is said to be the same as the setting changes too.
     change: a dotted path, "=" and JSON; what is not JSON is a string.
-    RAISES (MTLError): If there is no such section.
+    RAISES (MTLError): If there is no such section, or it is a setting that decides how long or
+        with which seed all systems train.
     """
-    config = deepcopy(config)
+    config = config.copy()
     path, equals, text = change.partition("=")
+    if path in _OF_ALL:
+        raise MTLError(
+            f"Expected a change of something else than {', '.join(sorted(_OF_ALL))}, which are the "
+            f"same for all systems, got '{change}'."
+        )
     *sections, key = path.split(".")
     section: Any = config
     for name in sections:
@@ -111,18 +143,17 @@ def single_task(
     return config
 
 
-def at_fraction(config: Settings, fraction: float, seed: int, steps: int) -> Settings:
+def at_fraction(
+    config: Settings, fraction: float, seed: int, steps: int, frequency: int
+) -> Settings:
     """The config with a part of its training data, trained for so many steps.
 
-    Of a mixture, that part of each corpus. Evaluations come earlier in the same measure.
+    Of a mixture, that part of each corpus. frequency: steps from one evaluation to the next.
     """
     config = deepcopy(config)
-    training = config["training"]
-    scale = steps / training["max_steps"]
-    training["max_steps"] = steps
-    training["eval_frequency"] = max(1, round(training["eval_frequency"] * scale))
+    config["training"].update(max_steps=steps, eval_frequency=frequency, patience=0)
     if fraction < 1:
-        section, name = _place(config, training["train_corpus"])
+        section, name = _place(config, config["training"]["train_corpus"])
         if section[name]["@readers"] == _MIXTURE:
             section, names = section[name]["corpora"], list(section[name]["corpora"])
         else:

@@ -42,13 +42,15 @@ class Run:
 
     name: what people call it; it is not part of the key.
     config: the complete training config, as nested plain values.
-    test: a `.spacy` file, scored on its own tokens with the best checkpoint.
+    test: a `.spacy` file or a folder of them, scored on its own tokens with the best checkpoint.
+    code: a Python file with registered functions, imported before.
     """
 
     name: str
     config: dict[str, Any]
     seed: int
     test: str
+    code: str | None = None
 
     def key(self) -> str:
         """The hash of everything that determines the result.
@@ -61,6 +63,8 @@ class Run:
             "seed": self.seed,
             "versions": _versions(json.dumps(self.config)),
         }
+        if self.code is not None:
+            parts["code"] = _content_hash(Path(self.code))
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -169,9 +173,10 @@ def _spawn(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
     with (folder / LOG).open("w", encoding="utf8") as log:
         command = [sys.executable, "-m", "spacy_mtl.evaluation.worker", str(folder)]
         command += ["--keep-model"] if keep_model else []
-        code = subprocess.run(
-            command, stdout=log, stderr=subprocess.STDOUT, env=env, check=False
-        ).returncode
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT, env=env
+        )
+        code = process.wait()  # the pipe stays open: the worker ends when it closes
     if code != 0:
         tail = (folder / LOG).read_text(encoding="utf8", errors="replace")[-2000:]
         raise RunError(
@@ -191,19 +196,28 @@ def _versions(config: str) -> dict[str, str]:
     return found
 
 
-def _by_content(value: Any) -> Any:
+def _by_content(value: Any, key: str = "") -> Any:
+    """The value with the files and folders that it names replaced by a hash of their content."""
     if isinstance(value, dict):
-        return {key: _by_content(inner) for key, inner in value.items()}
+        return {name: _by_content(inner, name) for name, inner in value.items()}
     if isinstance(value, (list, tuple)):
         return [_by_content(inner) for inner in value]
-    if isinstance(value, str) and len(value) < 1024 and os.sep in value and Path(value).exists():
-        return _content_hash(Path(value))
-    return value
+    return _content_hash(Path(value)) if isinstance(value, str) and _is_path(value, key) else value
+
+
+def _is_path(text: str, key: str) -> bool:
+    """Whether a setting names a file or folder; a word could by chance be the name of a folder."""
+    if not text or len(text) > 1023 or "\0" in text:
+        return False
+    path = Path(text)
+    return path.is_file() or ((os.sep in text or key == "path") and path.is_dir())
 
 
 def _content_hash(path: Path) -> str:
     digest = hashlib.sha256()
     for file in _files(path):
+        if file != path:
+            digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)

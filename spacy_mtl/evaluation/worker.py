@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from statistics import median
+from threading import Thread
 from typing import Any
 
 import spacy
@@ -17,6 +18,7 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, train
+from spacy.util import import_file
 from thinc.api import Config
 
 from ..corpora.coverage import files_of
@@ -26,12 +28,15 @@ from .runs import HISTORY, MODEL, PREDICTIONS, RESULT, SPEC
 from .scores import score_examples
 
 MODELS = "models"
+STDIN = 0
 ATTRS = ["ORTH", "SPACY", "TAG", "POS", "MORPH", "ENT_IOB", "ENT_TYPE"]
 
 
 def work(folder: Path, keep_model: bool = False) -> None:
     """Train what `folder/run.json` describes and write its result beside it."""
     spec = json.loads((folder / SPEC).read_text(encoding="utf8"))
+    if spec["code"] is not None:
+        import_file("python_code", spec["code"])
     started = time.perf_counter()
     nlp = _train(spec, folder)
     seconds = time.perf_counter() - started
@@ -103,5 +108,13 @@ def _history(log: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text(encoding="utf8").splitlines()]
 
 
+def _end_with_parent() -> None:
+    """End this process when the one that started it has ended, by whatever."""
+    while os.read(STDIN, 1):  # not sys.stdin, whose lock would be held when Python ends
+        pass
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    Thread(target=_end_with_parent, daemon=True).start()
     work(Path(sys.argv[1]), "--keep-model" in sys.argv[2:])

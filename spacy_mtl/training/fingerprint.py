@@ -7,34 +7,43 @@ import json
 import os
 import warnings
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from thinc.api import get_current_ops
 
 from ..errors import MTLError
 
 PACKAGES = ("spacy-mtl", "spacy", "thinc", "numpy")
+OPTIONAL = ("torch", "transformers")
+CODE = "the file given by --code"
 _CHUNK = 1 << 20
 
 
-def fingerprint(config: Mapping[str, Any], leave_out: Path) -> dict[str, Any]:
+def fingerprint(
+    config: Mapping[str, Any], leave_out: Path, code: Path | None = None
+) -> dict[str, Any]:
     """The config with all variables filled in, a checksum of each file or folder that its
     [corpora], [initialize] and sourced components name, and the versions of packages.
 
-    leave_out: the output folder, should it be in one of these.
+    leave_out: the output folder, should it be in one of these. code: the file of registered
+    functions, wherever it lies.
+    RAISES (MTLError): If a file cannot be read.
     """
-    paths = sorted(set(_paths(config)))
-    return {
-        "config": json.loads(json.dumps(config)),
-        "files": {path: _checksum(Path(path), leave_out) for path in paths},
-        "versions": {name: version(name) for name in PACKAGES},
-    }
+    files = {path: _checksum(Path(path), leave_out) for path in sorted(set(_paths(config)))}
+    if code is not None:
+        files[CODE] = _checksum(code, leave_out)
+    document = json.loads(json.dumps(config))
+    return {"config": document, "files": files, "versions": _versions()}
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raises MTLError that names what differs between two fingerprints; versions are warned of."""
     if before["versions"] != now["versions"]:
-        changed = [n for n in PACKAGES if before["versions"].get(n) != now["versions"][n]]
+        old, new = before["versions"], now["versions"]
+        changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]
         warnings.warn(
             f"The training began with other versions of {', '.join(changed)}: the result may "
             "differ from that of a training which was never stopped.",
@@ -56,6 +65,18 @@ def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         f"Expected to resume a training of the same config and data, but {what}. "
         "Restore it, or begin a new training with --overwrite."
     )
+
+
+def _versions() -> dict[str, str]:
+    """Of what every training uses, what it may use, and cupy on a GPU."""
+    versions = {name: version(name) for name in PACKAGES}
+    for name in OPTIONAL:
+        with suppress(PackageNotFoundError):
+            versions[name] = version(name)
+    ops: Any = get_current_ops()
+    if ops.xp.__name__ == "cupy":
+        versions["cupy"] = ops.xp.__version__
+    return versions
 
 
 def _some(names: list[str]) -> str:
@@ -84,11 +105,17 @@ def _paths(config: Mapping[str, Any]) -> Iterator[str]:
 def _checksum(path: Path, leave_out: Path) -> str:
     """Of a file's content, or of the names and contents of all files in a folder."""
     digest = hashlib.sha256()
-    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-    for file in files:
-        if not file.resolve().is_relative_to(leave_out.resolve()):
-            digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
-            with file.open("rb") as content:
-                while chunk := content.read(_CHUNK):
-                    digest.update(chunk)
+    file = path
+    try:
+        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+        for file in files:
+            if not file.resolve().is_relative_to(leave_out.resolve()):
+                digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
+                with file.open("rb") as content:
+                    while chunk := content.read(_CHUNK):
+                        digest.update(chunk)
+    except OSError as error:
+        raise MTLError(
+            f"Expected to be able to read {file}, got: {error.strerror or error}."
+        ) from error
     return digest.hexdigest()

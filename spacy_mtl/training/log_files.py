@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from ..errors import MTLError
+from ..files import to_disk
 from .logger import FILE_NAME
 
 OURS = "spacy_mtl.ConsoleLogger."
@@ -42,6 +44,13 @@ class LogFiles:
         """How long ours are, and which of spaCy's are written: it leaves those that were there."""
         lengths = [path.stat().st_size if path.exists() else 0 for path in self._ours]
         return {"lengths": lengths, "written": [str(path) for path in self._written]}
+
+    def to_disk(self) -> None:
+        """Let ours reach the disk, as far as it can, for a checkpoint that counts on them."""
+        for path in self._ours:
+            if path.exists():
+                with suppress(OSError):
+                    to_disk(path)
 
     def cut(self, document: Mapping[str, Any]) -> None:
         """Take away what was written after the checkpoint, before the loggers are made.

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from errno import ENOSPC
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,12 @@ WIDTH = 160  # of a file or pipe, where the output has none of its own
 PROGRESS = {None: None, False: None, True: "eval", "eval": "eval", "train": "train"}
 
 Info = dict[str, Any]
+
+
+class RowNotWritten(MTLError):
+    """A row could not be appended to the file of a training that can be resumed."""
+
+
 LogStep = Callable[[Info | None], None]
 SetupLogger = Callable[..., tuple[LogStep, Callable[[], None]]]
 
@@ -165,10 +172,11 @@ class RowFile:
                 ) from error
 
     def write(self, row: Row, model_path: str | None, run: str | None = None) -> Path | None:
-        """Append a row, and say where; a file that fails later does not stop the training.
+        """Append a row, and say where; a file that fails later does not stop `spacy train`.
 
-        run: what the rows of a training have in common that was resumed; None for the time at
+        run: what the rows of a training have in common that can be resumed; None for the time at
             which this object was made.
+        RAISES (RowNotWritten): If a training that can be resumed cannot write the row.
         """
         path = self._path
         if path is None and model_path is not None:
@@ -179,18 +187,27 @@ class RowFile:
             try:
                 _append(path, line.encode("utf-8"))
             except OSError as error:
+                if run is not None:
+                    reason = error.strerror or error
+                    raise RowNotWritten(
+                        f"Expected to be able to write a row to {path}, got: {reason}."
+                    ) from error
                 warnings.warn(f"A row was not written to {path}: {error}", stacklevel=2)
         return path
 
 
 def _append(path: Path, line: bytes) -> None:
-    """Write a line in one piece, on a line of its own whatever the file ends with."""
+    """Write a line in one piece, on a line of its own whatever the file ends with, or nothing."""
     with path.open("ab+", buffering=0) as file:
-        if file.tell():
+        length = file.tell()
+        if length:
             file.seek(-1, os.SEEK_END)
             if file.read(1) != b"\n":
                 line = b"\n" + line
-        file.write(line)
+        written = file.write(line)
+        if written != len(line):
+            file.truncate(length)
+            raise OSError(ENOSPC, os.strerror(ENOSPC))
 
 
 def _width(stdout: IO[str]) -> int:

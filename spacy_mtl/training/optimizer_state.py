@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,19 +19,27 @@ COUNTS = ("nr_update", "last_seen")
 MOMENTS = ("mom1", "mom2")
 
 
-def optimizer_state(optimizer: Optimizer, parameters: dict[str, Parameter]) -> State:
+def optimizer_state(
+    optimizer: Optimizer, parameters: dict[str, Parameter], outgrown: Collection[int] = ()
+) -> State:
     """Moments, averages and numbers of updates; of ours also what rows of tables have missed.
 
     It changes nothing, while reading `averages` of ours brings all tables up to date. What is
     scheduled is no part of it: see `step_schedules`.
+
+    outgrown: ids of layers that the pipeline has no more. What is known of them has no effect.
     """
     names = _names(parameters)
+
+    def named(entries: dict[Any, Any]) -> State:
+        return _named({k: v for k, v in entries.items() if k[0] not in outgrown}, names)
+
     parts: dict[str, State] = {}
     for kind in COUNTS:
-        parts[kind] = _named({k: np.asarray(n) for k, n in getattr(optimizer, kind).items()}, names)
+        parts[kind] = named({k: np.asarray(n) for k, n in getattr(optimizer, kind).items()})
     for kind in MOMENTS:
-        parts[kind] = _named({k: on_host(a) for k, a in getattr(optimizer, kind).items()}, names)
-    parts["averages"] = _named({k: on_host(a) for k, a in _averages(optimizer).items()}, names)
+        parts[kind] = named({k: on_host(a) for k, a in getattr(optimizer, kind).items()})
+    parts["averages"] = named({k: on_host(a) for k, a in _averages(optimizer).items()})
     buffer = [[np.nan if n is None else n for n in entry] for entry in optimizer._radam_buffer]
     parts["radam"] = {"buffer": np.asarray(buffer, dtype="float64")}
     if isinstance(optimizer, GroupedOptimizer):
@@ -82,7 +91,7 @@ def _names(parameters: dict[str, Parameter]) -> dict[Any, str]:
     return names
 
 
-def _named(entries: State | dict[Any, Any], names: dict[Any, str]) -> State:
+def _named(entries: dict[Any, Any], names: dict[Any, str]) -> State:
     unknown = [key for key in entries if key not in names]
     if unknown:
         raise MTLError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -11,7 +13,7 @@ CAUGHT = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(Exception):
-    """A training was ended by a signal, after a checkpoint was written.
+    """A training was ended by a signal, after a checkpoint was written if there was a step.
 
     message (str): What to tell the user. signum (int): The signal.
     """
@@ -44,3 +46,30 @@ class StopSignals:
     def _receive(self, signum: int, frame: FrameType | None) -> None:
         self.received = signum
         self.__exit__()
+
+
+class _Interrupt(BaseException):
+    """Passes through whatever catches errors."""
+
+
+@contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """While a training is made ready, let the signals raise `Stopped`."""
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        received.append(signum)
+        raise _Interrupt
+
+    received: list[int] = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {signum: signal.signal(signum, interrupt) for signum in CAUGHT}
+    try:
+        yield
+    except _Interrupt:
+        name = signal.Signals(received[0]).name
+        message = f"Stopped by {name} before the first step: nothing to save."
+        raise Stopped(message, received[0]) from None
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

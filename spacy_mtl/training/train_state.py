@@ -9,9 +9,9 @@ Arrays, by the parts below:
     before_update  of a callback that is `Stateful`: when the scores were made
     random         the generators of python, numpy and PyTorch
 
-A document: `Progress`, the strings that the vocabulary got, and the scores of the last evaluation
-that are saved with the model. Schedules of the optimizer and of dropout are not written: they are
-a function of the number of steps.
+A document: `Progress`, the strings that the vocabulary got, the labels of spaCy's transition-based
+components, and the scores of the last evaluation that are saved with the model. Schedules of the
+optimizer and of dropout are not written: they are a function of the number of steps.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from .parameter_state import (
     parameter_state,
 )
 from .random_states import load_random_states, random_states
+from .transition_labels import OutputLayers, load_transition_labels, transition_labels
 
 
 @dataclass
@@ -78,6 +79,7 @@ class TrainState:
     """What changes while a pipeline is trained.
 
     dropouts: the values of the steps. known_strings: of the vocabulary before training.
+    outputs: what may grow; it is to be told of each step.
     """
 
     nlp: Language
@@ -87,9 +89,11 @@ class TrainState:
     before_update: Callable[[Language, dict[str, Any]], None] | None = None
     progress: Progress = field(default_factory=Progress)
     known_strings: set[str] = field(init=False)
+    outputs: OutputLayers = field(init=False)
 
     def __post_init__(self) -> None:
         self.known_strings = set(self.nlp.vocab.strings)
+        self.outputs = OutputLayers(self.nlp)
 
     def check(self) -> None:
         """Raises MTLError if there is something that no checkpoint can hold."""
@@ -100,7 +104,7 @@ class TrainState:
         parameters = checked_parameters(self.nlp)
         parts = {
             "parameters": parameter_state(parameters),
-            "optimizer": optimizer_state(self.optimizer, parameters),
+            "optimizer": optimizer_state(self.optimizer, parameters, self.outputs.outgrown()),
             "batches": self.batches.state(),
             "random": random_states(),
         }
@@ -114,6 +118,7 @@ class TrainState:
         return {
             "progress": self.progress.document(),
             "strings": sorted(set(self.nlp.vocab.strings) - self.known_strings),
+            "transitions": transition_labels(self.nlp),
             "performance": self.nlp.meta.get("performance", {}),
         }
 
@@ -125,6 +130,8 @@ class TrainState:
         arrays, document = checkpoint.arrays, checkpoint.document
         for string in document["strings"]:
             self.nlp.vocab.strings.add(string)
+        load_transition_labels(self.nlp, document["transitions"])
+        self.outputs.note()
         self.nlp.meta["performance"] = document["performance"]
         self.progress = Progress.of(document["progress"])
         for _ in range(self.progress.steps):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,9 +24,10 @@ from .batch_source import BatchSource
 from .checkpoints import Checkpoint
 from .fingerprint import fingerprint
 from .log_files import LogFiles, LogStep, Mutable, logged
+from .logger import RowNotWritten
 from .loop import Info, Loop, Observer
 from .output_folder import OutputError, OutputFolder
-from .signals import Stopped, StopSignals
+from .signals import Stopped, StopSignals, stopped_at_once
 from .train_state import TrainState
 
 
@@ -70,21 +72,15 @@ class Training:
         """Begin or go on, up to the end."""
         if resume and self.folder is not None and self.folder.finished:
             self._say("info", f"The training in {self.folder.path} is finished.")
+            if not self.folder.last.exists():
+                raise MTLError(
+                    f"Expected the model of this training in {self.folder.last}, got none. Put it "
+                    "back, or begin anew with --overwrite."
+                )
             self.nlp.from_disk(self.folder.last)
             return
-        checkpoint = self._prepare(resume, overwrite, origin)
-        settings = self._make_loop()
-        state = self._loop.state
-        self._introduce(settings)
-        stdout, stderr = Mutable(self._stdout, True), Mutable(self._stderr, True)
-        with self.nlp.select_pipes(disable=settings["frozen_components"]):
-            if self._logs is None or not self._logs.repeated:
-                stdout.silent = stderr.silent = False
-            log_step, close_log = settings["logger"](self.nlp, stdout, stderr)
-        if checkpoint is not None:
-            state.load(checkpoint)
-            self._repeat(log_step)
-        stdout.silent = stderr.silent = False
+        with stopped_at_once():
+            log_step, close_log = self._make_ready(resume, overwrite, origin)
         try:
             with StopSignals() as signals:
                 self._make_steps(log_step, signals)
@@ -99,6 +95,24 @@ class Training:
         if self.folder is not None:
             self.folder.finish()
             self._say("good", "Saved pipeline to output directory", self.folder.last)
+
+    def _make_ready(
+        self, resume: bool, overwrite: bool, origin: dict[str, Any] | None
+    ) -> tuple[LogStep, Callable[[], None]]:
+        """All that comes before the first step; the logger's two functions."""
+        checkpoint = self._prepare(resume, overwrite, origin)
+        settings = self._make_loop()
+        self._introduce(settings)
+        stdout, stderr = Mutable(self._stdout, True), Mutable(self._stderr, True)
+        with self.nlp.select_pipes(disable=settings["frozen_components"]):
+            if self._logs is None or not self._logs.repeated:
+                stdout.silent = stderr.silent = False
+            log_step, close_log = settings["logger"](self.nlp, stdout, stderr)
+        if checkpoint is not None:
+            self._loop.state.load(checkpoint)
+            self._repeat(log_step)
+        stdout.silent = stderr.silent = False
+        return log_step, close_log
 
     def _prepare(
         self, resume: bool, overwrite: bool, origin: dict[str, Any] | None
@@ -134,7 +148,7 @@ class Training:
             self._logs.cut(self._run["logs"])
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         self._run = {"run": now, "fingerprint": origin, "logs": self._logs.document()}
-        self.folder.begin(self._run)
+        self.folder.begin(self._run, keep_models=resume)
 
     def _make_loop(self) -> dict[str, Any]:
         """Resolve [training], and make a loop at its beginning."""
@@ -161,9 +175,10 @@ class Training:
         settings, progress = self._loop.settings, self._loop.state.progress
         written_at, written = timer(), progress.steps
         for info, is_best in self._loop.steps():
+            self._loop.state.outputs.note()
             if is_best is not None:
                 self._evaluated(info, is_best)
-            log_step(info if is_best is not None else None)
+            self._log(log_step, info if is_best is not None else None)
             if is_best is not None:
                 progress.rows.append(logged(info, settings["score_weights"]))
             if signals.received is not None:
@@ -183,6 +198,13 @@ class Training:
             info["output_path"] = str(self.folder.last)
             info["run"] = self._run["run"]
 
+    def _log(self, log_step: LogStep, info: Info | None) -> None:
+        try:
+            log_step(info)
+        except RowNotWritten as error:
+            assert self.folder is not None  # rows of other trainings are only warned of
+            raise OutputError(self.folder.with_last_checkpoint(error)) from error
+
     def _repeat(self, log_step: LogStep) -> None:
         """Give the rows so far to loggers that cannot continue theirs."""
         progress = self._loop.state.progress
@@ -198,6 +220,7 @@ class Training:
 
     def _save_checkpoint(self) -> Path:
         assert self.folder is not None and self._logs is not None
+        self._logs.to_disk()
         more = {"logs": self._logs.document()}
         return self.folder.save_checkpoint(self._loop.state, more)
 

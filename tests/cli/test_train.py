@@ -40,6 +40,11 @@ def test_train_and_resume() -> None:
     assert again.exit_code == 0
     assert "ℹ The training in out is finished: there is nothing to resume." in again.output
     assert models(Path("out")) == before
+    Path("out/model-last").rename("taken")
+    gone = train("--output", "out", "--training.max_steps", "4", "--resume")
+    assert gone.exit_code == 0
+    assert "ℹ out/model-last is not there any more; --overwrite trains anew." in gone.output
+    assert Path("out/model-best").exists()
 
 
 def test_output_that_is_there() -> None:
@@ -67,6 +72,10 @@ def test_output_that_is_there() -> None:
         (["--resume"], "Expected --output with the folder of the training, got none."),
         (["--output", "out", "--resume", "--overwrite"], "Expected --resume or --overwrite, got"),
         (["--output", "x/out"], "Expected to be able to write x/out, got: Not a directory"),
+        (["--output", "o" * 300], "ooo, got: File name too long."),
+        (["--gpu-id", "9"], "Expected --gpu-id to be the number of a GPU that can be used, got 9"),
+        (["--training.nothing.there", "1"], "Expected a config that can be read in config.cfg"),
+        (["--paths.train", "${no.such}"], "Expected a config that can be read in config.cfg"),
     ],
 )
 def test_one_line(args: list[str], message: str) -> None:
@@ -75,6 +84,26 @@ def test_one_line(args: list[str], message: str) -> None:
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe\x00\x80", "can be read in config.cfg, got: 'utf-8' codec can't decode byte"),
+        (b"", "Expected the config of a training in config.cfg, got one without [nlp] and [trai"),
+        (b"[nlp]\nlang = 'en'", "config.cfg, got one without [training]. `spacy mtl init-config`"),
+        (b"[nlp]\nlang = ${no.such}", "Expected a config that can be read in config.cfg, got: "),
+        (b"no section", "Expected a config that can be read in config.cfg, got: "),
+    ],
+)
+@pytest.mark.parametrize("command", ["train", "affinity"])
+def test_not_a_config(command: str, content: bytes, message: str) -> None:
+    Path("config.cfg").write_bytes(content)
+    result = CliRunner().invoke(app, [command, "config.cfg", "--output", "out"])
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert message in result.stderr
+    assert not Path("out").exists()
 
 
 def test_changed_config() -> None:
@@ -108,6 +137,18 @@ def test_stopped_by_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert log(Path("out")) == log(Path("whole"))
 
 
+def test_stopped_by_a_signal_before_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    def send(*args: Any, **kwargs: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("spacy_mtl.cli.train.init_nlp", send)
+    stopped = train("--output", "out")
+    assert stopped.exit_code == 143
+    assert stopped.stderr.splitlines() == [
+        "⚠ Stopped by SIGTERM before the first step: nothing to save."
+    ]
+
+
 def test_code(config: Config) -> None:
     """A callback that keeps nothing of its own, from a file."""
     Path("code.py").write_text(
@@ -120,9 +161,15 @@ def test_code(config: Config) -> None:
     )
     config["training"]["before_update"] = {"@callbacks": "halve.v1"}
     config.to_disk("config.cfg")
-    done = train("--output", "out", "--code", "code.py", "--training.max_steps", "2")
+    arguments = ["--output", "out", "--code", "code.py", "--training.max_steps", "2"]
+    done = train(*arguments)
     assert done.exit_code == 0, done.output
     assert "step 2" in done.output
+    with Path("code.py").open("a") as file:
+        file.write("# changed\n")
+    resumed = train(*arguments, "--resume")
+    assert resumed.exit_code == 1
+    assert "the content has changed of the file given by --code. Restore it" in resumed.stderr
 
 
 def test_help_has_examples() -> None:

@@ -31,14 +31,22 @@ def test_the_interval_is_that_of_the_mean() -> None:
     assert found.std == 0.0
 
 
-def test_seeds_widen_the_interval_by_their_standard_error() -> None:
-    n, n_docs = 5, 2000
-    levels = np.asarray([6, 7, 7, 8, 9])
-    seeds = [_accuracy(np.full(n_docs, level)) for level in levels]
-    found = resample({"a": seeds}, samples=6000)["a"]
-    standard_error = (levels / 10).std(ddof=1) / math.sqrt(n)
-    assert found.std == pytest.approx((levels / 10).std(ddof=1))
-    assert found.samples.std() == pytest.approx(standard_error, rel=0.05)
+@pytest.mark.parametrize(("n", "t"), [(3, 4.303), (5, 2.776), (20, 2.093)])
+def test_seeds_alone_give_the_interval_of_student(n: int, t: float) -> None:
+    levels = np.round(50 + 5 * np.linspace(-1.6, 1.6, n)).astype(int)
+    seeds = [_accuracy(np.full(2000, level), total=100) for level in levels]
+    found = resample({"a": seeds}, samples=20_000)["a"]
+    std = (levels / 100).std(ddof=1)
+    assert found.std == pytest.approx(std)
+    low, high = np.percentile(found.samples, [2.5, 97.5])
+    assert (high - low) / 2 == pytest.approx(t * std / math.sqrt(n), rel=0.15)
+
+
+def test_few_seeds_of_one_sign_show_nothing() -> None:
+    full = np.full(1000, 50)
+    joint = [_accuracy(full + gain, total=100) for gain in (1, 3)]
+    found = resample({"a": joint, "b": [_accuracy(full, total=100)] * 2}, samples=2000)
+    assert difference(found["a"], found["b"]).p > 0.05
 
 
 def test_pairing_removes_what_systems_have_in_common() -> None:
@@ -95,6 +103,13 @@ def test_delta_m_is_the_mean_relative_gain() -> None:
     assert total.value == pytest.approx(100 * (0.2 - 0.2) / 2, abs=1e-9)
     one = delta_m([found["joint one"]], [found["single one"]])
     assert (one.value, one.low, one.high) == pytest.approx((20, 20, 20))
+
+
+def test_delta_m_is_not_defined_for_tasks_that_score_nothing_alone() -> None:
+    none, some = np.zeros(50, dtype=int), np.full(50, 5)
+    found = resample({"joint": [_accuracy(some)], "single": [_accuracy(none)]}, samples=50)
+    with pytest.raises(MTLError, match="scores above 0"):
+        delta_m([found["joint"]], [found["single"]])
 
 
 def test_holm_by_hand() -> None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from thinc.api import Config
 
-from spacy_mtl.comparison.plan import Plan, Settled, make_plan, scaled_steps
+from spacy_mtl.comparison.plan import Plan, Settled, make_plan, scaled_length, scaled_steps
 from spacy_mtl.errors import MTLError
 
 GROWING = {"size": {"@schedules": "compounding.v1", "start": 100, "stop": 1000, "compound": 1.001}}
@@ -44,6 +44,24 @@ def test_a_part_is_seen_as_often_as_the_whole() -> None:
     seen = sum(100 * 1.001**step for step in range(steps))
     assert seen == pytest.approx(total / 10, rel=0.01)
     assert steps > 200
+
+
+@pytest.mark.parametrize(
+    ("frequency", "steps", "fraction", "expected"),
+    [
+        (200, 2000, 1.0, (2000, 200)),
+        (200, 20, 1.0, (20, 20)),
+        (200, 300, 1.0, (300, 150)),
+        (200, 2000, 0.05, (100, 10)),
+        (100, 1000, 0.025, (24, 2)),
+    ],
+)
+def test_the_last_step_is_evaluated(
+    frequency: int, steps: int, fraction: float, expected: tuple[int, int]
+) -> None:
+    training = {"eval_frequency": frequency, "batcher": {"size": 100}}
+    found = scaled_length(training, steps, fraction)
+    assert found == expected and not found[0] % found[1]
 
 
 def test_fewer_seeds_for_parts(settled: Settled) -> None:
@@ -86,3 +104,20 @@ def test_a_task_without_test_data(settled: Settled) -> None:
     lacking = replace(settled, test=settled.test.with_name("others.spacy"))
     with pytest.raises(MTLError, match="test data with labels for the task 'tagger'"):
         make_plan(lacking)
+
+
+def test_the_same_variant_twice(settled: Settled) -> None:
+    twice = replace(settled, vary=["training.dropout=0.2"] * 2, seeds=1, fractions=(1.0,))
+    assert make_plan(twice).joint == ["joint", "training.dropout=0.2"]
+
+
+def test_a_variant_that_cannot_be_made(settled: Settled) -> None:
+    with pytest.raises(ValueError, match="loss_unit"):
+        make_plan(replace(settled, vary=["components.multitask.loss_unit=bogus"]))
+
+
+def test_what_a_config_lacks_is_filled_in(settled: Settled) -> None:
+    config = settled.config.copy()
+    del config["initialize"], config["training"]["score_weights"]
+    plan = make_plan(replace(settled, config=config, fractions=(1.0,), seeds=1, vary=()))
+    assert len(plan.runs) == 4

@@ -8,7 +8,14 @@ import spacy
 from thinc.api import Config
 
 from spacy_mtl.comparison.plan import Plan
-from spacy_mtl.comparison.systems import at_fraction, plain, single_task, tasks_of, varied
+from spacy_mtl.comparison.systems import (
+    at_fraction,
+    check_comparable,
+    plain,
+    single_task,
+    tasks_of,
+    varied,
+)
 from spacy_mtl.errors import MTLError
 
 
@@ -75,14 +82,15 @@ def test_too_few_tasks() -> None:
 
 
 def test_fractions_are_taken_of_each_corpus(config: Config) -> None:
-    part = at_fraction(plain(config, 3), 0.5, seed=3, steps=2)
+    part = at_fraction(plain(config, 3), 0.5, seed=3, steps=2, frequency=1)
     readers = part["corpora"]["train"]["corpora"]
     assert {name: (r["@readers"], r["fraction"], r["seed"]) for name, r in readers.items()} == {
         name: ("spacy_mtl.Subset.v1", 0.5, 3) for name in ("some", "others")
     }
-    assert (part["training"]["max_steps"], part["training"]["eval_frequency"]) == (2, 1)
-    whole = at_fraction(plain(config, 3), 1.0, seed=3, steps=4)
-    assert whole == plain(config, 3)
+    training = part["training"]
+    assert (training["max_steps"], training["eval_frequency"], training["patience"]) == (2, 1, 0)
+    whole = at_fraction(plain(config, 3), 1.0, seed=3, steps=4, frequency=2)
+    assert whole["corpora"] == plain(config, 3)["corpora"]
 
 
 def test_seeds_reach_what_follows_them(config: Config) -> None:
@@ -99,10 +107,42 @@ def test_seeds_reach_what_follows_them(config: Config) -> None:
 )
 def test_variants(config: Config, change: str, value: object) -> None:
     key = change.partition("=")[0].split(".")[1]
-    assert varied(plain(config, 0), change)["training"][key] == value
+    assert varied(config, change)["training"][key] == value
+    assert config["training"].get(key) != value
+
+
+def test_what_is_the_same_as_a_setting_varies_with_it(config: Config) -> None:
+    linked = config.copy()
+    linked["components"]["multitask"]["loss_unit"] = "${paths.unit}"
+    linked["paths"]["unit"] = "sum"
+    found = plain(varied(linked, "paths.unit=mean"), 0)
+    assert found["components"]["multitask"]["loss_unit"] == "mean"
 
 
 @pytest.mark.parametrize("change", ["training.dropout", "nowhere.at.all=1", "dropout=1"])
 def test_variants_of_nothing(config: Config, change: str) -> None:
     with pytest.raises(MTLError, match="a change of a setting"):
-        varied(plain(config, 0), change)
+        varied(config, change)
+
+
+@pytest.mark.parametrize("change", ["training.max_steps=0", "system.seed=3", "training.patience=5"])
+def test_variants_of_what_is_the_same_for_all(config: Config, change: str) -> None:
+    with pytest.raises(MTLError, match="the same for all systems"):
+        varied(config, change)
+
+
+def test_others_that_learn_from_the_encoder(plan: Plan, config: Config) -> None:
+    changed = plain(config, 0)
+    listener = changed["components"]["multitask"]["model"]["tok2vec"]
+    model = {"@architectures": "spacy.Tagger.v2", "tok2vec": listener}
+    changed["components"]["stock"] = {"factory": "tagger", "model": model}
+    changed["nlp"]["pipeline"].append("stock")
+    with pytest.raises(MTLError, match="got 'stock'"):
+        check_comparable(changed, plan.survey.nlp)
+
+
+def test_sourced_components(plan: Plan, config: Config) -> None:
+    changed = plain(config, 0)
+    changed["components"]["multitask"] = {"source": "other"}
+    with pytest.raises(MTLError, match="from another pipeline"):
+        check_comparable(changed, plan.survey.nlp)

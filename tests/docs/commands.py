@@ -24,7 +24,16 @@ SHORT = {
     ("train",): ["--training.max_steps", "4", "--training.eval_frequency", "2"],
     ("mtl", "affinity"): ["--steps", "4", "--every", "2"],
     ("mtl", "train"): ["--training.max_steps", "4", "--training.eval_frequency", "2"],
-    ("mtl", "compare"): ["--steps", "2", "--seeds", "1", "--training.eval_frequency", "2"],
+    ("mtl", "compare"): [
+        "--steps",
+        "2",
+        "--seeds",
+        "1",
+        "--jobs",
+        "1",
+        "--training.eval_frequency",
+        "2",
+    ],
     ("package",): ["--build", "none"],
     ("benchmark", "speed"): ["--batch-size", "4", "--warmup", "0"],
 }

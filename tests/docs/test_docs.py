@@ -105,7 +105,7 @@ def test_what_is_not_run() -> None:
     skipped = [block for page in PAGES for block in blocks(page) if block.not_run]
     for block in skipped:
         print(f"{block.place}: {block.not_run}")
-    assert len(skipped) <= 8
+    assert len(skipped) <= 10
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,8 @@
 import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +96,66 @@ def test_a_failing_run_does_not_stop_the_others(folder: Path, tmp_path: Path) ->
         execute([wrong, right], tmp_path, jobs=2)
     assert (tmp_path / right.key() / runs.RESULT).exists()
     assert not (tmp_path / wrong.key() / runs.RESULT).exists()
+
+
+def test_names_of_files_count_by_their_content(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Run("x", {"corpora": {"train": {"path": "train.spacy"}}}, 0, str(folder / "test.spacy"))
+    Path("train.spacy").write_bytes(b"one")
+    before = run.key()
+    Path("train.spacy").write_bytes(b"two")
+    assert run.key() != before
+    parts = Run("x", {"corpora": {"train": {"path": "parts"}}}, 0, str(folder / "test.spacy"))
+    Path("parts").mkdir()
+    Path("parts/a").write_bytes(b"12")
+    before = parts.key()
+    Path("parts/a").rename("parts/b")
+    assert parts.key() != before
+
+
+def test_code_is_imported_and_counts_by_its_content(folder: Path, tmp_path: Path) -> None:
+    code = tmp_path / "own.py"
+    text = "import spacy\n\n@spacy.registry.batchers('own.B.v1')\ndef make():\n    return {}\n"
+    code.write_text(text.format("lambda items: ([item] for item in items)"), encoding="utf-8")
+    config = _config(folder, max_steps=2, eval_frequency=2)
+    config["training"]["batcher"] = {"@batchers": "own.B.v1"}
+    run = Run("own", config, 0, str(folder / "test.spacy"), str(code))
+    [result] = execute([run], tmp_path / "cache")
+    assert [row["step"] for row in result.history] == [0, 2]
+    before = run.key()
+    code.write_text(code.read_text() + "# more\n", encoding="utf-8")
+    assert run.key() != before
+
+
+def test_a_worker_ends_with_the_process_that_started_it(folder: Path, tmp_path: Path) -> None:
+    run = _run(folder, max_steps=100_000)
+    script = f"""
+from pathlib import Path
+from spacy_mtl.evaluation.runs import Run, execute
+execute([Run(**{vars(run)!r})], Path({str(tmp_path)!r}))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
+    log = tmp_path / run.key() / runs.HISTORY
+    _wait(lambda: log.exists() and log.stat().st_size > 0)
+    parent.kill()
+    parent.wait()
+    size = _wait(lambda: _stands_still(log))
+    assert size
+
+
+def _wait(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        time.sleep(0.2)
+    raise AssertionError("nothing happened")
+
+
+def _stands_still(log: Path) -> int:
+    """The file's size, if nobody has written for a second; else 0."""
+    size = log.stat().st_size
+    time.sleep(1.0)
+    return size if log.stat().st_size == size else 0

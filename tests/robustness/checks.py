@@ -165,6 +165,12 @@ def _vocabulary() -> Language:
     return spacy.blank("xx")
 
 
+def begin_anew() -> None:
+    """Forget pipelines that cases share, whose vocabularies keep every string they have met."""
+    _vocabulary.cache_clear()
+    _pipeline.cache_clear()
+
+
 def run_file(case: FileCase) -> None:
     """Convert a file; what is written must be read again as valid documents."""
     nlp = _vocabulary()

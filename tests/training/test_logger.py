@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import signal
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -170,6 +172,25 @@ def test_a_file_that_fails_later_does_not_stop_the_training(tmp_path, monkeypatc
     with pytest.warns(UserWarning, match="rows.jsonl: .*No space left"):
         printed = drive(output_file=tmp_path / "rows.jsonl")
     assert printed.splitlines()[-1].split()[1] == "8"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no limit on the size of a file")
+def test_a_row_is_whole_or_not_there(tmp_path):
+    """The disk takes half of the second row."""
+    import resource
+
+    path = tmp_path / "rows.jsonl"
+    logger._append(path, b'{"step": 1}\n')
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (18, before[1]))
+        with pytest.raises(OSError, match="No space left"):
+            logger._append(path, b'{"step": 2}\n')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert path.read_bytes() == b'{"step": 1}\n'
 
 
 @pytest.mark.parametrize("wrong", ["yes", "trains", 2])

@@ -1,6 +1,8 @@
 """Whatever ends a training, nothing is lost, and one line says so."""
 
 import io
+import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -10,12 +12,13 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.training.fingerprint import fingerprint
 from spacy_mtl.training.loop import Loop
 from spacy_mtl.training.output_folder import OutputError, OutputFolder
 from spacy_mtl.training.signals import Stopped
 from spacy_mtl.training.trainer import Frequency, train
 
-from .runs import Killed, killed_at, log, mixed, models, run
+from .runs import Killed, interrupted, killed_at, log, mixed, models, run
 
 
 def test_an_error_in_a_step_saves_the_model(tmp_path: Path) -> None:
@@ -105,6 +108,101 @@ def test_full_disk(tmp_path: Path) -> None:
         assert models(output) == models(tmp_path / "whole")
 
 
+def test_full_disk_for_a_row(tmp_path: Path) -> None:
+    """Half of the row of step 8 is written, and taken back."""
+    config = mixed(tmp_path)
+    run(config, tmp_path / "whole")
+    write = io.FileIO.write
+
+    class Short(io.FileIO):
+        def write(self, line: Any) -> int:
+            return write(self, line[: len(line) // 2 if b'"step": 8,' in line else None])
+
+    def opened(path: Path, mode: str = "r", buffering: int = -1, **settings: Any) -> Any:
+        return Short(path, "a+") if buffering == 0 else open(path, mode, buffering, **settings)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OutputError) as caught:
+        patch.setattr(Path, "open", opened)
+        run(config, tmp_path / "out")
+    path = tmp_path / "out/checkpoints/step-00000008"
+    assert str(caught.value) == (
+        f"Expected to be able to write a row to {tmp_path / 'out/training.jsonl'}, got: No space "
+        f"left on device. The last checkpoint is {path}: --resume goes on when there is room."
+    )
+    assert [row["step"] for row in log(tmp_path / "out")] == [0, 4]
+    run(config, tmp_path / "out", resume=True)
+    assert models(tmp_path / "out") == models(tmp_path / "whole")
+    assert log(tmp_path / "out") == log(tmp_path / "whole")
+
+
+def test_resume_removes_no_model(tmp_path: Path) -> None:
+    """Where somebody has removed the checkpoints, or a model of a finished training."""
+    config = mixed(tmp_path)
+    output = tmp_path / "out"
+    with pytest.raises(Killed), killed_at(5):
+        run(config, output)
+    OutputFolder(output).checkpoints.clear()
+    before = models(output)
+    with pytest.raises(MTLError, match=r"got none, while model-best and model-last would be repl"):
+        run(config, output, resume=True)
+    assert models(output) == before
+    path = output / "checkpoints/run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "finished": True}))
+    (output / "model-last").rename(tmp_path / "taken")
+    with pytest.raises(MTLError, match=r"Expected the model of this training in .*-last, got none"):
+        run(config, output, resume=True)
+    (tmp_path / "taken").rename(output / "model-last")
+    assert models(output) == before
+
+
+def test_killed_before_the_first_checkpoint(tmp_path: Path) -> None:
+    config = mixed(tmp_path)
+    run(config, tmp_path / "whole")
+    interrupted(config, tmp_path / "out", [5], every=1000)
+    assert models(tmp_path / "out") == models(tmp_path / "whole")
+    assert log(tmp_path / "out") == log(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("content", ["5", '{"a": 1}', '{"run": 1, "fingerprint": {}, "logs": {}}'])
+def test_a_damaged_description_of_the_run(tmp_path: Path, content: str) -> None:
+    folder = OutputFolder(tmp_path)
+    folder.open()
+    (tmp_path / "checkpoints/run.json").write_text(content)
+    with pytest.raises(MTLError, match=r"run.json to say which training .* got: something else\."):
+        folder.check_resumable({})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights")
+def test_models_that_are_no_folders_are_overwritten(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine").write_text("mine")
+    folder = OutputFolder(tmp_path / "out")
+    folder.open()
+    folder.best.symlink_to(elsewhere)
+    folder.last.write_text("a file")
+    with pytest.raises(MTLError, match="has model-best, model-last"):
+        folder.check_free()
+    folder.begin({}, keep_models=False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["checkpoints"]
+    assert (elsewhere / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_signal_before_the_first_step(tmp_path: Path, signum: signal.Signals) -> None:
+    handler = signal.getsignal(signum)
+
+    def send(*args: Any) -> None:
+        signal.raise_signal(signum)
+
+    message = f"Stopped by {signum.name} before the first step: nothing to save."
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped, match=message) as stopped:
+        patch.setattr("spacy_mtl.training.trainer.Training._make_loop", send)
+        run(mixed(tmp_path), tmp_path / "out")
+    assert stopped.value.signum == signum
+    assert signal.getsignal(signum) == handler
+
+
 def test_unwritable_folder(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(MTLError, match=r"Expected to be able to write .*out, got: Not a directory"):
@@ -131,3 +229,15 @@ def test_after_seconds(tmp_path: Path) -> None:
             stderr=io.StringIO(),
         )
     assert len(output.checkpoints.paths()) == 5
+
+
+def test_a_corpus_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train.spacy").touch()
+
+    def refuse(*args: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    config = {"corpora": {"train": {"path": str(tmp_path / "train.spacy")}}}
+    with pytest.raises(MTLError, match=r"able to read .*train\.spacy, got: Permission denied\."):
+        fingerprint(config, tmp_path / "out")

@@ -28,6 +28,11 @@ def keep_mask(like: Array, rate: float) -> Array:
     return xp.multiply(drawn >= round(rate * (1 << 16)), 1 / max(1 - rate, EPS), dtype=like.dtype)
 
 
+def rounded(rows: int) -> int:
+    """The number of rows to multiply for these: no more."""
+    return rows
+
+
 class MaxoutNorm:
     """Layer norm of a maxout over windows of rows: LN(max_p(W_p [x_i-w, ..., x_i+w] + b_p)).
 

@@ -23,6 +23,8 @@ from . import array_backend
 from .array_backend import EPS, FEW_ROWS
 
 Tensor = torch.Tensor
+_STEPS = ((FEW_ROWS, 1), (256, 16), (512, 32), (2048, 64))  # up to so many rows, in such steps
+_LONG_STEP = 1024
 _aten = torch.ops.aten
 
 # The threads of OpenMP do not live on in the workers of `nlp.pipe(n_process=2)`, which would wait
@@ -49,6 +51,13 @@ def keep_mask(like: Tensor, rate: float) -> Tensor:
     if like.is_cuda:
         return torch.empty_like(like).bernoulli_(1 - rate).div_(max(1 - rate, EPS))
     return from_array(array_backend.keep_mask(to_array(like), rate))  # five times as fast
+
+
+def rounded(rows: int) -> int:
+    """The number of rows to multiply for these: oneDNN prepares for each number that it meets, and
+    keeps what it has prepared, so that ever other ones would fill the memory."""
+    step = next((step for up_to, step in _STEPS if rows <= up_to), _LONG_STEP)
+    return -(-rows // step) * step
 
 
 class MaxoutNorm:

@@ -106,7 +106,7 @@ def _predict(model: Model, Xs: list[Floats2d]) -> list[Floats2d]:
     limit = BLOCK_ON_GPU if isinstance(model.ops, CupyOps) else BLOCK
     Ys = []
     for block in _blocks(Xs, pad, limit):
-        X = backend.from_array(_joined(model, block, pad))
+        X = backend.from_array(_joined(model, block, pad, backend.rounded))
         for layer in layers:
             X = X + layer.predict(X)
         Ys.extend(_parted(backend.to_array(X), block, pad))
@@ -153,17 +153,23 @@ def _blocks(Xs: list[Floats2d], pad: int, limit: int) -> Iterator[list[Floats2d]
         yield block
 
 
-def _joined(model: Model, Xs: list[Floats2d], pad: int) -> Any:
+def _joined(
+    model: Model, Xs: list[Floats2d], pad: int, rounded: Callable[[int], int] | None = None
+) -> Any:
     """All rows in one matrix, with `pad` rows of zeros before, between and behind documents.
 
     As with spaCy, these take part in the layers, so that a document's ends see what its own
     words have left there, and not the neighbours.
+    rounded: to how many rows it is filled up with zeros, None for no more.
     """
-    xp = model.ops.xp
-    gap = xp.zeros((pad, model.get_dim("nO")), dtype="float32")
+    xp, width = model.ops.xp, model.get_dim("nO")
+    gap = xp.zeros((pad, width), dtype="float32")
     parts = [gap]
     for X in Xs:
         parts += [X, gap]
+    if rounded is not None:
+        n = sum(map(len, parts))
+        parts.append(xp.zeros((rounded(n) - n, width), dtype="float32"))
     return xp.concatenate(parts)
 
 

@@ -246,3 +246,13 @@ def test_threads_wait_for_what_another_makes():
     for thread in threads:
         thread.join()
     assert made == [1]
+
+
+def test_numbers_of_rows_are_few_and_little_larger(torch_backend):
+    found = {torch_backend.rounded(rows) for rows in range(65, 2000)}
+    assert len(found) < 60
+    for rows in (*range(1, 3000), 100_000):
+        more = torch_backend.rounded(rows)
+        assert rows <= more <= max(rows * 1.25, rows + 16) or rows > 2048
+        assert torch_backend.rounded(more) == more
+        assert array_backend.rounded(rows) == rows
