@@ -49,6 +49,7 @@ def annotate_file(
     RAISES (MTLError): If an argument is wrong, something in the way, the input or the pipeline
         another than when the run began, or the output cannot be written.
     """
+    _check_names(input, output)
     source = open_input(input, options.input_format, options.text_field)
     path, is_folder = Path(output), _is_folder(str(output))
     encoder = _encoder(path, is_folder, options, source)
@@ -164,6 +165,20 @@ def _make_annotator(
 
 def _is_folder(output: str) -> bool:
     return output.endswith(("/", os.sep)) or not Path(output).suffix
+
+
+def _check_names(input: str | Path, output: str | Path) -> None:
+    """RAISES (MTLError): If there can be no file of such a name."""
+    if not Path(output).name:
+        raise MTLError(f"Expected the name of a file or folder to write, got '{output}'.")
+    for path in (Path(input), Path(f"{Path(output)}.errors.jsonl")):
+        try:
+            path.exists()
+        except OSError as error:
+            shown = str(path) if len(str(path)) < 100 else f"{str(path)[:100]}..."
+            raise MTLError(
+                f"Expected the name of a file, got: {error.strerror}: {shown}"
+            ) from error
 
 
 def _check_paths(source: Input, store: Store, options: Options) -> None:

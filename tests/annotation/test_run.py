@@ -321,3 +321,11 @@ def test_long_documents_make_small_parts(
     (tmp_path / "a.txt").write_text("\n".join(["Ana " * 20] * 5), encoding="utf-8")
     annotate(loaded, tmp_path / "a.txt", tmp_path / "out", part_size=1000)
     assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("input", "output"), [("in.jsonl", "."), ("in.jsonl", f"{'x' * 250}.jsonl"), ("x" * 300, "out")]
+)
+def test_names_that_no_file_can_have(loaded: Path, input: str, output: str) -> None:
+    with pytest.raises(MTLError, match="Expected the name"):
+        annotate_file(str(loaded), input, output)
