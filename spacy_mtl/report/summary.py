@@ -27,7 +27,7 @@ def facts(results: Results) -> list[Fact]:
     size = percent(together.bytes / max(alone.bytes, 1), 0)
     n = len(results.single)
     signs = {GAINS: SYMBOLS[GAINS], NONE: NO_SYMBOL, COSTS: SYMBOLS[COSTS]}
-    counts = [f"{sign} {verdicts.count(verdict)}" for verdict, sign in signs.items()]
+    counts = [f"{sign}\N{NO-BREAK SPACE}{verdicts.count(verdict)}" for verdict, sign in signs.items()]
     return [
         Fact("\N{EN SPACE}".join(counts), "tasks that gain, show no difference, lose"),
         Fact(f"{signed(compared.delta_m)} %", f"mean relative gain Δm, {_range(compared)}"),

@@ -3,8 +3,8 @@
 The encoder's function and size and almost everything about training are what `spacy init config`
 writes; in place of spaCy's components stands ours, with a task for each layer, and its
 convolutional encoder is computed by ours, which is faster. What else differs was found better by
-measurement: the optimizer's settings, and how several files are mixed. Settings by name that stand
-empty have a section, which can be filled in.
+measurement: the optimizer's settings, the size of the first batches, and how several files are
+mixed. Settings by name that stand empty have a section, which can be filled in.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ OPTIMIZER: Block = {
     "use_averages": True,
     "sparse_rows": True,
 }
+BATCH_START = 400  # words; a batch of 100, spaCy's first, is one document of one corpus
 LOGGER: Block = {"@loggers": "spacy_mtl.ConsoleLogger.v1", "progress_bar": "eval"}
 SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}
@@ -146,6 +147,7 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
         config["components"]["tok2vec"]["factory"] = "balanced_tok2vec"
         config, _ = with_fast_encoders(config)
         config["training"]["optimizer"].update(OPTIMIZER)
+        config["training"]["batcher"]["size"]["start"] = BATCH_START
     listener["upstream"] = encoder
     config["nlp"]["pipeline"] = [encoder, "multitask"]
     config["components"]["multitask"] = {

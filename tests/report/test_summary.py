@@ -70,4 +70,4 @@ def test_a_variant_that_helps(material: Material) -> None:
 
 def test_facts(material: Material) -> None:
     found = [fact.value for fact in facts(material.results)]
-    assert found == ["▲ 1\u2002● 2\u2002▼ 1", "−0.6 %", "3.0×", "33 %"]
+    assert found == ["▲\xa01\u2002●\xa02\u2002▼\xa01", "−0.6 %", "3.0×", "33 %"]
