@@ -4,15 +4,18 @@ python -m benchmarks.sharing --data DIR --corpus gum --corpus ewt --corpus snips
 
 Only the readers are others: all are read on the corpus's own tokens. The comparison is that of
 `spacy mtl compare`, the folder one for `spacy mtl report`. What is finished is not repeated.
+Settings are overridden as for `spacy train`, for example --training.batcher.size.start 100
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from spacy.cli._util import parse_config_overrides
 from thinc.api import Config
 from typer import Option
 
@@ -29,8 +32,12 @@ from .sharing_page import markdown, plot
 
 FRACTIONS = (1.0, 0.25, 0.1, 0.05)
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def main(
+    ctx: typer.Context,
     data: Annotated[Path, Option(help="Folder with gum/, ewt/ and snips/")],
     cache: Annotated[Path, Option(help="Where corpora, runs and results are kept")] = DEFAULT_CACHE,
     corpus: Annotated[list[str], Option(help="May be repeated")] = list(CLASSES),  # noqa: B006
@@ -43,12 +50,13 @@ def main(
     image: Annotated[Path | None, Option(help="Where the learning curves are drawn")] = None,
 ) -> None:
     """Compare on each corpus, write results.json, print the tables and draw the curves."""
+    overrides = parse_config_overrides(ctx.args)
     found: dict[str, Results] = {}
     for name in corpus:
         prepared = prepare(data, cache, name)
         settled = Settled(
             name=f"{name}.cfg",
-            config=proposed(prepared),
+            config=proposed(prepared, overrides),
             test=prepared.test,
             seeds=seeds,
             steps=steps,
@@ -71,14 +79,14 @@ def main(
         plot(found, image)
 
 
-def proposed(corpus: BenchmarkCorpus) -> Config:
+def proposed(corpus: BenchmarkCorpus, overrides: Mapping[str, Any]) -> Config:
     """The config of `init-config` for a corpus, read on its own tokens."""
     files = sorted(set(corpus.train.values()))
     config = propose([measure(file) for file in files], measure(corpus.dev)).config
     for reader in _readers(config["corpora"]):
         reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
         reader.pop("gold_preproc")
-    return config
+    return Config().from_str(config.to_str(), interpolate=False, overrides=dict(overrides))
 
 
 def _readers(block: Any) -> list[dict[str, Any]]:
@@ -91,4 +99,4 @@ def _readers(block: Any) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()
