@@ -121,9 +121,9 @@ def difference(optimizer: Optimizer, key: Key, gradient: Any) -> FloatsXd:
     """What a gradient alone takes off a parameter in the optimizer's next step.
 
     It is the optimizer's step without what does not come from this gradient, that is momentum of
-    the steps before, and weight decay. So with SGD, and before the first step, it is the gradient
-    times the learning rate; with Adam, that times 1 - beta1, divided by the root of the mean of the
-    squared gradients of the training so far.
+    the steps before, and weight decay. So with SGD it is the gradient times the learning rate; with
+    Adam, that times 1 - beta1, divided by the root of the mean of the squared gradients of the
+    training so far; with RAdam (Liu et al. 2020), that times its rectification.
     """
     xp = get_array_module(gradient)
     rate = float(optimizer.learn_rate)
@@ -132,14 +132,34 @@ def difference(optimizer: Optimizer, key: Key, gradient: Any) -> FloatsXd:
     clip, norm = float(optimizer.grad_clip), float(xp.linalg.norm(gradient))
     if 0 < clip <= norm:
         gradient = gradient * (clip / norm)
-    squares: Any = optimizer.mom2.get(key)
-    if squares is None:
-        return rate * gradient
     b1, b2, steps = float(optimizer.b1), float(optimizer.b2), optimizer.nr_update.get(key, 0) + 1
-    mean = b2 * squares.reshape(gradient.shape) + (1 - b2) * gradient**2
-    mean /= 1 - b2**steps
+    steps += optimizer.use_radam  # there thinc counts one more
+    if not optimizer.use_radam and not b1:
+        return rate * gradient
     rate *= (1 - b1) / (1 - b1**steps)
-    return rate * gradient / (xp.sqrt(mean) + optimizer.eps)
+    rectified = _rectification(b2, steps) if optimizer.use_radam else 1.0
+    if rectified is None:
+        return rate * gradient
+    squares = _squares(optimizer, key)
+    before = 0.0 if squares is None else b2 * squares.reshape(gradient.shape)
+    mean = (before + (1 - b2) * gradient**2) / (1 - b2**steps)
+    return rectified * rate * gradient / (xp.sqrt(mean) + optimizer.eps)
+
+
+def _squares(optimizer: Optimizer, key: Key) -> Any:
+    if isinstance(optimizer, GroupedOptimizer):
+        return optimizer.squares(key)
+    return optimizer.mom2.get(key)
+
+
+def _rectification(b2: float, steps: int) -> float | None:
+    """The factor of RAdam's step; None as long as it steps without the mean of squares."""
+    longest = 2 / (1 - b2) - 1
+    length = longest - 2 * steps * b2**steps / (1 - b2**steps)
+    if length < 5:
+        return None
+    squared = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+    return float(squared**0.5)
 
 
 def encoder_of(nlp: Language, component: MultiTask) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 from .lookahead import Matrix, Measurement
 
 VERSION = 1  # of the document
+FEWEST, ERRORS = 10, 3  # measurements, and standard errors, of an effect that stands out
 
 
 class Means:
@@ -99,15 +100,17 @@ class Affinity:
         }
 
     def effects(self) -> list[tuple[str, str, float]]:
-        """Pairs (i, j) of different tasks whose affinity is clearly not zero, that is by two
-        standard errors, with it: from what helps most to what hurts most."""
+        """Pairs (i, j) of different tasks whose affinity is clearly not zero, that is by three
+        standard errors of ten measurements or more, with it: from what helps most to what hurts
+        most. Not a test: measurements at steps that follow each other are alike."""
         mean, error = self.means.affinity, self.means.error
+        measured = self.means.count >= FEWEST
         n = len(self.tasks)
         clear = [
             (self.tasks[i], self.tasks[j], float(mean[i, j]))
             for i in range(n)
             for j in range(n)
-            if i != j and abs(mean[i, j]) > 2 * error[i, j]
+            if i != j and measured[i, j] and abs(mean[i, j]) > ERRORS * error[i, j]
         ]
         return sorted(clear, key=lambda effect: -effect[2])
 

@@ -17,7 +17,7 @@ from .evaluate import Evaluation
 from .front_matter import front_matter
 from .limits import intended_use, limits
 from .markdown import code_block, text
-from .measured import data, facts, scores, tasks
+from .measured import coverages, data, facts, scores, tasks
 from .sharing import sharing
 
 README, META = "README.md", "meta.json"
@@ -60,18 +60,25 @@ def read_meta(model: Path) -> dict[str, Any]:
     return meta
 
 
-def check_readme(model: Path) -> None:
-    """Raise MTLError if the folder has a README.md that is not a card of ours."""
-    path = model / README
+def is_card(path: Path) -> bool:
+    """Whether a file is one that this module has written.
+
+    RAISES (MTLError): If it is there and cannot be read.
+    """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return MARK in path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return
+        return False
     except OSError as error:
         raise MTLError(
             f"Expected to be able to read {path}, got: {error.strerror or error}."
         ) from error
-    if MARK not in lines:
+
+
+def check_readme(model: Path) -> None:
+    """Raise MTLError if the folder has a README.md that is not a card of ours."""
+    path = model / README
+    if not is_card(path) and path.exists():
         raise MTLError(
             f"Expected to write {path}, but there is one that this command has not written. "
             "--force replaces it."
@@ -87,11 +94,10 @@ def make_card(
     """
     meta = {**nlp.meta, **meta}
     name = f"{meta['lang']}_{meta['name'].removeprefix(meta['lang'] + '_')}"  # as packages are
-    coverage = {n: info.coverage for n, info in results.tasks.items()} if results else None
     parts = {
         "Tasks": tasks(tested),
         "Test scores": scores(tested),
-        "Data": data(tested, coverage),
+        "Data": data(coverages(nlp, tested, results)),
         "Alone or together": sharing(results) if results else "",
         "Intended use": words.intended_use or intended_use(nlp, tested, results),
         "Limits": "\n\n".join(filter(None, [words.limits, limits(tested, results)])),

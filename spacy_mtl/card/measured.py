@@ -6,13 +6,18 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from typing import Any
 
+from spacy.language import Language
+
 from ..comparison.bootstrap import Estimate
+from ..comparison.results import Results
+from ..comparison.survey import Coverage, Survey, cover, training_examples
+from ..errors import MTLError
 from ..report.wording import NOTHING, counted, percent
-from .evaluate import TEST, Evaluation, TaskEvaluation
+from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
 from .markdown import code, details, table, text
 
 NOT_SAID = "not stated"
-Coverages = Mapping[str, Mapping[str, Mapping[str, int]]]  # by task and corpus, docs and units
+Coverages = dict[str, dict[str, Coverage]]  # by task and corpus
 
 
 def facts(meta: Mapping[str, Any], name: str) -> str:
@@ -63,26 +68,38 @@ def scores(tested: Evaluation) -> str:
     return "\n\n".join([intro, table(header, rows, n_text=2), *labels])
 
 
-def data(tested: Evaluation, coverage: Coverages | None) -> str:
-    """What is labelled for each task. coverage: of a comparison, if there is one."""
-    if coverage is None:
-        intro = (
-            "Of the test documents alone: which training data are labelled for what is not known "
-            "here."
-        )
-        coverage = {
-            each.name: {TEST: {"docs": each.coverage.docs, "units": each.coverage.units}}
-            for each in tested.tasks
+def coverages(nlp: Language, tested: Evaluation, results: Results | None) -> Coverages:
+    """What each corpus says about each task: those of a comparison, if there is one, or else the
+    training data that the config names, if they are there, and the test data."""
+    if results is not None:
+        return {
+            task: {name: Coverage(**found) for name, found in info.coverage.items()}
+            for task, info in results.tasks.items()
         }
-    else:
-        intro = f"By training corpus; {code(TEST)} are the test documents of the comparison."
+    found = Survey(nlp, tasks_by_name(nlp))
+    try:
+        cover(found, training_examples(nlp))
+    except (OSError, ValueError, MTLError):  # readers raise one or another where nothing is there
+        found.coverage.clear()
+    for each in tested.tasks:
+        found.coverage.setdefault(each.name, {})[TEST] = each.coverage
+    return found.coverage
+
+
+def data(coverage: Coverages) -> str:
+    """What is labelled for each task."""
     corpora = list(dict.fromkeys(name for by_corpus in coverage.values() for name in by_corpus))
+    intro = (
+        f"By training corpus; {code(TEST)} are the test documents."
+        if corpora != [TEST]
+        else "Of the test documents alone: the training data were not to be found for this card."
+    )
     unit = (
         " Units are what is labelled or not: tokens for tags and entities, documents for classes "
         "of which each has one, and otherwise each class of a document."
     )
     rows = [
-        [code(task), *(_amount(by_corpus.get(name, {})) for name in corpora)]
+        [code(task), *(_amount(by_corpus.get(name, Coverage())) for name in corpora)]
         for task, by_corpus in coverage.items()
     ]
     return f"{intro}{unit}\n\n{table(['Task', *map(code, corpora)], rows)}"
@@ -120,7 +137,7 @@ def _label_rows(tested: TaskEvaluation) -> Iterator[list[str]]:
         yield [code(label), *(percent(found[key]) for key in "prf"), f"{int(found['gold']):,}"]
 
 
-def _amount(found: Mapping[str, int]) -> str:
-    if not found.get("units"):
+def _amount(found: Coverage) -> str:
+    if not found.units:
         return "none"
-    return f"{found['units']:,} in {counted(found['docs'], 'document')}"
+    return f"{found.units:,} in {counted(found.docs, 'document')}"

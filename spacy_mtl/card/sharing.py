@@ -54,7 +54,8 @@ def sharing(results: Results) -> str:
     total = full.comparisons[joint]
     change = (
         f"Mean relative change over the tasks (Delta_m): {signed(total.delta_m, 2)} % "
-        f"({signed(total.delta_m_low, 2)} to {signed(total.delta_m_high, 2)})."
+        f"({signed(total.delta_m_low, 2)} to {signed(total.delta_m_high, 2)})"
+        f"{text(total.left_out)}."
     )
     return "\n\n".join([intro, rows, change, table(*_costs(results, joint))])
 

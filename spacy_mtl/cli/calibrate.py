@@ -15,10 +15,11 @@ from tqdm import tqdm
 from typer import Argument, Option
 from wasabi import Printer
 
+from ..card.card import README, is_card
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
 from ..errors import MTLError
-from ..evaluation.temperature import LabelledScores, Measured, labelled_scores
+from ..evaluation.temperature import HIGHEST, LabelledScores, Measured, labelled_scores
 from ..files import write_folder_whole
 from ..pipeline.live import multitasks
 from ..pipeline.saving import write_cfg
@@ -28,6 +29,7 @@ from ._loading import load_pipeline
 from ._printing import print_table
 
 Both = tuple[Measured, Measured]
+NEARLY = 0.99
 HEADER = ("Task", "T", "Labelled", "NLL", "-> NLL", "Decisions", "Right", "ECE", "-> ECE")
 
 
@@ -136,6 +138,11 @@ def _print_warnings(found: Sequence[LabelledScores], fitted: Sequence[bool]) -> 
                 f"{name}: the lower the temperature, the better, as where all is right. It keeps "
                 "the one that it has. Fit it on more documents."
             )
+        elif task.temperature > HIGHEST * NEARLY:
+            printer.warn(
+                f"{name}: the higher the temperature, the better, as where its scores say nothing "
+                "of what is right. Look at its scores, and at the documents."
+            )
         elif isinstance(task, TextCat) and not task.exclusive and task.threshold != 0.5:
             printer.warn(
                 f"{name}: which scores reach its threshold of {task.threshold:g} has changed, as "
@@ -161,3 +168,5 @@ def _store(nlp: Language, components: set[str], output: Path | None, in_place: b
         typer.echo("stores the temperatures in MODEL.")
         return
     typer.echo(f"Wrote {output or nlp.path}")
+    if is_card((output or nlp.path) / README):
+        Printer().warn("Its model card is of before: write it again with `spacy mtl card`.")

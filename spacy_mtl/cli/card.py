@@ -46,7 +46,11 @@ def card_command(
     ] = "",
     command: Annotated[
         list[str] | None,
-        Option(metavar="TEXT", help="What made the pipeline; can be given repeatedly."),
+        Option(
+            metavar="TEXT",
+            help="What made the pipeline; can be given repeatedly.",
+            show_default="spacy train with its config",
+        ),
     ] = None,
     force: Annotated[
         bool, Option("--force", help="Replace a README.md that this command has not written.")
@@ -82,12 +86,22 @@ def card_command(
     results = comparison_of(comparison, tasks_by_name(nlp)) if comparison else None
     meta.update({key: new for key, new in (("name", name), ("version", version)) if new})
     tested = evaluate(nlp, test)
-    commands = [*(command or ()), *([results.command] if results and results.command else [])]
+    commands = [
+        *(command or [_training(model, code)]),
+        *([results.command] if results and results.command else []),
+    ]
     commands.append(shlex.join(["spacy", *sys.argv[1:]]))
     words = Words(intended_use, limits, commands)
     write_card(model, make_card(nlp, meta, tested, results, words), meta, tested)
     _print(tested)
     typer.echo(f"{model / README}, {model / META}: {tested.docs} test documents")
+
+
+def _training(model: Path, code: Path | None) -> str:
+    """The command that trains a pipeline with its own config, which has all settings in it."""
+    config = str(model / "config.cfg")
+    given = ["--code", str(code)] if code else []
+    return shlex.join(["spacy", "train", config, "--output", "training", *given])
 
 
 def _print(tested: Evaluation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -124,7 +124,7 @@ def _print(results: Results, found: AtFraction) -> None:
         total = found.comparisons[joint]
         typer.echo(
             f"Delta_m {total.delta_m:+.2f} % ({total.delta_m_low:+.2f} to "
-            f"{total.delta_m_high:+.2f}){_without(total.undefined)}. "
+            f"{total.delta_m_high:+.2f}){total.left_out}. "
             f"{_cost(results, found, joint)}\n"
         )
 
@@ -141,10 +141,6 @@ def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]
             f"{gain.p_holm:.4f}",
             gain.verdict,
         ]
-
-
-def _without(undefined: Sequence[str]) -> str:
-    return f" without {', '.join(undefined)}, 0 when alone" if undefined else ""
 
 
 def _cost(results: Results, found: AtFraction, joint: str) -> str:

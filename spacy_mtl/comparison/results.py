@@ -85,6 +85,11 @@ class Comparison:
     delta_m_high: float
     undefined: list[str] = field(default_factory=list)
 
+    @property
+    def left_out(self) -> str:
+        """What is to be said behind Delta_m: the tasks that it is without, if there are any."""
+        return f" without {', '.join(self.undefined)}, 0 when alone" if self.undefined else ""
+
 
 @dataclass(frozen=True)
 class AtFraction:

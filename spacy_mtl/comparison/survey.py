@@ -64,10 +64,7 @@ def survey(config: Settings, test: Path) -> Survey:
     """
     nlp = init_nlp(Config(config), use_gpu=-1)
     found = Survey(nlp, tasks_of(nlp))
-    corpora = {**_training_corpora(nlp), TEST: test_examples(test, nlp)}
-    for name, examples in corpora.items():
-        for task, coverage in covered(found, examples).items():
-            found.coverage.setdefault(task, {})[name] = coverage
+    cover(found, {**training_examples(nlp), TEST: test_examples(test, nlp)})
     for task, by_corpus in found.coverage.items():
         in_train = any(by_corpus[name].units for name in by_corpus if name != TEST)
         for where, there in (("training", in_train), ("test", by_corpus[TEST].units > 0)):
@@ -85,7 +82,9 @@ def test_examples(path: Path, nlp: Language) -> Iterator[Example]:
         yield from gold_token_examples(file, nlp)
 
 
-def _training_corpora(nlp: Language) -> dict[str, Iterable[Example]]:
+def training_examples(nlp: Language) -> dict[str, Iterable[Example]]:
+    """The examples of each training corpus in the pipeline's config, once through; of a stream its
+    first 10,000."""
     config = nlp.config.interpolate()
     settings: dict[str, Any] = registry.resolve(config["training"], schema=ConfigSchemaTraining)
     [corpus] = resolve_dot_names(config, [settings["train_corpus"]])
@@ -94,6 +93,13 @@ def _training_corpora(nlp: Language) -> dict[str, Iterable[Example]]:
         mixture = corpus(nlp)
         return {name: islice(mixture.read(name), most) for name in corpus.corpora}
     return {TRAIN: islice(corpus(nlp), most)}
+
+
+def cover(found: Survey, corpora: Mapping[str, Iterable[Example]]) -> None:
+    """Note how much the corpora say about each task."""
+    for name, examples in corpora.items():
+        for task, coverage in covered(found, examples).items():
+            found.coverage.setdefault(task, {})[name] = coverage
 
 
 def covered(found: Survey, examples: Iterable[Example]) -> Mapping[str, Coverage]:

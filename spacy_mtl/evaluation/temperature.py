@@ -22,6 +22,7 @@ from ..tasks.base import Task
 from .calibration import Reliability, reliability
 
 LOWEST, HIGHEST = 0.05, 20.0
+SAME_NLL = 1e-9  # nats; of confident scores it is 0 over a range of temperatures, but for noise
 BATCH_SIZE = 128
 
 
@@ -85,7 +86,7 @@ class LabelledScores:
         if not self.batches:
             return False
         found = lowest(self.nll, LOWEST, HIGHEST)
-        if found < LOWEST * 1.01:
+        if self.nll(LOWEST) <= self.nll(found) + SAME_NLL:
             return False
         if self.nll(found) < self.nll(self.task.temperature):
             self.task.temperature = found

@@ -29,7 +29,7 @@ def calibration_section(material: Material) -> Section:
         "How sure the joint pipeline was of each entity, class and tag that it gave on the test "
         "documents, and how often it was right, over all seeds. Points below the dashed line are "
         "too sure, points above it not sure enough. The expected calibration error (ECE) is the "
-        "mean distance from the line, in percentage points."
+        f"mean distance from the line, in percentage points, over {BINS} bins."
     ]
     charts, rows, without = [], [], []
     for n, (name, task) in enumerate(material.tasks.items()):

@@ -22,6 +22,7 @@ from .wording import counted, joined, percent, points, printable
 
 NOT_FOUND = "(not found)"
 NO_ENTITY = "(no entity)"
+NO_TAG = "(no tag)"
 MOST = 12  # labels in a matrix
 _LONG = 14  # rows of a table that is open
 
@@ -68,13 +69,14 @@ def confusion(task: Task, examples: Iterable[Example]) -> Confusion | None:
     if isinstance(task, NER):
         return _of_spans(task, examples)
     if isinstance(task, Tagger):
-        labels = [*task.labels, UNSEEN]
+        labels = [*task.labels, UNSEEN, NO_TAG]
         pairs = [task.gold_and_guess(example) for example in examples]
         gold, guess = (
             np.concatenate([np.zeros(0, "int64"), *side]) for side in zip(*pairs, strict=True)
         )
-        kept = (gold >= 0) & (guess >= 0)
-        return _square(labels, gold[kept], guess[kept])
+        guess = np.where(guess < 0, len(labels) - 1, guess)  # of white space
+        found = _square(labels, gold[gold >= 0], guess[gold >= 0])
+        return Confusion(labels[:-1], labels, found.counts[:-1])
     if isinstance(task, TextCat) and task.exclusive:
         classes = [
             [best_class(task, doc.cats) for doc in (example.reference, example.predicted)]
@@ -101,7 +103,7 @@ def most_confused(found: Confusion, most: int = MOST) -> Confusion:
             any_[label] += int(found.counts[place])
             wrong[label] += int(found.counts[place]) if len(pair) > 1 else 0
     there = [label for label in names if any_[label]]
-    special = [label for label in there if label in (NOT_FOUND, NO_ENTITY)]
+    special = [label for label in there if label in (NOT_FOUND, NO_ENTITY, NO_TAG)]
     ranked = sorted(set(there) - set(special), key=lambda x: (-wrong[x], -any_[x], x))[:most]
     kept = {*ranked, *special}
     rows = [n for n, label in enumerate(found.rows) if label in kept]

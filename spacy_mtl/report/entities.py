@@ -66,7 +66,7 @@ def entity_section(material: Material, most: int) -> Section:
         + ", ".join(f"{counts[kind]:,} {text}" for kind, text in KINDS.items())
         + f". Shown {'is' if len(shown) == 1 else 'are'} "
         f"{counted(len(shown), 'document')} of {len(seen):,} with entities, those with "
-        "mistakes first."
+        f"mistakes first{'' if len(tasks) == 1 else '; one counts anew for each task'}."
     ]
     return Section("entities", title, intro, documents=shown, legend=list(_LEGEND.items()))
 

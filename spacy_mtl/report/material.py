@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -108,7 +109,8 @@ def gather(folder: Path, test: Path | None = None, affinity: Path | None = None)
         )
     gold = [doc for file in files_of([place]) for doc in stored_docs(file, nlp.vocab)]
     path = folder / AFFINITY if affinity is None else affinity
-    measured = _affinity(path) if affinity is not None or path.exists() else None
+    there = affinity is not None or path.exists()
+    measured = _affinity(path, results.tasks) if there else None
     return Material(folder, results, nlp, tasks, gold, measured)
 
 
@@ -143,19 +145,19 @@ def _history(path: Path) -> list[Row]:
     return history
 
 
-def _affinity(path: Path) -> dict[str, Any]:
+def _affinity(path: Path, compared: Collection[str]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         n = len(found["tasks"])
-        if any(_shape(found[name]) != (n, n) for name in _MATRICES):
+        if any(np.asarray(found[name], dtype="float64").shape != (n, n) for name in _MATRICES):
             raise ValueError(f"no matrices of {n} tasks")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise MTLError(
             f"Expected what `spacy mtl affinity` writes in {path}, got: {one_line(error)}."
         ) from error
+    if other := [str(task) for task in found["tasks"] if task not in compared]:
+        raise MTLError(
+            f"Expected in {path} the affinity of the tasks compared ({', '.join(compared)}), got "
+            f"that of {', '.join(other)}. Name the one of this config with --affinity."
+        )
     return found
-
-
-def _shape(matrix: Sequence[Sequence[Any]]) -> tuple[int, int]:
-    widths = {len(row) for row in matrix}
-    return len(matrix), widths.pop() if len(widths) == 1 else -1

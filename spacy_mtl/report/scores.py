@@ -34,7 +34,7 @@ def scores_table(results: Results, found: AtFraction, joint: str) -> Table:
     compared = found.comparisons[joint]
     gain = (
         f"mean relative gain Δm {signed(compared.delta_m)} % "
-        f"({interval(compared.delta_m_low, compared.delta_m_high, 1)})"
+        f"({interval(compared.delta_m_low, compared.delta_m_high, 1)}){compared.left_out}"
     )
     what = "Joint pipeline" if joint == results.joint[0] else f"Joint pipeline with {joint}"
     return Table(f"{what}: {gain}", SCORED, list(_score_rows(results, found, joint)), n_text=2)
@@ -51,8 +51,8 @@ def learning_section(results: Results) -> Section:
         return Section("learning", "Learning curves", intro)
     intro = [
         "Test scores with parts of the training data, in per cent; bars are standard deviations "
-        "over the seeds. Where the lines come together, sharing helps with few labels and not "
-        "with many."
+        "over the seeds. Where together is above alone on the left and the lines meet on the "
+        "right, sharing helps with few labels and not with many."
     ]
     charts = [_curve(results, number, task) for number, task in enumerate(results.tasks)]
     tables = [

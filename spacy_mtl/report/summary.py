@@ -27,10 +27,15 @@ def facts(results: Results) -> list[Fact]:
     size = percent(together.bytes / max(alone.bytes, 1), 0)
     n = len(results.single)
     signs = {GAINS: SYMBOLS[GAINS], NONE: NO_SYMBOL, COSTS: SYMBOLS[COSTS]}
-    counts = [f"{sign}\N{NO-BREAK SPACE}{verdicts.count(verdict)}" for verdict, sign in signs.items()]
+    counts = [
+        f"{sign}\N{NO-BREAK SPACE}{verdicts.count(verdict)}" for verdict, sign in signs.items()
+    ]
     return [
         Fact("\N{EN SPACE}".join(counts), "tasks that gain, show no difference, lose"),
-        Fact(f"{signed(compared.delta_m)} %", f"mean relative gain Δm, {_range(compared)}"),
+        Fact(
+            f"{signed(compared.delta_m)} %",
+            f"mean relative gain Δm, {_range(compared)}{compared.left_out}",
+        ),
         Fact(f"{faster:.1f}×", f"the words per second of the {n} single pipelines in turn"),
         Fact(f"{size} %", f"of the size of the {n} single pipelines"),
     ]
@@ -70,7 +75,7 @@ def _with_points(gains: Mapping[str, Gain], confidence: str) -> str:
         said.append(
             f"{task} ({points(gain.difference)} points, {'' if said else confidence}{ends})"
         )
-    return joined(said)
+    return joined(said, len(said))
 
 
 def _costs(results: Results) -> tuple[Cost, Cost]:
@@ -92,12 +97,10 @@ def _advice(results: Results) -> str:
     gains = results.full.comparisons[results.joint[0]].tasks
     costs = [task for task, gain in gains.items() if gain.verdict == COSTS]
     n_seeds = len(results.full.seeds)
-    few = (
-        f" {counted(n_seeds, 'seed').capitalize()} tell little about chance: repeat with 5."
-        if n_seeds < FEW_SEEDS
-        else ""
-    )
-    caution = f"; {few.strip()[0].lower()}{few.strip()[1:-1]}" if few else ""
+    caution = ""
+    if n_seeds < FEW_SEEDS:
+        tell = "tells" if n_seeds == 1 else "tell"
+        caution = f"; {counted(n_seeds, 'seed')} {tell} little about chance: repeat with 5"
     if costs:
         return f"{_remedy(results, costs)}{caution}."
     if any(gain.verdict == GAINS for gain in gains.values()):
@@ -108,10 +111,12 @@ def _advice(results: Results) -> str:
     widest = max(
         max(gain.high - gain.difference, gain.difference - gain.low) for gain in gains.values()
     )
+    unseen = (
+        f"Differences of up to about {percent(widest)} points" if widest < 1 else "Any difference"
+    )
     return (
-        f"Differences of up to about {percent(widest)} points could have gone unseen with "
-        f"{counted(results.test_docs, 'test document')} and {counted(n_seeds, 'seed')}: decide "
-        "by speed and size, or compare again with more of both."
+        f"{unseen} could have gone unseen with {counted(results.test_docs, 'test document')} and "
+        f"{counted(n_seeds, 'seed')}: decide by speed and size, or compare again with more of both."
     )
 
 
@@ -120,10 +125,13 @@ def _remedy(results: Results, costs: Sequence[str]) -> str:
     for variant in results.joint[1:]:
         tasks = results.full.comparisons[variant].tasks
         if all(tasks[task].verdict != COSTS for task in tasks):
-            return f"With `{variant}`, no task was shown to lose any more: use that"
+            return (
+                f"With `{variant}`, no task was shown to lose any more; as it was chosen by these "
+                "test documents, confirm it on others"
+            )
     it = "it" if len(costs) == 1 else "them"
     return (
-        f"For {joined(list(costs))}, try a larger weight, another `loss_unit` or a balancer (see "
-        "the documentation, Choosing weights), an encoder for a group of tasks (`spacy mtl "
+        f"For {joined(costs, len(costs))}, try a larger weight, another `loss_unit` or a balancer "
+        "(see the documentation, Choosing weights), an encoder for a group of tasks (`spacy mtl "
         f"affinity`), or keep {it} in a pipeline of {'its' if len(costs) == 1 else 'their'} own"
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
+_NONE = "\ufffe\uffff"  # no characters, says Unicode, and XML
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -66,10 +67,10 @@ def short(name: str, most: int = 16) -> str:
 
 
 def printable(text: str) -> str:
-    """Without control characters, which HTML and SVG cannot hold."""
+    """Without control characters and such, which HTML and SVG cannot hold."""
     return "".join(
         "\N{REPLACEMENT CHARACTER}"
-        if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t"
+        if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" or char in _NONE
         else char
         for char in text
     )

@@ -90,6 +90,13 @@ class GroupedOptimizer(Optimizer):
         for state in self._rows.values():
             state.catch_up()
 
+    def squares(self, key: Key) -> Any:
+        """Adam's second moments of a parameter with all rows up to date, while everything stays as
+        it is; None before its first step."""
+        if key in self._rows:
+            return self._rows[key].squares()
+        return self.mom2.get(key)
+
     @property
     def own_averages(self) -> dict[Any, FloatsXd]:
         """The averages that do not share the model's memory, as they are: tables may lag behind."""

@@ -184,6 +184,11 @@ class RowState:
         self.ahead[:] = 0
         self.missed.clear()
 
+    def squares(self) -> Floats:
+        """The second moments with all rows up to date, while the tables stay as they are."""
+        decay = self.missed.maps[1, self.current].astype(np.float32)
+        return self.mom2 * decay[:, None]
+
     def state(self) -> State:
         """All but the tables themselves; see `spacy_mtl.state.Stateful`."""
         share = math.nan if self.share is None else self.share

@@ -66,9 +66,10 @@ def test_document() -> None:
 
 
 def test_effects_are_those_beyond_the_noise() -> None:
-    found = [measurement([[0.9, 0.1 + noise], [-0.2, 0.9]]) for noise in (0.01, -0.01, 0.0)]
+    found = [measurement([[0.9, 0.1 + noise], [-0.2, 0.9]]) for noise in (0.01, -0.01, 0.0)] * 4
     clear = Affinity(["a", "b"], 30, 10, means(*found), [])
     assert [(i, j) for i, j, _ in clear.effects()] == [("a", "b"), ("b", "a")]
     assert clear.effects()[1][2] == pytest.approx(-0.2)
-    loud = [measurement([[0.9, 0.1 + noise], [NAN, 0.9]]) for noise in (0.5, -0.5)]
+    assert Affinity(["a", "b"], 30, 10, means(*found[:9]), []).effects() == []
+    loud = [measurement([[0.9, 0.1 + noise], [NAN, 0.9]]) for noise in (0.5, -0.5)] * 5
     assert Affinity(["a", "b"], 30, 10, means(*loud), []).effects() == []

@@ -7,6 +7,7 @@ from pipeline.helpers import LAYERS, annotations, make_nlp, multitask, trained, 
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
+from spacy_mtl.card.card import MARK
 from spacy_mtl.cli import app
 from spacy_mtl.evaluation.temperature import HIGHEST
 
@@ -62,6 +63,7 @@ def contents(folder):
 def test_likelihood_grows_and_annotation_stays(tmp_path):
     result = calibrate("model", "dev.spacy", "--output", str(tmp_path / "out"))
     assert result.exit_code == 0, result.output
+    assert "the higher the temperature, the better" in result.output  # of what is half wrong
     (table,) = tables(result.output)
     assert list(table) == list(LAYERS)
     nlp, before = spacy.load(tmp_path / "out"), spacy.load("model")
@@ -101,6 +103,7 @@ def test_in_place(tmp_path):
     calibrate("model", "dev.spacy", "--output", str(tmp_path / "out"))
     result = calibrate(str(tmp_path / "model"), "dev.spacy", "--in-place")
     assert result.exit_code == 0, result.output
+    assert "model card" not in result.output
     after = contents(tmp_path / "model")
     cfg = Path("multitask/cfg")
     assert after[cfg] == contents(tmp_path / "out")[cfg] != before[cfg]
@@ -111,6 +114,14 @@ def test_in_place(tmp_path):
     for name, row in tables(again.output)[0].items():
         assert float(row[0]) == pytest.approx(float(tables(result.output)[0][name][0]), rel=1e-2)
         assert row[2] == row[3]  # no better than before
+
+
+def test_a_card_that_is_of_before(tmp_path):
+    spacy.load("model").to_disk(tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text(f"{MARK}\n")
+    args = (str(tmp_path / "model"), "dev.spacy")
+    assert "Its model card is of before" in calibrate(*args, "--in-place").output
+    assert "Its model card is of before" in calibrate(*args, "--output", str(tmp_path / "o")).output
 
 
 def test_tasks_without_gold_keep_their_temperature(tmp_path):

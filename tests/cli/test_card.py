@@ -69,6 +69,24 @@ def test_the_package_carries_card_and_scores(model, monkeypatch):
     assert "NER_F_TEST_HIGH" in import_module("spacy.cli.package").generate_readme(meta_of(model))
 
 
+def test_training_data_and_command_are_those_of_the_config(model):
+    train = model.parent / "train.spacy"
+    shutil.copy("test.spacy", train)
+    config = (model / "config.cfg").read_text(encoding="utf-8")
+    assert "train = null" in config
+    for corpus in ("train", "dev"):
+        config = config.replace(f"{corpus} = null", f'{corpus} = "{train.as_posix()}"', 1)
+    (model / "config.cfg").write_text(config, encoding="utf-8")
+    assert card().exit_code == 0
+    readme = (model / "README.md").read_text(encoding="utf-8")
+    assert "| Task | `train` | `test` |" in readme
+    assert "\nspacy train model/config.cfg --output training\n" in readme
+    train.unlink()
+    assert card("--command", "make").exit_code == 0
+    readme = (model / "README.md").read_text(encoding="utf-8")
+    assert "the training data were not to be found" in readme and "spacy train" not in readme
+
+
 def test_only_two_files_change_and_the_same_again(model):
     before = contents(model)
     assert card().exit_code == 0

@@ -97,11 +97,12 @@ def test_known_scale_is_found(task, draw, scale, make_doc, pack):
     assert (labels[0] == labels[1]).all()
 
 
-def test_all_right_is_no_reason_for_certainty(make_doc, pack):
+@pytest.mark.parametrize("row", [[2, 1], [20, 1], [500, 1]])
+def test_all_right_is_no_reason_for_certainty(row, make_doc, pack):
     task = Tagger()
     task.set_labels(["A", "B"])
     targets = ColumnTargets(np.zeros(3, dtype="int32"), np.ones(3, dtype=bool), 3)
-    scores = np.asarray([[2, 1]] * 3, dtype="float32")
+    scores = np.asarray([row] * 3, dtype="float32")
     for batches in ([], [(scores, targets, pack([make_doc("a b c")]))]):
         task.temperature = 1.3
         assert not LabelledScores("multitask", task, OPS, batches).fit()

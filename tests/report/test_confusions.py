@@ -1,7 +1,11 @@
 import numpy as np
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_mtl.report.confusions import (
     NO_ENTITY,
+    NO_TAG,
     NOT_FOUND,
     Confusion,
     confusion,
@@ -11,6 +15,7 @@ from spacy_mtl.report.confusions import (
 )
 from spacy_mtl.report.content import Section
 from spacy_mtl.report.material import Material
+from spacy_mtl.tasks.tagger import Tagger
 
 Cells = dict[tuple[str, str], int]
 
@@ -52,6 +57,20 @@ def test_tags_and_classes(material: Material) -> None:
         ("mood=bad", "mood=bad"): 1,
     }
     assert confusion(material.tasks["traits"], examples) is None
+
+
+def test_white_space_gets_no_tag() -> None:
+    tagger = Tagger()
+    tagger.set_labels(["N", "S"])
+    words, tags = ["a", "\n"], ["N", "S"]
+    vocab = Vocab()
+    examples = [
+        Example(Doc(vocab, words, tags=guess), Doc(vocab, words, tags=tags))
+        for guess in (["N", ""], ["S", ""])
+    ]
+    found = confusion(tagger, examples)
+    assert cells(found) == {("N", "N"): 1, ("N", "S"): 1, ("S", NO_TAG): 2}
+    assert found is not None and NO_TAG not in found.rows
 
 
 def test_of_many_labels_the_most_confused() -> None:

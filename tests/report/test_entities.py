@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import spacy
 from spacy.tokens import Doc
@@ -77,6 +78,10 @@ def test_documents_with_mistakes_come_first(material: Material) -> None:
     assert "PER “Ana” → PER" in section.documents[0].html
     assert len(entity_section(material, 1).documents) == 1
     assert "1 document of 3" in entity_section(material, 1).intro[0]
+    assert entity_section(material, 1).intro[0].endswith("mistakes first.")
+    twice = replace(material, tasks={**material.tasks, "again": material.tasks["ner"]})
+    assert "6 with entities" in entity_section(twice, 20).intro[0]
+    assert entity_section(twice, 20).intro[0].endswith("first; one counts anew for each task.")
 
 
 def test_kinds_differ_by_words_too(material: Material) -> None:

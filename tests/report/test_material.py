@@ -44,16 +44,26 @@ def test_other_test_documents(copied: Path, material: Material, tmp_path: Path) 
 
 
 def test_affinity_is_found_or_given(copied: Path, tmp_path: Path) -> None:
-    document = affinity(["a", "b"], lambda i, j: 0.1)
+    document = affinity(["tagger", "ner"], lambda i, j: 0.1)
     (copied / "affinity.json").write_text(json.dumps(document), "utf-8")
     assert gather(copied).affinity == document
     given = tmp_path / "other.json"
-    given.write_text(json.dumps({**document, "tasks": ["c", "d"]}), "utf-8")
+    given.write_text(json.dumps({**document, "tasks": ["mood", "ner"]}), "utf-8")
     found = gather(copied, affinity=given).affinity
-    assert found is not None and found["tasks"] == ["c", "d"]
+    assert found is not None and found["tasks"] == ["mood", "ner"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"tasks": ["a"], "cosines": [[1, 2]]}'])
+def test_affinity_of_other_tasks(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "affinity.json"
+    path.write_text(json.dumps(affinity(["ner", "chunks"], lambda i, j: 0.1)), "utf-8")
+    with pytest.raises(MTLError, match="got that of chunks. Name the one of this config"):
+        gather(made.folder, affinity=path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"tasks": ["a"], "cosines": [["x"]]}', '{"tasks": ["a"], "cosines": [[1, 2]]}'],
+)
 def test_damaged_affinity(made: Made, tmp_path: Path, content: str) -> None:
     path = tmp_path / "affinity.json"
     path.write_text(content, "utf-8")

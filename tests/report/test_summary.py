@@ -1,8 +1,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from spacy_mtl.card.sharing import sharing
 from spacy_mtl.comparison.results import COSTS, GAINS, NONE, Gain, Results
 from spacy_mtl.report.material import Material
+from spacy_mtl.report.scores import scores_table
 from spacy_mtl.report.summary import facts, sentences
 
 
@@ -44,6 +46,27 @@ def test_nothing_shown(material: Material) -> None:
     assert advice.startswith("Differences of up to about 4.0 points could have gone unseen")
 
 
+def test_an_interval_that_says_nothing(material: Material) -> None:
+    full = material.results.full
+    compared = full.comparisons["joint"]
+    wide = {
+        task: replace(gain, verdict=NONE, low=-2.1, high=2.0)
+        for task, gain in compared.tasks.items()
+    }
+    full = replace(full, seeds=[0], comparisons={"joint": replace(compared, tasks=wide)})
+    advice = sentences(replace(material.results, fractions=[full]))[2]
+    assert advice.startswith("Any difference could have gone unseen")
+
+
+def test_each_task_that_loses_is_named(material: Material) -> None:
+    gain = material.results.full.comparisons["joint"].tasks["ner"]
+    names = [f"task{n}" for n in range(7)]
+    compared = replace(material.results.full.comparisons["joint"], tasks=dict.fromkeys(names, gain))
+    full = replace(material.results.full, comparisons={"joint": compared})
+    quality, _, advice = sentences(replace(material.results, fractions=[full]))
+    assert all(name in quality and name in advice for name in names)
+
+
 def test_only_gains(material: Material) -> None:
     results = with_verdicts(material.results, all_of(material, GAINS))
     quality, _, advice = sentences(results)
@@ -64,10 +87,20 @@ def test_a_variant_that_helps(material: Material) -> None:
     full = replace(full, comparisons={**full.comparisons, variant: compared})
     results = replace(results, joint=["joint", variant], fractions=[full])
     assert sentences(results)[2] == (
-        f"With `{variant}`, no task was shown to lose any more: use that."
+        f"With `{variant}`, no task was shown to lose any more; as it was chosen by these test "
+        "documents, confirm it on others."
     )
 
 
 def test_facts(material: Material) -> None:
     found = [fact.value for fact in facts(material.results)]
     assert found == ["▲\xa01\u2002●\xa02\u2002▼\xa01", "−0.6 %", "3.0×", "33 %"]
+
+
+def test_tasks_that_delta_m_is_without_are_named(material: Material) -> None:
+    compared = replace(material.results.full.comparisons["joint"], undefined=["ner"])
+    full = replace(material.results.full, comparisons={"joint": compared})
+    results = replace(material.results, fractions=[full])
+    assert facts(results)[1].text.endswith("+0.8 without ner, 0 when alone")
+    assert "without ner, 0 when alone" in scores_table(results, full, "joint").caption
+    assert "without ner, 0 when alone." in sharing(results)

@@ -26,4 +26,4 @@ def test_names() -> None:
     assert joined([]) == "" and joined(["a"]) == "a" and joined(["a", "b", "c"]) == "a, b and c"
     assert joined(list("abcdef"), 2) == "a, b and 4 more"
     assert short("a\n  b") == "a b" and short("abcdef", 4) == "abc…"
-    assert printable("a\x00b\nc") == "a\ufffdb\nc"
+    assert printable("a\x00b\nc\ufffe\uffff") == "a\ufffdb\nc\ufffd\ufffd"

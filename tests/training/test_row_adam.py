@@ -174,6 +174,16 @@ def test_without_averages_reading_them_does_it_too():
     assert np.abs(found - expected).max() < 1e-6
 
 
+def test_second_moments_are_told_up_to_date_and_nothing_changes():
+    (usual, _), (quick, found) = both(sparse_gradients(40))
+    assert usual.squares((2, "W")) is quick.squares((2, "W")) is None
+    before = quick.mom2[KEY].copy(), found.copy()
+    told, expected = quick.squares(KEY).ravel(), usual.squares(KEY).ravel()
+    np.testing.assert_allclose(told, expected, rtol=1e-4)
+    assert not np.allclose(quick.mom2[KEY].ravel(), expected, rtol=1e-3, atol=0)
+    assert (quick.mom2[KEY] == before[0]).all() and (found == before[1]).all()
+
+
 def test_a_row_is_read_nearly_as_it_would_be():
     """The next moves are foreseen, so that a rare row does not wait for them."""
     gradients = [np.zeros((ROWS, COLUMNS), dtype="float32") for _ in range(400)]
