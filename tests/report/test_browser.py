@@ -12,6 +12,7 @@ from spacy_mtl.report.page import render
 
 from .browser import Browser, find_chromium
 
+SAMPLE = Path(__file__).parents[2] / "docs" / "sample-report.html"
 # Fails instead of being skipped where the browser has to be there.
 REQUIRED = "SPACY_MTL_REQUIRE_BROWSER"
 WIDTHS = (390, 1280)
@@ -93,6 +94,16 @@ def test_page(
     picture = tmp_path / "page.png"
     browser.screenshot(picture)
     assert picture.read_bytes().startswith(b"\x89PNG") and picture.stat().st_size > 50_000
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_sample(browser: Browser, width: int) -> None:
+    heard = browser.open(SAMPLE, width)
+    assert heard.urls == [] and heard.messages == []
+    figures = browser.evaluate(FIGURES)
+    assert len(figures) > 15 and all(size > 100 for _, size in figures), figures
+    assert browser.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    assert browser.evaluate(OUTSIDE) == [] and browser.evaluate(FAINT) == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)

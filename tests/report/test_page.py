@@ -19,6 +19,7 @@ OURS = (
     "section figure figcaption span details summary table thead tbody tr th td i article mark "
     "footer br svg g path text defs use rect clippath pattern"
 )
+SAMPLE = Path(__file__).parents[2] / "docs" / "sample-report.html"
 SECTIONS = (
     "scores learning training conflict affinity confusions labels calibration entities cost method"
 )
@@ -128,3 +129,18 @@ def test_missing_library(
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(MTLError, match=r"pip install spacy-mtl\[report\]"):
         write_report(material, tmp_path / "report.html")
+
+
+def test_the_sample_has_what_a_page_of_now_has(html: str) -> None:
+    sample = SAMPLE.read_text("utf-8")
+    assert SAMPLE.stat().st_size < 1_000_000
+    parsed, now = Parsed(sample), Parsed(html)
+    assert [section["id"] for section in parsed.all("section")] == SECTIONS.split()
+    assert {tag for tag, _ in parsed.elements} <= set(OURS.split())
+    style = re.compile(r"<style>.*?</style>", re.DOTALL)
+    assert style.findall(sample)[:1] == style.findall(html)[:1]
+    headings = [re.findall(r"<h2.*?</h2>", page) for page in (sample, html)]
+    assert headings[0] == headings[1] and now.all("section")
+    figures = [figure["id"] for figure in parsed.all("figure")]
+    for kind in ("learning", "training", "conflict", "affinity", "confusion", "calibration"):
+        assert any(figure.startswith(f"figure-{kind}") for figure in figures), kind
