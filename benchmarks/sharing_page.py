@@ -62,7 +62,8 @@ def _parts(results: Results) -> Iterator[str]:
                 found.systems[name].scores[task].mean
                 for name in (results.single[task], results.joint[0])
             )
-            shown = f"{single:.3f} → {joint:.3f}"
+            ends = f"{gain.low:+.3f} to {gain.high:+.3f}"
+            shown = f"{single:.3f} → {joint:.3f} ({ends})"
             cells.append(shown if gain.verdict.startswith("no") else f"**{shown}**")
         low, high = compared.delta_m_low, compared.delta_m_high
         cells.append(f"{compared.delta_m:+.1f} % ({low:+.1f} to {high:+.1f})")
