@@ -79,7 +79,7 @@ def plot(found: Mapping[str, Results], path: Path) -> None:
     import matplotlib.pyplot as plt
 
     size = (2.6 * COLUMNS, 2.3 * len(found))
-    figure, axes = plt.subplots(len(found), COLUMNS, figsize=size, squeeze=False, sharex=True)
+    figure, axes = plt.subplots(len(found), COLUMNS, figsize=size, squeeze=False)
     for row, (name, results) in zip(axes, found.items(), strict=True):
         for axis in row[len(results.tasks) :]:
             axis.axis("off")
