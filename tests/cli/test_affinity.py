@@ -59,7 +59,7 @@ def test_matrices_groups_and_config() -> None:
 
 
 def test_what_is_printed() -> None:
-    lines = affinity(*FAST, "--encoders", "3").output.splitlines()
+    lines = affinity("--steps", "30", "--every", "2", "--encoders", "3").output.splitlines()
     found = document()
     rows = [line.split() for line in lines]
     for key, factor, digits in (("cosines", 1, 2), ("affinity", 100, 3)):
@@ -73,6 +73,10 @@ def test_what_is_printed() -> None:
     told = [line for line in lines if line.startswith("Training on ")]
     assert told and all(line.endswith(" % per step.") for line in told)
     assert lines[-1] == "spacy train out/config.cfg --output training"
+
+
+def test_of_few_measurements_nothing_stands_out() -> None:
+    assert "No task has an effect on another that stands out" in affinity(*FAST).output
 
 
 def test_one_encoder_is_the_config_as_it_was() -> None:
