@@ -58,7 +58,8 @@ def test_matrices_groups_and_config() -> None:
     assert (config["training"]["max_steps"], config["training"]["seed"]) == (13, "${system.seed}")
 
 
-def test_what_is_printed() -> None:
+def test_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_mtl.affinity.result.ERRORS", 0.1)  # so short, much is noise
     lines = affinity("--steps", "30", "--every", "2", "--encoders", "3").output.splitlines()
     found = document()
     rows = [line.split() for line in lines]
