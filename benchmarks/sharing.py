@@ -47,6 +47,9 @@ def main(
     steps: Annotated[int, Option(help="Training steps with all data")] = 2000,
     vary: Annotated[list[str] | None, Option(help="As for `spacy mtl compare`")] = None,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    output: Annotated[
+        Path | None, Option(help="Folder of the runs and results; default: sharing in the cache")
+    ] = None,
     image: Annotated[Path | None, Option(help="Where the learning curves are drawn")] = None,
 ) -> None:
     """Compare on each corpus, write results.json, print the tables and draw the curves."""
@@ -65,13 +68,13 @@ def main(
             vary=vary or (),
         )
         plan = make_plan(settled)
-        output = cache / "sharing" / name
+        folder = (output or cache / "sharing") / name
         with RunBars([planned.run for planned in plan.runs]) as bars:
             command = f"python -m benchmarks.sharing {' '.join(sys.argv[1:])}"
             results = compare(
-                plan, output, jobs=jobs, command=command, on_start=bars.start, on_done=bars.done
+                plan, folder, jobs=jobs, command=command, on_start=bars.start, on_done=bars.done
             )
-        results.save(output)
+        results.save(folder)
         found[name] = results
     for name, results in found.items():
         typer.echo(markdown(name, results) + "\n")

@@ -133,8 +133,8 @@ def difference(optimizer: Optimizer, key: Key, gradient: Any) -> FloatsXd:
     if 0 < clip <= norm:
         gradient = gradient * (clip / norm)
     b1, b2, steps = float(optimizer.b1), float(optimizer.b2), optimizer.nr_update.get(key, 0) + 1
-    steps += optimizer.use_radam  # there thinc counts one more
-    if not optimizer.use_radam and not b1:
+    steps += optimizer.use_radam  # whose count thinc raises twice
+    if not optimizer.use_radam and not (b1 and b2):
         return rate * gradient
     rate *= (1 - b1) / (1 - b1**steps)
     rectified = _rectification(b2, steps) if optimizer.use_radam else 1.0

@@ -100,9 +100,9 @@ class Affinity:
         }
 
     def effects(self) -> list[tuple[str, str, float]]:
-        """Pairs (i, j) of different tasks whose affinity is clearly not zero, that is by three
-        standard errors of ten measurements or more, with it: from what helps most to what hurts
-        most. Not a test: measurements at steps that follow each other are alike."""
+        """Pairs (i, j) of different tasks whose affinity is clearly not zero, that is by ERRORS
+        standard errors of FEWEST measurements or more, with it: from what helps most to what
+        hurts most. Not a test: measurements at steps that follow each other are alike."""
         mean, error = self.means.affinity, self.means.error
         measured = self.means.count >= FEWEST
         n = len(self.tasks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -17,6 +18,7 @@ from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
 from .markdown import code, details, table, text
 
 NOT_SAID = "not stated"
+_UNREADABLE = (OSError, KeyError, ValueError, MTLError)  # what readers raise where nothing is
 Coverages = dict[str, dict[str, Coverage]]  # by task and corpus
 
 
@@ -69,21 +71,27 @@ def scores(tested: Evaluation) -> str:
 
 
 def coverages(nlp: Language, tested: Evaluation, results: Results | None) -> Coverages:
-    """What each corpus says about each task: those of a comparison, if there is one, or else the
-    training data that the config names, if they are there, and the test data."""
-    if results is not None:
-        return {
-            task: {name: Coverage(**found) for name, found in info.coverage.items()}
-            for task, info in results.tasks.items()
-        }
+    """What each corpus says about each task: the training corpora of a comparison, if there is one,
+    or else those that the config names, as far as they can be read, and the test documents."""
     found = Survey(nlp, tasks_by_name(nlp))
-    try:
-        cover(found, training_examples(nlp))
-    except (OSError, ValueError, MTLError):  # readers raise one or another where nothing is there
-        found.coverage.clear()
+    if results is None:
+        _cover_training(found)
+    else:
+        for task, info in results.tasks.items():
+            found.coverage[task] = {name: Coverage(**n) for name, n in info.coverage.items()}
     for each in tested.tasks:
         found.coverage.setdefault(each.name, {})[TEST] = each.coverage
     return found.coverage
+
+
+def _cover_training(found: Survey) -> None:
+    try:
+        corpora = training_examples(found.nlp)
+    except _UNREADABLE:
+        return
+    for name, examples in corpora.items():
+        with suppress(*_UNREADABLE):
+            cover(found, {name: examples})
 
 
 def data(coverage: Coverages) -> str:
@@ -92,7 +100,7 @@ def data(coverage: Coverages) -> str:
     intro = (
         f"By training corpus; {code(TEST)} are the test documents."
         if corpora != [TEST]
-        else "Of the test documents alone: the training data were not to be found for this card."
+        else "Of the test documents alone: the training data could not be read for this card."
     )
     unit = (
         " Units are what is labelled or not: tokens for tags and entities, documents for classes "

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
-_NONE = "\ufffe\uffff"  # no characters, says Unicode, and XML
+_NONCHARACTERS = "\ufffe\uffff"  # no characters, says Unicode, and XML
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -70,7 +70,9 @@ def printable(text: str) -> str:
     """Without control characters and such, which HTML and SVG cannot hold."""
     return "".join(
         "\N{REPLACEMENT CHARACTER}"
-        if unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t" or char in _NONE
+        if unicodedata.category(char) in ("Cc", "Cs")
+        and char not in "\n\r\t"
+        or char in _NONCHARACTERS
         else char
         for char in text
     )

@@ -39,7 +39,7 @@ OPTIMIZER: Block = {
     "use_averages": True,
     "sparse_rows": True,
 }
-BATCH_START = 400  # words; a batch of 100, spaCy's first, is one document of one corpus
+BATCH_START = 400  # words; a batch of 100, spaCy's first, often holds a single document
 LOGGER: Block = {"@loggers": "spacy_mtl.ConsoleLogger.v1", "progress_bar": "eval"}
 SAMPLING: Block = {"sampling": "temperature", "alpha": 0.6}
 _PATH_NAMES = {"dev", "init_tok2vec", "labels", "vectors"}

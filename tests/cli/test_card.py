@@ -84,7 +84,7 @@ def test_training_data_and_command_are_those_of_the_config(model):
     train.unlink()
     assert card("--command", "make").exit_code == 0
     readme = (model / "README.md").read_text(encoding="utf-8")
-    assert "the training data were not to be found" in readme and "spacy train" not in readme
+    assert "the training data could not be read" in readme and "spacy train" not in readme
 
 
 def test_only_two_files_change_and_the_same_again(model):
