@@ -135,8 +135,9 @@ def _print_warnings(found: Sequence[LabelledScores], fitted: Sequence[bool]) -> 
             printer.warn(f"{name}: nothing to fit on, it keeps its temperature.")
         elif not is_fitted:
             printer.warn(
-                f"{name}: the lower the temperature, the better, as where all is right. It keeps "
-                "the one that it has. Fit it on more documents."
+                f"{name}: the lower the temperature, the better, as where all is right, or all "
+                "are alike, as where its scores are. It keeps the one that it has. Fit it on more "
+                "documents."
             )
         elif task.temperature > HIGHEST * NEARLY:
             printer.warn(
@@ -159,6 +160,7 @@ def _store(nlp: Language, components: set[str], output: Path | None, in_place: b
         copytree(nlp.path, folder, dirs_exist_ok=True)
         write(folder)
 
+    outdated = is_card(nlp.path / README)
     if in_place:
         write(nlp.path)
     elif output is not None:
@@ -168,5 +170,5 @@ def _store(nlp: Language, components: set[str], output: Path | None, in_place: b
         typer.echo("stores the temperatures in MODEL.")
         return
     typer.echo(f"Wrote {output or nlp.path}")
-    if is_card((output or nlp.path) / README):
+    if outdated:
         Printer().warn("Its model card is of before: write it again with `spacy mtl card`.")

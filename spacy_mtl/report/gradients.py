@@ -38,22 +38,23 @@ def conflict_section(material: Material) -> Section:
         title = component if len(_components(material)) > 1 else "Cosines between gradients"
         charts.append(_matrix_chart(f"figure-conflict-{n}", title, tasks, cosines))
         shares.append(
-            f"In {percent(share, 0)} % of the {steps:,} measured steps of {component}, the cosine "
-            f"of {_by_chance(len(tasks))}."
+            f"In {percent(share, 0)} % of the {steps:,} measured steps of {component}, "
+            f"{_negative_beside_chance(len(tasks))}."
         )
     if not charts:
         intro = ["The logs of the trainings have no measurements of conflict."]
     return Section("conflict", "Conflict between gradients", [*intro, *shares], charts)
 
 
-def _by_chance(n_tasks: int) -> str:
+def _negative_beside_chance(n_tasks: int) -> str:
     """Of many pairs, some are below 0 at almost every step without any conflict to speak of."""
     pairs = n_tasks * (n_tasks - 1) // 2
     if pairs == 1:
-        return "the two tasks was negative; by chance alone, it is in 50 %"
+        return "the cosine was negative; by chance alone, it is in 50 %"
     chance = percent(1 - 0.5**pairs, 0)
     return (
-        f"two tasks at least was negative; by chance alone, with {pairs} pairs, in up to {chance} %"
+        "the cosine of at least one pair of tasks was negative; by chance alone, with "
+        f"{pairs} pairs, that is so in up to {chance} %"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,14 @@ def gather(folder: Path, test: Path | None = None, affinity: Path | None = None)
         )
     gold = [doc for file in files_of([place]) for doc in stored_docs(file, nlp.vocab)]
     path = folder / AFFINITY if affinity is None else affinity
-    there = affinity is not None or path.exists()
-    measured = _affinity(path, results.tasks) if there else None
+    measured = None
+    try:
+        if affinity is not None or path.exists():
+            measured = _affinity(path, results.tasks)
+    except MTLError as error:
+        if affinity is not None:
+            raise
+        warnings.warn(f"{error} This page does without it.", stacklevel=2)
     return Material(folder, results, nlp, tasks, gold, measured)
 
 

@@ -68,11 +68,10 @@ def short(name: str, most: int = 16) -> str:
 
 def printable(text: str) -> str:
     """Without control characters and such, which HTML and SVG cannot hold."""
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}"
-        if unicodedata.category(char) in ("Cc", "Cs")
-        and char not in "\n\r\t"
-        or char in _NONCHARACTERS
-        else char
-        for char in text
-    )
+    return "".join("\N{REPLACEMENT CHARACTER}" if _unfit(char) else char for char in text)
+
+
+def _unfit(char: str) -> bool:
+    if char in _NONCHARACTERS:
+        return True
+    return unicodedata.category(char) in ("Cc", "Cs") and char not in "\n\r\t"

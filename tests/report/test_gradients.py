@@ -26,7 +26,7 @@ def test_conflict_of_all_seeds(sections: dict[str, Section]) -> None:
     # -0.1 in 10 steps and -0.2 in 20, of both seeds.
     assert "tagger and ner −0.17" in section.charts[0].alt
     assert section.intro[-1].startswith("In 50 % of the 60 measured steps")
-    assert section.intro[-1].endswith("by chance alone, with 6 pairs, in up to 98 %.")
+    assert section.intro[-1].endswith("by chance alone, with 6 pairs, that is so in up to 98 %.")
 
 
 def test_without_affinity(material: Material) -> None:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 from shutil import copytree
 
@@ -58,6 +59,10 @@ def test_affinity_of_other_tasks(made: Made, tmp_path: Path) -> None:
     path.write_text(json.dumps(affinity(["ner", "chunks"], lambda i, j: 0.1)), "utf-8")
     with pytest.raises(MTLError, match="got that of chunks. Name the one of this config"):
         gather(made.folder, affinity=path)
+    copied = shutil.copytree(made.folder, tmp_path / "copied")
+    shutil.copy(path, copied)
+    with pytest.warns(UserWarning, match="got that of chunks.*does without it"):
+        assert gather(copied).affinity is None
 
 
 @pytest.mark.parametrize(
