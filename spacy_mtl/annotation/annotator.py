@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -148,14 +149,25 @@ class Annotator:
                 failures.append(self._failure(source, found[id(source)]))
 
     def _pipe(self, given: Sequence[tuple[Source, Record, Doc]]) -> list[Doc | Exception]:
-        """Annotate a batch; where one of it fails, each by itself and from its text anew."""
+        """Annotate a batch; where that fails, each by itself and from its text anew.
+
+        Warns if none fails by itself, as then nothing else would tell of the batch's error.
+        """
         try:
-            done = list(self.nlp.pipe([doc for *_, doc in given], batch_size=self.batch_size))
-            if len(done) == len(given):
-                return list(done)
-        except Exception:
-            pass
-        return [self._pipe_one(record) for _, record, _ in given]
+            whole = list(self.nlp.pipe([doc for *_, doc in given], batch_size=self.batch_size))
+            if len(whole) == len(given):
+                return list(whole)
+            why = f"{len(whole)} documents came back"
+        except Exception as error:  # whatever a component raises
+            why = f"{type(error).__name__}: {error}"
+        done = [self._pipe_one(record) for _, record, _ in given]
+        if not any(isinstance(each, Exception) for each in done):
+            warnings.warn(
+                f"A batch of {len(given):,} documents could not be annotated at once ({why}), and "
+                "was one by one, which is slower. A smaller --batch-size may help.",
+                stacklevel=2,
+            )
+        return done
 
     def _pipe_one(self, record: Record) -> Doc | Exception:
         try:

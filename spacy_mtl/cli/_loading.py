@@ -52,10 +52,13 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
     return config
 
 
-def use_device(gpu_id: int) -> None:
-    """Use the GPU of this number, the CPU for -1; raises MTLError if there is no such GPU."""
+def use_device(gpu_id: int, silent: bool = False) -> None:
+    """Use the GPU of this number, the CPU for -1; raises MTLError if there is no such GPU.
+
+    silent: do not say which.
+    """
     try:
-        setup_gpu(gpu_id)
+        setup_gpu(gpu_id, silent=silent)
     except Exception as error:  # cupy's errors have no common base
         raise MTLError(
             f"Expected --gpu-id to be the number of a GPU that can be used, got {gpu_id}: "

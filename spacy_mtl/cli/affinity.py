@@ -32,6 +32,7 @@ from ..training.signals import Stopped
 from ..training.trainer import train
 from ._app import app
 from ._loading import load_config, use_device
+from ._options import Code, GpuId
 from ._printing import print_table
 
 N_EFFECTS = 5  # of those that help, and of those that hurt, to be told in words
@@ -62,11 +63,8 @@ def affinity(
         int, Option(min=1, help="Encoders of the config that is written, each for some tasks.")
     ] = 2,
     seed: Annotated[int | None, Option(min=0, help="In place of the one in the config.")] = None,
-    code: Annotated[
-        Path | None,
-        Option("--code", "-c", help="Python file with registered functions, to be imported."),
-    ] = None,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    code: Code = None,
+    gpu_id: GpuId = -1,
 ) -> None:
     """Find out which tasks help each other on one encoder, and which would be better apart.
 

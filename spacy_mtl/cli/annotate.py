@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import Enum
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,7 +13,9 @@ from typer import Argument, Option
 
 from ..annotation import Options, Summary, annotate_file
 from ..annotation.options import PART_SIZE
+from ..signals import Interrupted, raising_interrupted
 from ._app import app
+from ._options import Code, GpuId
 
 SOME_FAILED = 3
 INTERRUPTED = 128  # and the number of the signal
@@ -94,15 +92,8 @@ def annotate(
             "kill can cost is at most one part for each process.",
         ),
     ] = PART_SIZE,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
-    code: Annotated[
-        Path | None,
-        Option(
-            exists=True,
-            dir_okay=False,
-            help="Python file to import before, with functions that the pipeline needs.",
-        ),
-    ] = None,
+    gpu_id: GpuId = -1,
+    code: Code = None,
 ) -> None:
     """Annotate files of any size, with flat memory, in a run that can be killed and resumed.
 
@@ -142,12 +133,17 @@ def annotate(
         code=code,
         progress=True,
     )
+    _run(model, input_path, output_path, options)
+
+
+def _run(model: str, input_path: str, output_path: str, options: Options) -> None:
+    """Annotate, and tell how it went, also by the exit code."""
     say = partial(tqdm.write, file=sys.stderr)  # above the bar
     try:
-        with _signals():
+        with raising_interrupted():
             summary = annotate_file(model, input_path, output_path, options, say)
     except Interrupted as error:
-        typer.echo(_interrupted(error, input_path, output_path), err=True)
+        typer.echo(_interrupted(error, input_path), err=True)
         raise typer.Exit(INTERRUPTED + error.number) from error
     if summary is None:
         typer.echo(f"ℹ {output_path} is complete: there is nothing to do.")
@@ -157,35 +153,7 @@ def annotate(
         raise typer.Exit(SOME_FAILED)
 
 
-class Interrupted(BaseException):
-    """A signal asks to stop; not an Exception, which a component may catch.
-
-    number: of the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(signal.Signals(number).name)
-
-
-@contextmanager
-def _signals() -> Iterator[None]:
-    """SIGINT and SIGTERM raise `Interrupted`."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise Interrupted(number)
-
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupted(error: Interrupted, input_path: str, output_path: str) -> str:
+def _interrupted(error: Interrupted, input_path: str) -> str:
     if input_path == "-":
         return f"Stopped by {error}. Stdin cannot be read again: begin anew with --overwrite."
     return f"Stopped by {error}. The same command with --resume goes on."

@@ -14,6 +14,7 @@ from ..evaluation.speed import THROUGHPUTS, Report, Settings, Speed, Summary, me
 from ..evaluation.speed_plot import check_plot, write_plot
 from ..files import write_whole
 from ._app import app
+from ._options import GpuId
 from ._printing import print_table
 
 HEADERS = ("Words/s, Docs", "Words/s, text", "Docs/s, Docs", "Docs/s, text")
@@ -55,7 +56,7 @@ def benchmark(
         int | None,
         Option(min=1, help="For latency, cut each document to its first words."),
     ] = None,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    gpu_id: GpuId = -1,
     output: Annotated[
         Path | None,
         Option("--output", "-o", dir_okay=False, help="JSON file for everything measured."),

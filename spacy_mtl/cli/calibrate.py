@@ -8,7 +8,6 @@ from shutil import copytree
 from typing import Annotated
 
 import typer
-from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from spacy.training import Example
 from tqdm import tqdm
@@ -25,7 +24,8 @@ from ..pipeline.live import multitasks
 from ..pipeline.saving import write_cfg
 from ..tasks.textcat import TextCat
 from ._app import app
-from ._loading import load_pipeline
+from ._loading import load_pipeline, use_device
+from ._options import GpuId
 from ._printing import print_table
 
 Both = tuple[Measured, Measured]
@@ -51,7 +51,7 @@ def calibrate(
         Option(metavar="FILE", exists=True, help="Measure there too, without fitting."),
     ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the pipeline in DIR.")] = False,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    gpu_id: GpuId = -1,
 ) -> None:
     """Fit each task's temperature, by which scores are divided before they become probabilities.
 
@@ -70,7 +70,7 @@ def calibrate(
       spacy mtl calibrate training/model-best dev.spacy --in-place --test test.spacy
     """
     _check_target(output, in_place, overwrite)
-    setup_gpu(gpu_id, silent=True)
+    use_device(gpu_id, silent=True)
     nlp = load_pipeline(model)
     if in_place and not (Path(model) / "config.cfg").exists():
         raise MTLError(f"Expected a folder for --in-place, got the package {model}. Use --output.")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code, setup_gpu
+from spacy.cli._util import import_code
 from typer import Argument, Option
 
 from ..card.card import META, README, Words, check_readme, make_card, read_meta, write_card
@@ -16,7 +16,8 @@ from ..card.evaluate import Evaluation, evaluate, tasks_by_name
 from ..card.sharing import comparison_of
 from ..errors import MTLError
 from ._app import app
-from ._loading import load_pipeline
+from ._loading import load_pipeline, use_device
+from ._options import Code, GpuId
 from ._printing import print_table
 
 
@@ -55,11 +56,8 @@ def card_command(
     force: Annotated[
         bool, Option("--force", help="Replace a README.md that this command has not written.")
     ] = False,
-    code: Annotated[
-        Path | None,
-        Option("--code", "-c", help="Python file with registered functions, to be imported."),
-    ] = None,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    code: Code = None,
+    gpu_id: GpuId = -1,
 ) -> None:
     """Test a pipeline, and write its model card, which `spacy package` takes along.
 
@@ -81,7 +79,7 @@ def card_command(
     if not force:
         check_readme(model)
     import_code(code)
-    setup_gpu(gpu_id, silent=True)
+    use_device(gpu_id, silent=True)
     nlp = load_pipeline(str(model))
     results = comparison_of(comparison, tasks_by_name(nlp)) if comparison else None
     meta.update({key: new for key, new in (("name", name), ("version", version)) if new})

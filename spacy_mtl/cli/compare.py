@@ -20,6 +20,7 @@ from ..comparison.results import AtFraction, Results
 from ..errors import MTLError
 from ._app import app
 from ._loading import load_config
+from ._options import Code
 from ._printing import print_table
 
 
@@ -57,10 +58,7 @@ def compare_command(
         ),
     ] = None,
     jobs: Annotated[int, Option("--jobs", "-j", min=1, help="Runs at once.")] = 1,
-    code: Annotated[
-        Path | None,
-        Option("--code", "-c", help="Python file with registered functions, to be imported."),
-    ] = None,
+    code: Code = None,
 ) -> None:
     """Train each task alone and all tasks jointly, and say what sharing gains or costs.
 

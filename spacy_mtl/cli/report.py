@@ -12,6 +12,7 @@ from typer import Argument, Option
 from ..report.material import gather
 from ..report.page import EXAMPLES, check_installed, write_report
 from ._app import app
+from ._options import Code
 
 
 @app.command("report")
@@ -46,10 +47,7 @@ def report(
     examples: Annotated[
         int, Option(min=0, help="Show at most so many documents with entities.")
     ] = EXAMPLES,
-    code: Annotated[
-        Path | None,
-        Option("--code", "-c", help="Python file with registered functions, to be imported."),
-    ] = None,
+    code: Code = None,
 ) -> None:
     """Write what a comparison found as one page for a browser, with figures and examples.
 

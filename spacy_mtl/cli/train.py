@@ -23,6 +23,7 @@ from ..training.signals import Stopped, stopped_at_once
 from ..training.trainer import Frequency, train
 from ._app import app
 from ._loading import load_config, use_device
+from ._options import Code, GpuId
 
 
 @app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -41,10 +42,7 @@ def train_command(
             help="Folder for model-best, model-last and checkpoints; it is made.",
         ),
     ] = None,
-    code: Annotated[
-        Path | None,
-        Option("--code", "-c", help="Python file with registered functions, to be imported."),
-    ] = None,
+    code: Code = None,
     resume: Annotated[
         bool, Option("--resume", help="Go on with the training in the folder, if there is one.")
     ] = False,
@@ -59,7 +57,7 @@ def train_command(
     ] = 60.0,
     keep: Annotated[int, Option(min=1, help="The last checkpoints to keep.")] = 3,
     verbose: Annotated[bool, Option("--verbose", "-V", help="Print more, for debugging.")] = False,
-    gpu_id: Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")] = -1,
+    gpu_id: GpuId = -1,
 ) -> None:
     """Train a pipeline as `spacy train` does, with checkpoints from which it can be resumed.
 

@@ -86,9 +86,10 @@ class LabelledScores:
         if not self.batches:
             return False
         found = lowest(self.nll, LOWEST, HIGHEST)
-        if self.nll(LOWEST) <= self.nll(found) + SAME_NLL:
+        least = self.nll(found)
+        if self.nll(LOWEST) <= least + SAME_NLL:
             return False
-        if self.nll(found) < self.nll(self.task.temperature):
+        if least < self.nll(self.task.temperature):
             self.task.temperature = found
         return True
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-CAUGHT = (signal.SIGINT, signal.SIGTERM)
+from ..signals import CAUGHT, Interrupted, raising_interrupted
 
 
 class Stopped(Exception):
@@ -48,28 +48,12 @@ class StopSignals:
         self.__exit__()
 
 
-class _Interrupt(BaseException):
-    """Passes through whatever catches errors."""
-
-
 @contextmanager
 def stopped_at_once() -> Iterator[None]:
     """While a training is made ready, let the signals raise `Stopped`."""
-
-    def interrupt(signum: int, frame: FrameType | None) -> None:
-        received.append(signum)
-        raise _Interrupt
-
-    received: list[int] = []
-    before: dict[int, Any] = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {signum: signal.signal(signum, interrupt) for signum in CAUGHT}
     try:
-        yield
-    except _Interrupt:
-        name = signal.Signals(received[0]).name
-        message = f"Stopped by {name} before the first step: nothing to save."
-        raise Stopped(message, received[0]) from None
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
+        with raising_interrupted():
+            yield
+    except Interrupted as error:
+        message = f"Stopped by {error} before the first step: nothing to save."
+        raise Stopped(message, error.number) from None

@@ -66,6 +66,21 @@ def test_the_batch_of_a_failing_document_is_annotated(nlp: Language) -> None:
     assert annotated(nlp, lines) == expected
 
 
+def test_a_batch_that_fails_as_a_whole_is_told(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, pipe = annotated(nlp, texts(3)), nlp.pipe
+
+    def too_much(docs: Any, **settings: Any) -> Any:
+        if len(docs) > 1:
+            raise MemoryError("too much at once")
+        return pipe(docs, **settings)
+
+    monkeypatch.setattr(nlp, "pipe", too_much)
+    with pytest.warns(UserWarning, match="3 documents .*MemoryError: too much at once.*batch-size"):
+        assert annotated(nlp, texts(3)) == expected
+
+
 def annotated(nlp: Language, lines: list[str]) -> list[dict[str, Any]]:
     sources = [Source(i, {"text": text}) for i, text in enumerate(lines, start=1)]
     encoder = JsonlEncoder(tokens=True)

@@ -1,0 +1,20 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+Code = Annotated[
+    Path | None,
+    Option(
+        "--code",
+        "-c",
+        exists=True,
+        dir_okay=False,
+        help="Python file with registered functions, to be imported.",
+    ),
+]
+GpuId = Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")]
