@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -12,7 +12,7 @@ from spacy.language import Language
 from ..comparison.bootstrap import Estimate
 from ..comparison.results import Results
 from ..comparison.survey import Coverage, Survey, cover, training_examples
-from ..errors import MTLError
+from ..errors import MTLError, one_line
 from ..report.wording import NOTHING, counted, percent
 from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
 from .markdown import code, details, table, text
@@ -85,13 +85,17 @@ def coverages(nlp: Language, tested: Evaluation, results: Results | None) -> Cov
 
 
 def _cover_training(found: Survey) -> None:
+    """Cover what can be read, and warn of what cannot."""
     try:
         corpora = training_examples(found.nlp)
-    except _UNREADABLE:
+    except _UNREADABLE as error:
+        warnings.warn(f"The card is without the training data: {one_line(error)}", stacklevel=3)
         return
     for name, examples in corpora.items():
-        with suppress(*_UNREADABLE):
+        try:
             cover(found, {name: examples})
+        except _UNREADABLE as error:
+            warnings.warn(f"The card is without '{name}': {one_line(error)}", stacklevel=3)
 
 
 def data(coverage: Coverages) -> str:
