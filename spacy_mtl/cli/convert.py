@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from enum import Enum
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated, Any
 
 import spacy
@@ -19,6 +20,7 @@ from ..errors import FormatError, MTLError
 from ._app import app
 
 _MAX_ERRORS_SHOWN = 20
+_MAX_EXAMPLE = 60  # characters
 _UNITS = {"spans": "span groups", "cats": "docs"}
 
 
@@ -243,4 +245,7 @@ def _summary(conversion: Conversion, output: Path) -> str:
         lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
     if conversion.errors:
         lines.append(f"  {conversion.errors:,} left out because of an error")
+    for what, remarked in conversion.remarks.items():
+        example = shorten(remarked.example, _MAX_EXAMPLE, placeholder="...")
+        lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
     return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from ..errors import MTLError
 from ..files import write_whole
 from .layers import count_units
 from .reading import read_docs
+from .survey import Remarked
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Conversion:
     rejected: Number of records that their annotator rejected.
     errors: Number of sentences or documents left out because of an error.
     absent_groups: Class groups that were asked for and that the file has no value of.
+    remarks: What was seen and not used, or read in a way that may surprise.
     """
 
     docs: int = 0
@@ -35,6 +38,7 @@ class Conversion:
     rejected: int = 0
     errors: int = 0
     absent_groups: tuple[str, ...] = ()
+    remarks: Mapping[str, Remarked] = field(default_factory=dict)
 
 
 def convert_file(
@@ -63,5 +67,6 @@ def convert_file(
     conversion.rejected = docs.rejected
     conversion.errors = docs.errors
     conversion.absent_groups = docs.absent_groups
+    conversion.remarks = docs.remarks
     write_whole(output, doc_bin.to_bytes())
     return conversion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from .documents import DocBuilder, group_records
 from .formats import Item, find_reader
 from .layers import check_layer
 from .records import ReadOptions, Record
-from .survey import Survey, survey
+from .survey import Remarked, Survey, survey
 
 OnError = Callable[[FormatError], None]
 
@@ -77,6 +77,7 @@ def read_docs(
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path))
     items = _with_progress(read(), "Converting" if progress else "")
     docs = DocStream(items, builder, group, handle)
+    docs.remarks = found.remarks
     docs.absent_groups = tuple(name for name in options.cats_from if name not in found.labels)
     return docs
 
@@ -87,9 +88,11 @@ class DocStream(Iterator[Doc]):
     rejected (int): How many records were passed over so far as their annotator rejected them.
     errors (int): How many sentences or documents were left out so far because of an error.
     absent_groups (Tuple[str, ...]): The class groups asked for that the file has no value of.
+    remarks (Dict[str, Remarked]): What was seen and not used, or read in a way that may surprise.
     """
 
     absent_groups: tuple[str, ...] = ()
+    remarks: Mapping[str, Remarked] = {}
 
     def __init__(
         self, items: Iterable[Item], builder: DocBuilder, group: int, on_error: OnError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 CharSpan = tuple[int, int, str]
 
@@ -23,6 +24,18 @@ class ReadOptions:
     text_column: str = "text"
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
+
+
+class Remark(NamedTuple):
+    """Something about a record that the user should be told, once for all records that have it.
+
+    what: The sentence that is printed, with the name as the user knows it, such as
+        "field 'meta' was not used" or "'-1' in 'label' was taken as missing (--missing)".
+    example: What stood there.
+    """
+
+    what: str
+    example: str
 
 
 @dataclass(slots=True)
@@ -49,6 +62,7 @@ class Record:
     document: Number of the source document; records with the same one may share a Doc.
     is_sentence: Whether the words are known to be one sentence.
     rejected: Whether the annotator wants this record left out.
+    remarks: What was seen and not used, or read in a way that may surprise.
     """
 
     line: int
@@ -67,6 +81,7 @@ class Record:
     document: int = 0
     is_sentence: bool = False
     rejected: bool = False
+    remarks: list[Remark] = field(default_factory=list)
 
     def line_of(self, token: int) -> int:
         """The number of a token's line."""

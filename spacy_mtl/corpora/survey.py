@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .layers import LAYERS
 from .records import Record
 from .schemes import SchemeDetector
+
+
+@dataclass
+class Remarked:
+    """How many records have a remark, and an example of what stood there."""
+
+    example: str
+    records: int = 0
 
 
 @dataclass(frozen=True)
@@ -18,12 +26,14 @@ class Survey:
     scheme: The scheme of its entity tags.
     labels: All values of each class group, sorted.
     n_records: Number of its records, without the rejected ones.
+    remarks: What there is to say of its records, by the sentence that says it.
     """
 
     layers: frozenset[str]
     scheme: str
     labels: dict[str, list[str]]
     n_records: int
+    remarks: dict[str, Remarked] = field(default_factory=dict)
 
 
 def survey(records: Iterable[Record]) -> Survey:
@@ -31,8 +41,11 @@ def survey(records: Iterable[Record]) -> Survey:
     layers: set[str] = set()
     labels: dict[str, set[str]] = {}
     detector = SchemeDetector()
+    remarks: dict[str, Remarked] = {}
     n_records = 0
     for record in records:
+        for what, example in record.remarks:
+            remarks.setdefault(what, Remarked(example)).records += 1
         if record.rejected:
             continue
         n_records += 1
@@ -45,6 +58,7 @@ def survey(records: Iterable[Record]) -> Survey:
         detector.scheme,
         {group: sorted(values) for group, values in labels.items()},
         n_records,
+        remarks,
     )
 
 
