@@ -1,0 +1,106 @@
+"""What the user says to `spacy mtl convert`."""
+
+from __future__ import annotations
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ..corpora import LAYERS
+
+
+class Format(str, Enum):
+    """The values of --format."""
+
+    auto = "auto"
+    columns = "columns"
+    conllu = "conllu"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+class OnError(str, Enum):
+    """The values of --on-error."""
+
+    stop = "stop"
+    skip = "skip"
+
+
+InputPath = Annotated[
+    Path,
+    Argument(metavar="INPUT", exists=True, help="Annotated file, or a folder of such files."),
+]
+OutputPath = Annotated[
+    Path,
+    Argument(
+        metavar="OUTPUT",
+        help="The .spacy file to write; its folder is made. For a folder, the folder in which "
+        "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
+        "all others are train).",
+    ),
+]
+FormatOption = Annotated[
+    Format,
+    Option(
+        "--format",
+        "-f",
+        help="Format of INPUT. With auto it is columns if these are named, or else the one "
+        "that goes with the suffix.",
+    ),
+]
+Lang = Annotated[
+    str,
+    Option("--lang", "-l", help="Language whose rules tokenize texts that have no tokens."),
+]
+Columns = Annotated[
+    str,
+    Option(
+        metavar="NAMES",
+        help="Names of the columns in the format columns, joined by commas: form, tag, pos, "
+        "morph, ner, id, or _ for one to pass over. For .iob2 the default is id,form,ner.",
+    ),
+]
+TextColumn = Annotated[
+    str, Option(metavar="NAME", help="Column of a CSV or TSV file that holds the text.")
+]
+CatsFrom = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME",
+        help="Comment, JSON field or column that holds a class group, whose labels become "
+        "NAME=value. For several groups give it repeatedly, or the names joined by commas. "
+        "Without it, label or labels are taken.",
+    ),
+]
+GroupName = Annotated[
+    str,
+    Option(
+        metavar="NAME",
+        help="Name of the class group of label or labels, which then become NAME=value.",
+    ),
+]
+Group = Annotated[
+    int,
+    Option(
+        "--group",
+        "-n",
+        min=0,
+        help="Number of consecutive sentences in a Doc, 0 for whole source documents. A Doc "
+        "never crosses the border of a source document (# newdoc, -DOCSTART-); a file "
+        "without borders is one document. Each row of JSONL, CSV or TSV is a Doc anyway.",
+    ),
+]
+Layers = Annotated[
+    str,
+    Option(
+        metavar="NAMES",
+        help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
+        "others stay missing. Default: those that INPUT has.",
+    ),
+]
+OnErrorOption = Annotated[
+    OnError,
+    Option(help="At a sentence or document with an error: stop and write nothing, or skip it."),
+]
