@@ -75,12 +75,21 @@ def test_no_borders_is_one_document(write, nlp):
         "I-A I-A B-A O I-B",  # IOB1
         "B-A L-A U-A O U-B",  # BILUO
         "B-A E-A S-A O S-B",  # IOBES
+        "B_A E_A S_A O W_B",  # BMEWO, with underscores
     ],
 )
 def test_schemes(write, nlp, tags):
     text = "".join(f"w\t{tag}\n" for tag in tags.split())
     (doc,) = read_docs(write("a.bio", text), nlp, columns=["form", "ner"])
     assert iob(doc) == ["B-A", "I-A", "B-A", "O", "B-B"]
+
+
+def test_labels_without_a_letter_are_io_and_said(write, nlp):
+    text = "Ana PER\nLee PER\nmet O\nBo PER\n\nHi O\n"
+    docs = read_docs(write("a.bio", text), nlp, columns=["form", "ner"])
+    ((what, remarked),) = docs.remarks.items()
+    assert "read as IO" in what and (remarked.example, remarked.records) == ("PER", 1)
+    assert [iob(doc) for doc in docs] == [["B-PER", "I-PER", "O", "B-PER"], ["O"]]
 
 
 def test_universal_ner(write, nlp):
@@ -117,7 +126,7 @@ def test_no_break_space_separates_nothing(write, nlp):
         ("EU O\n\nAna\n", 3, "Expected 2 columns separated by spaces as on line 1, got 1"),
         ("EU\tO\nAna O\n", 2, "Expected 2 columns separated by tabs as on line 1, got 1"),
         ("EU\n", 1, r"Expected at least 2 columns \(form,ner\), got 1"),
-        ("EU O\n\nAna PER\n", 3, "entity tag .* got 'PER'"),
+        ("EU B-ORG\n\nAna PER\n", 3, "entity tag .* got 'PER'"),
         ("EU B-ORG\n\nAna O\nRio I-LOC\n", 4, "order that IOB2 allows .* got 'I-LOC' after 'O'"),
         ("EU B-ORG\n\nI-LOC I-LOC\n", 3, "got 'I-LOC' at the start of a sentence"),
         ("EU B-ORG\nAna U-PER\n", 2, "order that BILUO allows .* got 'U-PER' after 'B-ORG'"),
