@@ -31,6 +31,7 @@ class Format(str, Enum):
     columns = "columns"
     conllu = "conllu"
     csv = "csv"
+    iob = "iob"
     jsonl = "jsonl"
 
 
@@ -94,6 +95,14 @@ GroupName = Annotated[
         help="Name of the class group of label or labels, which then become NAME=value.",
     ),
 ]
+Comments = Annotated[
+    str | None,
+    Option(
+        metavar="PREFIX",
+        help="Beginning of comment lines in the formats columns and iob, such as %%. Lines with "
+        "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
+    ),
+]
 Group = Annotated[
     int,
     Option(
@@ -129,6 +138,7 @@ def convert(
     text_column: TextColumn = "text",
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
+    comments: Comments = None,
     group: Group = 1,
     layers: Layers = "",
     on_error: OnErrorOption = OnError.stop,
@@ -160,6 +170,7 @@ def convert(
         "text_column": text_column,
         "cats_from": groups,
         "group_name": group_name,
+        "comments": comments,
         "group": group,
         "layers": _names(layers) or None,
     }
