@@ -18,6 +18,7 @@ class Format(str, Enum):
     columns = "columns"
     conllu = "conllu"
     csv = "csv"
+    iob = "iob"
     jsonl = "jsonl"
 
 
@@ -79,6 +80,14 @@ GroupName = Annotated[
     Option(
         metavar="NAME",
         help="Name of the class group of label or labels, which then become NAME=value.",
+    ),
+]
+Comments = Annotated[
+    str | None,
+    Option(
+        metavar="PREFIX",
+        help="Beginning of comment lines in the formats columns and iob, such as %%. Lines with "
+        "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
     ),
 ]
 Group = Annotated[

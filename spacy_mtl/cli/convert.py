@@ -19,6 +19,7 @@ from ._app import app
 from ._convert_options import (
     CatsFrom,
     Columns,
+    Comments,
     Format,
     FormatOption,
     Group,
@@ -47,6 +48,7 @@ def convert(
     text_column: TextColumn = "text",
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
+    comments: Comments = None,
     group: Group = 1,
     layers: Layers = "",
     on_error: OnErrorOption = OnError.stop,
@@ -78,6 +80,7 @@ def convert(
         "text_column": text_column,
         "cats_from": groups,
         "group_name": group_name,
+        "comments": comments,
         "group": group,
         "layers": _names(layers) or None,
     }

@@ -34,6 +34,7 @@ def read_docs(
     text_column: str = "text",
     cats_from: Iterable[str] = (),
     group_name: str = "",
+    comments: str | None = None,
     group: int = 1,
     layers: Iterable[str] | None = None,
     on_error: str | OnError = "stop",
@@ -46,7 +47,7 @@ def read_docs(
 
     path: The file.
     nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
-    format: "conllu", "columns", "jsonl", "csv", or "auto": "columns" if these are named, or
+    format: "conllu", "columns", "iob", "jsonl", "csv", or "auto": "columns" if these are named, or
         else the one that goes with the file's suffix.
     columns: Names of the columns in the format "columns": form, tag, pos, morph, ner, id, and
         "_" for one to pass over.
@@ -54,6 +55,8 @@ def read_docs(
     cats_from: Names of the comments, fields or columns that hold one class group each; its
         labels become the keys "NAME=value".
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
+    comments: What comment lines begin with in the formats "columns" and "iob", beside those with
+        "#" that cannot be tokens; "" if no line is a comment.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
     layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
@@ -68,7 +71,7 @@ def read_docs(
     if group < 0:
         raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
     handle = _error_handler(on_error)
-    options = ReadOptions(tuple(columns), text_column, tuple(cats_from), group_name)
+    options = ReadOptions(tuple(columns), text_column, tuple(cats_from), group_name, comments)
     if format == "auto" and options.columns:
         format = "columns"
     read = partial(find_reader(format, path), path, options)

@@ -18,12 +18,15 @@ class ReadOptions:
         class group each.
     group_name: Name of the class group that `label` or `labels` stand for; "" leaves their
         values as they are.
+    comments: What comment lines of a token-per-line file begin with, beside those with "#" that
+        the file's columns tell from tokens. "" if there are no comments.
     """
 
     columns: tuple[str, ...] = ()
     text_column: str = "text"
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
+    comments: str | None = None
 
 
 class Remark(NamedTuple):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .layers import LAYERS
 from .records import Record
 from .schemes import SchemeDetector
+
+_IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of one is one entity"
 
 
 @dataclass
@@ -42,6 +44,7 @@ def survey(records: Iterable[Record]) -> Survey:
     labels: dict[str, set[str]] = {}
     detector = SchemeDetector()
     remarks: dict[str, Remarked] = {}
+    in_io = Remarked("")
     n_records = 0
     for record in records:
         for what, example in record.remarks:
@@ -50,9 +53,13 @@ def survey(records: Iterable[Record]) -> Survey:
             continue
         n_records += 1
         layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
+        n_bare = detector.n_bare
         detector.add(record.ner or ())
+        in_io.records += detector.n_bare > n_bare
         for group, values in record.classes.items():
             labels.setdefault(group, set()).update(values)
+    if detector.scheme == "IO":
+        remarks[_IN_IO] = replace(in_io, example=detector.bare)
     return Survey(
         frozenset(layers),
         detector.scheme,

@@ -17,6 +17,15 @@ def split(tags: str) -> list[str | None]:
         (["B-A O", "I-A"], "IOB2"),  # as many for one as for the other
         (["U-A"], "BILUO"),
         (["B-A E-A"], "BILUO"),
+        (["B-A M-A", "O"], "BILUO"),
+        (["B_A M_A E_A", "S_A W_B"], "BILUO"),
+        (["b-a i-a"], "IOB2"),
+        (["A A O", "B-x? O"], "IOB2"),  # one tag with a letter is enough
+        (["A A O B-52s"], "IOB2"),
+        (["PER PER O", "HIGH-LEVEL O"], "IO"),
+        (["NN VB", "DT"], "IOB2"),  # no "O": not entities
+        (["A-B A-I O A-B"], "IOB2"),  # the letter last is no scheme of ours
+        (["B I O O"], "IOB2"),  # letters without a label
     ],
 )
 def test_detection(sentences, scheme):
@@ -33,6 +42,9 @@ def test_detection(sentences, scheme):
         ("IOB1", "I-A I-A B-A I-A I-B O I-A ? I-A", "B-A I-A B-A I-A B-B O B-A ? B-A"),
         ("BILUO", "B-A I-A L-A U-A ? U-B O", "B-A I-A I-A B-A ? B-B O"),
         ("BILUO", "B-A I-A E-A S-A", "B-A I-A I-A B-A"),
+        ("BILUO", "B-A M-A M-A E-A W-A O", "B-A I-A I-A I-A B-A O"),
+        ("BILUO", "B_A-B e_A-B s_C", "B-A-B I-A-B B-C"),
+        ("IO", "A A B O A ? A B-2", "B-A I-A B-B O B-A ? B-A B-B-2"),
     ],
 )
 def test_normalisation(scheme, tags, expected):
@@ -57,6 +69,8 @@ def test_normalisation(scheme, tags, expected):
         ("IOB2", "O PER", 1),
         ("IOB2", "O B-", 1),
         ("IOB2", "O B", 1),
+        ("IOB2", "O PER-B", 1),
+        ("BILUO", "B-A M-A", 1),
     ],
 )
 def test_wrong_tags(scheme, tags, index):

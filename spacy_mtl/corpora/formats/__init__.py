@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import MTLError
-from . import columns, conllu, csv, jsonl
+from . import columns, conllu, csv, iob, jsonl
 from ._text import Item, Read, require_text
 
 FORMATS: dict[str, Read] = {
     "columns": columns.read,
     "conllu": conllu.read,
     "csv": csv.read,
+    "iob": iob.read,
     "jsonl": jsonl.read,
 }
 
@@ -24,6 +25,7 @@ SUFFIXES = {
     ".iob2": "columns",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".ner": "columns",
     ".tsv": "csv",
 }
 

@@ -4,157 +4,154 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
-from ...errors import FormatError, MTLError
-from ..alignment import AlignmentError, align, spaces_between
-from ..records import ReadOptions, Record
+from ...errors import MTLError
+from ..records import ReadOptions, Record, Remark
+from ..schemes import is_tag
+from . import iob
 from ._comments import CommentReader
-from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
+from ._layout import Layout, check_names, sentence
+from ._text import Item, Line, attempt, blocks, missing_ner, numbered_lines
 
-COLUMNS = ("form", "tag", "pos", "morph", "ner", "id", "_")
 UNIVERSAL_NER = ("id", "form", "ner")
-_BORDER = "-DOCSTART-"
-_ID = re.compile(r"(?P<word>[0-9]+)|[0-9]+[-.][0-9]+")
+LABEL_STUDIO = ("form", "_", "_", "ner")
+_LABELS = ("tag", "pos", "ner")
+# What the tools write behind the "#" of a comment: "# text = ...", "# id 17", "#begin document".
+_COMMENT = re.compile(
+    r"# (newdoc|newpar|id|sent_id|sentence_id|doc_id|text|source|meta)\b"
+    r"|#(begin|end) document\b|#+ *[\w.:-]+ += "
+)
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The sentences between blank lines, documents beginning at -DOCSTART- or `# newdoc`.
 
-    Lines that begin with "#" are comments if the first column is `id`, tokens if it is not.
+    Lines that begin with `comments` are no tokens. Those that begin with "#" are comments if the
+    first column is `id`, and in other files unless they are a token of as many columns as the
+    others have; with "" as `comments` all are tokens.
     """
-    layout = _Layout(path, _column_names(path, options))
+    if iob.looks_like_iob(path):
+        yield from iob.read(path, options)
+        return
+    names = _column_names(path, options)
+    sample = _sample(path, options)
+    if sample is None:
+        return
+    marks = _Comments(Layout(path, names, sample), options)
     comments = CommentReader(options.cats_from)
     n_borders = 0
     for block in blocks(path):
-        rows = [line for line in block if not layout.is_comment(line)]
-        comments.read(line.text for line in block if layout.is_comment(line))
-        for sentence in _split_at_borders(rows):
-            if sentence[0].text.startswith(_BORDER):
+        rows = [line for line in block if not marks.is_comment(line)]
+        beside = [line.text for line in block if marks.is_comment(line)]
+        comments.read(f"#{part.lstrip('#')}" for text in beside for part in text.split("\t"))
+        for lines in _split_at_borders(rows):
+            if lines[0].text.startswith(iob.BORDER):
                 n_borders += 1
                 continue
-            item = attempt(partial(_sentence, sentence, layout, comments.comments.get("text")))
+            item = attempt(partial(sentence, lines, marks.layout, comments.comments.get("text")))
             if isinstance(item, Record):
                 item.classes = comments.classes
                 item.document = comments.document + n_borders
+                item.remarks += marks.remarks(beside)
             yield item
 
 
 def _column_names(path: Path, options: ReadOptions) -> tuple[str, ...]:
-    names = options.columns or (UNIVERSAL_NER if path.suffix.lower() == ".iob2" else ())
+    names = options.columns or _default_names(path)
     if not names:
         raise MTLError(
             f"Expected names for the columns of {path}, got none. "
             "Name them, as in --columns form,tag,_,ner."
         )
-    wrong = [name for name in names if name not in COLUMNS]
-    if wrong or "form" not in names:
-        raise MTLError(
-            f"Expected columns out of {', '.join(COLUMNS)} with 'form' among them, "
-            f"got {','.join(names)}."
-        )
-    if len(set(names) - {"_"}) < len([name for name in names if name != "_"]):
-        raise MTLError(f"Expected each column once, got {','.join(names)}.")
+    check_names(names)
     return names
 
 
+def _default_names(path: Path) -> tuple[str, ...]:
+    if path.suffix.lower() == ".iob2":
+        return UNIVERSAL_NER
+    rows = [line.text.split() for _, line in zip(range(2), numbered_lines(path), strict=False)]
+    if rows[:1] == [[iob.BORDER, "-X-", "O"]] and rows[1:] and rows[1][1:3] == ["-X-", "_"]:
+        return LABEL_STUDIO
+    if path.suffix.lower() == ".ner":  # as `spacy convert` takes it
+        n_columns = len((_sample(path, options=ReadOptions()) or Line(0, "")).text.split())
+        return {2: ("form", "ner"), 3: ("form", "tag", "ner")}.get(
+            n_columns, ("form", "tag", *["_"] * (n_columns - 3), "ner")
+        )
+    return ()
+
+
+def _sample(path: Path, options: ReadOptions) -> Line | None:
+    """A line that is a token without doubt, or else the first one."""
+    prefixes = ("#", iob.BORDER, *filter(None, [options.comments]))
+    first = None
+    for line in numbered_lines(path):
+        if line.text.strip(" \t"):
+            if not line.text.startswith(prefixes):
+                return line
+            first = first or line
+    return first
+
+
 def _split_at_borders(rows: list[Line]) -> Iterator[list[Line]]:
-    sentence: list[Line] = []
+    lines: list[Line] = []
     for row in rows:
-        if row.text.startswith(_BORDER):
-            if sentence:
-                yield sentence
+        if row.text.startswith(iob.BORDER):
+            if lines:
+                yield lines
             yield [row]
-            sentence = []
+            lines = []
         else:
-            sentence.append(row)
-    if sentence:
-        yield sentence
+            lines.append(row)
+    if lines:
+        yield lines
 
 
-class _Layout:
-    """The columns of a file: their names, their separator, and how many there are."""
+class _Comments:
+    """Tells the comments of a file from its tokens."""
 
-    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
-        self.path = path
-        self.names = names
-        self.n_columns: int | None = None
-        self.first_line = 0
-        self.tabs = False
+    def __init__(self, layout: Layout, options: ReadOptions) -> None:
+        self.layout = layout
+        self.prefix = options.comments
+        self.known = layout.names[0] == "id"
 
     def is_comment(self, line: Line) -> bool:
-        return self.names[0] == "id" and line.text.startswith("#")
+        if self.prefix and line.text.startswith(self.prefix):
+            return True
+        if self.prefix == "" or not line.text.startswith("#"):
+            return False
+        return self.known or not self._is_token(line.text)
 
-    def split(self, row: Line) -> dict[str, str]:
-        """The values of a row by the names of their columns."""
-        text = require_text(row.text, self.path, row.number)
-        if self.n_columns is None:
-            self.tabs = "\t" in text
-        values = text.split("\t") if self.tabs else [part for part in text.split(" ") if part]
-        if self.n_columns is None:
-            self._set_size(len(values), row)
-        if len(values) != self.n_columns:
-            raise FormatError(
-                f"Expected {self.n_columns} columns separated by "
-                f"{'tabs' if self.tabs else 'spaces'} as on line {self.first_line}, "
-                f"got {len(values)}.",
-                self.path,
-                row.number,
-            )
-        return dict(zip(self.names, values, strict=False))
+    def remarks(self, comments: list[str]) -> list[Remark]:
+        """What to say of comments that only their form tells from tokens."""
+        if self.known or self.prefix is not None or not comments:
+            return []
+        return [Remark("lines with '#' were taken for comments (--comments)", comments[0])]
 
-    def _set_size(self, n_columns: int, row: Line) -> None:
-        if n_columns < len(self.names):
-            raise FormatError(
-                f"Expected at least {len(self.names)} columns ({','.join(self.names)}), "
-                f"got {n_columns}. Name the columns that there are, with '_' for one to pass "
-                "over.",
-                self.path,
-                row.number,
-            )
-        self.n_columns = n_columns
-        self.first_line = row.number
+    def _is_token(self, text: str) -> bool:
+        values = self.layout.values(text)
+        if len(values) != self.layout.n_columns or _COMMENT.match(text):
+            return False
+        columns = dict(zip(self.layout.names, values, strict=False))
+        labels = (name for name in _LABELS if name in columns)
+        return " " not in columns["form"] and all(self._fits(n, columns[n]) for n in labels)
 
+    def _fits(self, name: str, value: str) -> bool:
+        """Whether a column can have this value, going by the tokens that are beyond doubt."""
+        if missing_ner(value) is None or value in self._values[name]:
+            return True
+        return is_tag(value) if name == "ner" else value == value.upper() and not value.isdigit()
 
-def _sentence(rows: list[Line], layout: _Layout, text: str | None) -> Record:
-    numbered = [(row.number, layout.split(row)) for row in rows]
-    if "id" in layout.names:
-        numbered = [(n, row) for n, row in numbered if _is_word(row["id"], layout.path, n)]
-    if not numbered:
-        raise FormatError("Expected a word, got none.", layout.path, rows[0].number)
-    words = [row["form"] for _, row in numbered]
-    record = Record(
-        line=rows[0].number,
-        is_sentence=True,
-        words=words,
-        token_lines=[number for number, _ in numbered],
-        spaces=_spaces(words, text),
-    )
-    if "tag" in layout.names:
-        record.tags = [missing(row["tag"]) for _, row in numbered]
-    if "pos" in layout.names:
-        record.pos = [missing(row["pos"]) for _, row in numbered]
-    if "morph" in layout.names:
-        record.morphs = [features(row["morph"]) for _, row in numbered]
-    if "ner" in layout.names:
-        record.ner = [missing_ner(row["ner"]) for _, row in numbered]
-    return record
-
-
-def _is_word(id: str, path: Path, line: int) -> bool:
-    """Whether it is a word's ID and not, as in CoNLL-U, a multiword token's (1-2) or an empty
-    node's (1.1)."""
-    match = _ID.fullmatch(id)
-    if match is None:
-        raise FormatError(f"Expected an ID like 1, 1-2 or 1.1, got {id!r}.", path, line)
-    return match["word"] is not None
-
-
-def _spaces(words: list[str], text: str | None) -> list[bool] | None:
-    if text is None:
-        return None
-    try:
-        return spaces_between(align(words, text), text)
-    except AlignmentError:  # `# text` writes multiword tokens in their own form
-        return None
+    @cached_property
+    def _values(self) -> dict[str, set[str]]:
+        """The values of each column in lines without "#"."""
+        lines = (line.text for line in numbered_lines(self.layout.path))
+        values: dict[str, set[str]] = {name: set() for name in _LABELS}
+        for text in lines:
+            if not text.startswith("#"):
+                for name, value in zip(self.layout.names, self.layout.values(text), strict=False):
+                    if name in values:
+                        values[name].add(value)
+        return values

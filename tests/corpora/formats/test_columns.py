@@ -75,12 +75,21 @@ def test_no_borders_is_one_document(write, nlp):
         "I-A I-A B-A O I-B",  # IOB1
         "B-A L-A U-A O U-B",  # BILUO
         "B-A E-A S-A O S-B",  # IOBES
+        "B_A E_A S_A O W_B",  # BMEWO, with underscores
     ],
 )
 def test_schemes(write, nlp, tags):
     text = "".join(f"w\t{tag}\n" for tag in tags.split())
     (doc,) = read_docs(write("a.bio", text), nlp, columns=["form", "ner"])
     assert iob(doc) == ["B-A", "I-A", "B-A", "O", "B-B"]
+
+
+def test_labels_without_a_letter_are_io_and_said(write, nlp):
+    text = "Ana PER\nLee PER\nmet O\nBo PER\n\nHi O\n"
+    docs = read_docs(write("a.bio", text), nlp, columns=["form", "ner"])
+    ((what, remarked),) = docs.remarks.items()
+    assert "read as IO" in what and (remarked.example, remarked.records) == ("PER", 1)
+    assert [iob(doc) for doc in docs] == [["B-PER", "I-PER", "O", "B-PER"], ["O"]]
 
 
 def test_universal_ner(write, nlp):
@@ -106,6 +115,71 @@ def test_hash_is_a_token_without_ids(write, nlp):
     assert doc.text == "# 1 "
 
 
+@pytest.mark.parametrize(
+    "text, columns",
+    [
+        ("# id 3\tdomain=en\nAna _ _ B-X\n# _ _ O\n", "form,_,_,ner"),
+        ("# id 3\tdomain=en\nAna\tB-X\n#\tO\n", "form,ner"),
+        ("# id = 3\nAna NNP x B-X\n# # x O\n", "form,tag,_,ner"),
+        ("# source file a.txt\nAna _ B-X\n# _ O\n", "form,_,ner"),
+        ("# train part\nAna NNP X\n# # O\n", "form,tag,ner"),
+        ("# 3\nAna B-X\n# O\n", "form,ner"),
+        ("#\tthe source [2005]\nB-X\t_\tAna\tx\nO\t_\t#\tx\n", "ner,_,form,_"),
+        ("#begin document (a); part 0\nAna NNP _ _ B-X\n# # _ _ -\n", "form,tag,_,_,ner"),
+        ("## sent 1\nAna NNP SYM\n# # SYM\n", "form,tag,pos"),
+    ],
+)
+def test_comments_are_told_from_tokens(write, nlp, text, columns):
+    docs = read_docs(write("a.conll", text), nlp, columns=columns.split(","))
+    assert any("taken for comments" in what for what in docs.remarks)
+    (doc,) = docs
+    assert [token.text for token in doc] == ["Ana", "#"]
+
+
+@pytest.mark.parametrize(
+    "text", ["#Rio\tB-X\n#\tO\n#id\tO\n", "#Rio X\n# X\nAna X\n#text O\nof O\n"]
+)
+def test_hashtags_are_tokens(write, nlp, text):
+    docs = read_docs(write("a.iob", text), nlp, columns=["form", "ner"])
+    assert not any("comments" in what for what in docs.remarks)
+    assert len(next(docs)) == text.count("\n")
+
+
+@pytest.mark.parametrize(
+    "prefix, words",
+    [(None, ["%%", "Ana"]), ("%%", ["Ana"]), ("#", ["%%", "Ana"]), ("", ["#", "%%", "Ana"])],
+)
+def test_comments_by_option(write, nlp, prefix, words):
+    path = write("a.conll", "# 1 2\n%% x O\nAna x O\n".replace("# 1 2", "# id O"))
+    docs = read_docs(path, nlp, columns=["form", "_", "ner"], comments=prefix)
+    assert [[token.text for token in doc] for doc in docs] == [words]
+
+
+def test_classes_in_comments_without_equals_signs_around(write, nlp):
+    text = "# id 7\tdomain=sport\nAna O\n\n# id 8\tdomain=news\nHi O\n"
+    path = write("a.conll", text)
+    docs = read_docs(path, nlp, columns=["form", "ner"], cats_from=["domain"])
+    assert [doc.cats for doc in docs] == [
+        {"domain=news": 0.0, "domain=sport": 1.0},
+        {"domain=news": 1.0, "domain=sport": 0.0},
+    ]
+
+
+def test_label_studios_conll(write, nlp):
+    text = "-DOCSTART- -X- O\nAna -X- _ B-PER\nLee -X- _ I-PER\n\nHi -X- _ O\n"
+    first, second = read_docs(write("a.conll", text), nlp)
+    assert ents(first) == [("Ana Lee", "PER")]
+    assert iob(second) == ["O"]
+    assert tags(first) == ["", ""]
+
+
+@pytest.mark.parametrize("columns", ["{} B-X", "{} NNP B-X", "{} NNP x y B-X"])
+def test_ner_as_spacy_convert_takes_it(write, nlp, columns):
+    (doc,) = read_docs(write("a.ner", columns.format("Ana") + "\n"), nlp)
+    assert ents(doc) == [("Ana", "X")]
+    assert tags(doc) == ["NNP" if "NNP" in columns else ""]
+
+
 def test_no_break_space_separates_nothing(write, nlp):
     (doc,) = read_docs(write("a.iob", "10\u00a0000 O\n"), nlp, columns=["form", "ner"])
     assert [token.text for token in doc] == ["10\u00a0000"]
@@ -117,7 +191,7 @@ def test_no_break_space_separates_nothing(write, nlp):
         ("EU O\n\nAna\n", 3, "Expected 2 columns separated by spaces as on line 1, got 1"),
         ("EU\tO\nAna O\n", 2, "Expected 2 columns separated by tabs as on line 1, got 1"),
         ("EU\n", 1, r"Expected at least 2 columns \(form,ner\), got 1"),
-        ("EU O\n\nAna PER\n", 3, "entity tag .* got 'PER'"),
+        ("EU B-ORG\n\nAna PER\n", 3, "entity tag .* got 'PER'"),
         ("EU B-ORG\n\nAna O\nRio I-LOC\n", 4, "order that IOB2 allows .* got 'I-LOC' after 'O'"),
         ("EU B-ORG\n\nI-LOC I-LOC\n", 3, "got 'I-LOC' at the start of a sentence"),
         ("EU B-ORG\nAna U-PER\n", 2, "order that BILUO allows .* got 'U-PER' after 'B-ORG'"),

@@ -1,0 +1,89 @@
+"""spaCy's own IOB: `word|tag|iob` or `word|iob`, a sentence per line or a token per line."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+from ...errors import FormatError
+from ..records import ReadOptions, Record
+from ._layout import Layout, check_names, sentence
+from ._text import Item, Line, attempt, blocks, numbered_lines
+
+BORDER = "-DOCSTART-"
+_DEFAULT = {2: ("form", "ner"), 3: ("form", "tag", "ner")}
+_BLANKS = re.compile("[ \t]+")
+_MAX_LINES = 20  # to look at
+
+
+def read(path: Path, options: ReadOptions) -> Iterator[Item]:
+    """The sentences of a file: its lines, or the runs between blank lines if each line of the
+    file is a single token.
+
+    Without `columns` the parts of a token are form, tag and ner, or form and ner.
+    """
+    tokens_of = partial(_tokens, comments=options.comments or "")
+    layout = _layout(path, options, tokens_of)
+    if layout is None:
+        return
+    by_line = any(len(tokens_of(line)) > 1 for line in numbered_lines(path))
+    document = 0
+    for block in blocks(path):
+        for lines in [[line] for line in block] if by_line else [block]:
+            tokens = [token for line in lines for token in tokens_of(line)]
+            document += any(line.text.startswith(BORDER) for line in lines)
+            if tokens:
+                item = attempt(partial(_sentence, tokens, layout))
+                if isinstance(item, Record):
+                    item.document = document
+                yield item
+
+
+def looks_like_iob(path: Path) -> bool:
+    """Whether the first lines have nothing but tokens whose columns are separated by "|"."""
+    tokens = _first_tokens(path, _tokens)
+    return bool(tokens) and all(token.text.find("|", 1) > 0 for token in tokens)
+
+
+def _tokens(line: Line, comments: str = "") -> list[Line]:
+    if line.text.startswith(BORDER) or comments and line.text.startswith(comments):
+        return []
+    return [Line(line.number, token) for token in _BLANKS.split(line.text) if token]
+
+
+def _first_tokens(path: Path, tokens_of: Callable[[Line], list[Line]]) -> list[Line]:
+    lines = (line for line in numbered_lines(path) if tokens_of(line))
+    return [token for line in islice(lines, _MAX_LINES) for token in tokens_of(line)]
+
+
+def _layout(
+    path: Path, options: ReadOptions, tokens_of: Callable[[Line], list[Line]]
+) -> Layout | None:
+    """How the tokens are written, None if there is none."""
+    first = _first_tokens(path, tokens_of)
+    if not first:
+        return None
+    counts = Counter(token.text.count("|") + 1 for token in first)
+    n_parts = counts.most_common(1)[0][0]  # others have more where a form has a "|"
+    sample = next(token for token in first if token.text.count("|") + 1 == n_parts)
+    names = options.columns or _DEFAULT.get(n_parts, ())
+    if n_parts > max(len(names), 1):
+        raise FormatError(
+            f"Expected tokens of {len(names) or '2 or 3'} parts separated by '|', got "
+            f"{sample.text!r}. Name its parts, as in --columns form,_,tag,ner.",
+            path,
+            sample.number,
+        )
+    check_names(names or _DEFAULT[2])
+    return Layout(path, names or _DEFAULT[2], sample, "|")
+
+
+def _sentence(tokens: list[Line], layout: Layout) -> Record:
+    record = sentence(tokens, layout)
+    if record.tags:  # spaCy writes "-" for a missing one
+        record.tags = [None if tag == "-" else tag for tag in record.tags]
+    return record
