@@ -35,6 +35,7 @@ from ._convert_options import (
 
 _MAX_ERRORS_SHOWN = 20
 _MAX_EXAMPLE = 60  # characters
+_MAX_LISTED = 20
 _UNITS = {"spans": "span groups", "cats": "docs"}
 
 
@@ -168,5 +169,14 @@ def _summary(conversion: Conversion, output: Path) -> str:
         lines.append(f"  {conversion.errors:,} left out because of an error")
     for what, remarked in conversion.remarks.items():
         example = shorten(remarked.example, _MAX_EXAMPLE, placeholder="...")
-        lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
+        if remarked.listed:
+            lines += [f"  {what}: {remarked.records:,}", *_listed(remarked.listed)]
+        else:
+            lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
     return "\n".join(lines)
+
+
+def _listed(examples: list[str]) -> list[str]:
+    lines = [f"    {example}" for example in examples[:_MAX_LISTED]]
+    more = len(examples) - _MAX_LISTED
+    return lines + ([f"    and {more:,} more"] if more > 0 else [])

@@ -14,6 +14,7 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..errors import FormatError, MTLError
+from ..marks import INCORRECT_SPANS
 from .alignment import align
 from .records import CharSpan, Record
 from .survey import Survey
@@ -62,9 +63,10 @@ class DocBuilder:
         first = records[0]
         doc = self._tokenize(first) if first.words is None else self._join(records)
         if first.ents is not None and "ents" in self.layers:
-            doc.set_ents(self._ents(doc, first, first.ents))
-        if first.spans is not None and "spans" in self.layers:
-            for key, spans in first.spans.items():
+            default = "missing" if first.partial else "outside"
+            doc.set_ents(self._ents(doc, first, first.ents), default=default)
+        for key, spans in (first.spans or {}).items():
+            if "spans" in self.layers or (key == INCORRECT_SPANS and "ents" in self.layers):
                 doc.spans[key] = self._spans(doc, first, spans)
         if "cats" in self.layers:
             doc.cats = self._cats(records)
@@ -162,6 +164,8 @@ class DocBuilder:
             values = self._shared_value(records, group)
             if values is not None:
                 cats.update({label_key(group, label): float(label in values) for label in labels})
+        for group, judged in records[0].judged.items():
+            cats.update({label_key(group, label): float(is_so) for label, is_so in judged.items()})
         cats.update(records[0].cats or {})
         return cats
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from ..marks import INCORRECT_SPANS
 from .layers import LAYERS
 from .records import Record
 from .schemes import SchemeDetector
@@ -14,10 +15,11 @@ _IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of
 
 @dataclass
 class Remarked:
-    """How many records have a remark, and an example of what stood there."""
+    """How many records have a remark, an example of what stood there, and all if it is listed."""
 
     example: str
     records: int = 0
+    listed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,10 @@ def survey(records: Iterable[Record]) -> Survey:
     in_io = Remarked("")
     n_records = 0
     for record in records:
-        for what, example in record.remarks:
-            remarks.setdefault(what, Remarked(example)).records += 1
+        for what, example, listed in record.remarks:
+            remarked = remarks.setdefault(what, Remarked(example))
+            remarked.records += 1
+            remarked.listed += [example] if listed else []
         if record.rejected:
             continue
         n_records += 1
@@ -58,6 +62,8 @@ def survey(records: Iterable[Record]) -> Survey:
         in_io.records += detector.n_bare > n_bare
         for group, values in record.classes.items():
             labels.setdefault(group, set()).update(values)
+        for group, judged in record.judged.items():
+            labels.setdefault(group, set()).update(judged)
     if detector.scheme == "IO":
         remarks[_IN_IO] = replace(in_io, example=detector.bare)
     return Survey(
@@ -77,10 +83,11 @@ def _has(record: Record, layer: str) -> bool:
     if layer == "morph":  # a file without any features was not annotated with them
         return any(record.morphs or ())
     if layer == "ents":
-        return _any_known(record.ner) or record.ents is not None
+        rejected = INCORRECT_SPANS in (record.spans or ())
+        return _any_known(record.ner) or record.ents is not None or rejected
     if layer == "spans":
         return bool(record.spans)
-    return bool(record.cats or record.classes)
+    return bool(record.cats or record.classes or record.judged)
 
 
 def _any_known(values: list[str | None] | None) -> bool:

@@ -106,6 +106,10 @@ class Fields:
             raise self._wrong(name, "a label for each span", value)
         return start, end, label
 
+    def values(self, name: str) -> list[Any]:
+        """A list of anything."""
+        return self._list(name) or []
+
     def _list(self, name: str) -> list[Any] | None:
         value = self.get(name)
         if value is not None and not isinstance(value, list):
