@@ -20,8 +20,14 @@ from ..models.sharing import Head
 from .base import Decoded, Task, host
 from .counts import Counts
 from .labels import LabelledTask, some
-from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
-from .targets import CellTargets, ColumnTargets
+from .losses import (
+    binary_cross_entropy,
+    partial_cross_entropy,
+    sigmoid,
+    softmax,
+    softmax_cross_entropy,
+)
+from .targets import CellTargets, ClassTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
 
@@ -35,7 +41,8 @@ class TextCat(LabelledTask):
 
     exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
         more, and multi-label documents are labelled key by key; what is missing is masked,
-        never a negative.
+        never a negative. An exclusive document of which only classes that it has not are known,
+        as 0, teaches that it has one of the others, and is not scored.
     threshold: from which score on a class counts as assigned, for the scores of evaluation.
     group: what the group's keys begin with, by default the task's name.
     ngram_size, ngram_rows, ngram_attr: of the bag of n-grams, see `DocumentHead`.
@@ -105,7 +112,7 @@ class TextCat(LabelledTask):
     def make_head(self) -> Head:
         return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ColumnTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ClassTargets:
         self.warn_of_unknown(examples)
         truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
         mask = np.zeros(truths.shape, dtype=bool)
@@ -117,10 +124,17 @@ class TextCat(LabelledTask):
                     mask[row, place[key]] = True
         known = self.known_columns(examples)
         if self.exclusive:
-            return ColumnTargets.of(self._one_of(truths), known, ops)
+            one_of = self._one_of(truths)
+            wrong = mask & (truths == 0)
+            wrong[[self._is_of_unknown_class(example.reference) for example in examples]] = False
+            return ClassTargets.of_classes(one_of, wrong, known, ops)
         if known is not None:
             mask &= known
         return CellTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
+
+    def _is_of_unknown_class(self, doc: Doc) -> bool:
+        """Whether the document's class is of the group, but none of the labels."""
+        return any(doc.cats[label] >= 0.5 for label in self.labels_in(doc) - set(self._labels))
 
     def _one_of(self, truths: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n_docs,) each document's one positive class, -1 if it has none among the labels."""
@@ -139,11 +153,16 @@ class TextCat(LabelledTask):
             )
 
     def loss(
-        self, scores: Floats2d, targets: CellTargets | ColumnTargets, packed: Packed
+        self, scores: Floats2d, targets: CellTargets | ClassTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
         if isinstance(targets, CellTargets):
             return binary_cross_entropy(scores, targets.truths, targets.mask)
-        return softmax_cross_entropy(scores, targets.classes, targets.mask, known=targets.known)
+        known, possible = targets.known, targets.possible
+        loss, d_scores = softmax_cross_entropy(scores, targets.classes, targets.mask, known=known)
+        if possible is None:
+            return loss, d_scores
+        rest, d_rest = partial_cross_entropy(scores, possible, possible.any(axis=1), known)
+        return loss + rest, d_scores + d_rest
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         if self.exclusive:

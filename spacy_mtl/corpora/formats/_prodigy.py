@@ -215,8 +215,8 @@ class _Answers:
                 yes, no = lines[True], lines[False]
                 shown = self._shown(asked)
                 yield Remark(what, f"{shown} accepted (line {yes}), rejected (line {no})", True)
-        for pair in {frozenset(pair) for pair in overlapping.items()}:
-            first, second = (f"{self._shown(s)} (line {self.said[s][True]})" for s in sorted(pair))
+        for pair in sorted({tuple(sorted(pair)) for pair in overlapping.items()}):
+            first, second = (f"{self._shown(span)} (line {self.said[span][True]})" for span in pair)
             yield Remark(what, f"{first} overlaps {second}, both accepted", True)
 
     def _shown(self, asked: Any) -> str:
