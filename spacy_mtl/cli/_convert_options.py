@@ -38,8 +38,8 @@ OutputPath = Annotated[
     Argument(
         metavar="OUTPUT",
         help="The .spacy file to write; its folder is made. For a folder, the folder in which "
-        "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
-        "all others are train).",
+        "train/, dev/ and test/ are made, as the names of subfolders and files tell (dev/x.csv, "
+        "x-val.conllu, test.csv; all others are train).",
     ),
 ]
 FormatOption = Annotated[

@@ -13,7 +13,7 @@ from spacy.language import Language
 from tqdm import tqdm
 
 from ..corpora import LAYERS, Conversion, convert_file
-from ..corpora.folder import convert_folder, passed_over
+from ..corpora.folder import Split, convert_folder, passed_over
 from ..errors import FormatError, MTLError
 from ._app import app
 from ._convert_options import (
@@ -97,10 +97,16 @@ def _convert_all(
     """Convert a file or the files of a folder, with a summary of each."""
     done: list[Conversion] = []
 
-    def convert_one(source: Path, target: Path) -> None:
+    def convert_one(source: Path, target: Path, split: Split | None = None) -> None:
         done.append(_convert_one(source, target, nlp, on_error, options))
-        shown = source if input_path.is_dir() else target
+        shown = f"{source} ({split.name})" if split else str(target)
         typer.echo(_summary(done[-1], shown))
+        if split and split.doubt:
+            typer.echo(
+                f"{source} is taken as {split.name}, though {split.doubt}; if that is wrong, "
+                "rename it or put it into a folder train/, dev/ or test/",
+                err=True,
+            )
         if not any(done[-1].units.values()):
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
@@ -113,7 +119,7 @@ def _convert_all(
 
 
 def _report_folder(folder: Path, output: Path) -> None:
-    left = ", ".join(path.name for path in passed_over(folder))
+    left = ", ".join(str(path.relative_to(folder)) for path in passed_over(folder, output))
     if left:
         typer.echo(f"passed over, as the suffix tells no format: {left}", err=True)
     typer.echo(f"Wrote {output}")
@@ -157,8 +163,8 @@ def _names(joined: str) -> list[str]:
     return [name.strip() for name in joined.split(",") if name.strip()]
 
 
-def _summary(conversion: Conversion, output: Path) -> str:
-    lines = [f"{output}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
+def _summary(conversion: Conversion, shown: str) -> str:
+    lines = [f"{shown}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
     for layer in LAYERS:
         if conversion.units[layer]:
             unit = _UNITS.get(layer, "tokens")

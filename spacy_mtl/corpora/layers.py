@@ -26,6 +26,12 @@ _OTHER_TOKEN_LAYERS = {"dep": ("DEP", "HEAD"), "lemma": ("LEMMA",), "sents": ("S
 OTHER_LAYERS = tuple(_OTHER_TOKEN_LAYERS)
 
 
+def class_group(key: str) -> str:
+    """The class group of a key of `doc.cats`: what stands before the first "=", else ""."""
+    group, equals, _ = key.partition("=")
+    return group if equals else ""
+
+
 def check_layer(layer: str) -> None:
     """Raise an `MTLError` if there is no layer of this name, ours or other."""
     known = (*LAYERS, *OTHER_LAYERS)

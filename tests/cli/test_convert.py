@@ -212,3 +212,15 @@ def test_nothing_labelled_is_reported(tmp_path: Path) -> None:
     result = invoke("convert", tmp_path / "a.csv", tmp_path / "a.spacy")
     assert result.exit_code == 0
     assert "nothing in" in result.stderr
+
+
+def test_folder_says_where_each_file_went(folder: Path, tmp_path: Path) -> None:
+    (folder / "val").mkdir()
+    (folder / "val" / "a.csv").write_text("text,label\nso so,good\n", encoding="utf8")
+    (folder / "z.csv").rename(folder / "validated.csv")
+    result = invoke("convert", folder, tmp_path / "corpus")
+    assert result.exit_code == 0, result.output
+    for line in ("a.csv (train): 1 docs", "val/a.csv (dev): 1 docs", "validated.csv (train): 1"):
+        assert f"{folder}/{line}" in result.stdout
+    assert f"{folder}/validated.csv is taken as train, though it says 'validated'" in result.stderr
+    assert len(docs(tmp_path / "corpus" / "dev" / "a_csv.spacy")) == 1

@@ -18,7 +18,8 @@ def tags(units: int = 1000, **labels: int) -> LayerCoverage:
 
 
 def classes(units: int, one_class: int, **labels: int) -> LayerCoverage:
-    return LayerCoverage(units, Counter(labels), one_class=one_class)
+    negatives = Counter({label: units - n for label, n in labels.items()})
+    return LayerCoverage(units, Counter(labels), negatives, one_class)
 
 
 def only(findings: list[Finding]) -> str:
