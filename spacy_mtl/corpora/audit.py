@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from .coverage import Coverage, Layer, LayerCoverage, combine, unseen_labels
+from .coverage import REJECTED, Coverage, Layer, LayerCoverage, combine, unseen_labels
 
 SPARSE = 0.1  # share of labelled units below which a layer is called sparse
 MAJORITY = 0.95  # share of Docs with one class from which on its group is called imbalanced
@@ -34,6 +35,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     train: The training files.
     held_out: The files to evaluate on; there may be none.
     """
+    train, held_out = map(_without_rejected, (train, held_out))
     known = combine(train)
     return [
         *_overlap(train, held_out),
@@ -46,6 +48,14 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
         *_rare_labels(known),
         *_not_exclusive(known),
         *_overlapping_spans(known),
+    ]
+
+
+def _without_rejected(files: Sequence[Coverage]) -> list[Coverage]:
+    """Rejected spans are no layer of their own, and teach as they are."""
+    return [
+        replace(file, layers={k: v for k, v in file.layers.items() if k != REJECTED})
+        for file in files
     ]
 
 

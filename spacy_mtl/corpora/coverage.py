@@ -17,6 +17,7 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import MTLError
+from ..marks import INCORRECT_SPANS
 from ..tasks.textcat import class_value
 from .layers import LAYERS, count_units
 from .stored import docs_of, read_doc_bin
@@ -44,6 +45,10 @@ class Layer(NamedTuple):
         return f"{self.kind}[{self.group}]" if self.group else self.kind
 
 
+# Spans that are known to be no entities, which no task predicts.
+REJECTED = Layer("spans", INCORRECT_SPANS)
+
+
 @dataclass
 class LayerCoverage:
     """How far a layer is annotated, and with what.
@@ -53,17 +58,29 @@ class LayerCoverage:
         that is only ever said not to apply has 0.
     one_class: Number of Docs with exactly one class of the group.
     overlapping: Number of spans that overlap an earlier one of their group.
+    shapes: Number of Docs by how many classes of the group they have, and of how many it is known
+        whether they have them.
     """
 
     units: int = 0
     labels: Counter[str] = field(default_factory=Counter)
     one_class: int = 0
     overlapping: int = 0
+    shapes: Counter[tuple[int, int]] = field(default_factory=Counter)
 
     @property
     def exclusive(self) -> bool:
-        """Whether every labelled Doc has exactly one class."""
-        return 0 < self.units == self.one_class
+        """Whether every labelled Doc has exactly one class.
+
+        Docs of which only some classes are known, that they have not, may have another one; they
+        count so if most Docs are complete.
+        """
+        n_labels = len(self.labels)
+        complete = self.shapes[1, n_labels]
+        open_ = sum(n for (has, known), n in self.shapes.items() if not has and known < n_labels)
+        if 2 * complete < self.units:
+            open_ = 0
+        return 0 < self.units == self.one_class + open_
 
     @property
     def imbalance(self) -> float | None:
@@ -77,6 +94,7 @@ class LayerCoverage:
         self.labels.update(other.labels)
         self.one_class += other.one_class
         self.overlapping += other.overlapping
+        self.shapes.update(other.shapes)
 
 
 @dataclass
@@ -241,8 +259,12 @@ def _layers_of(doc: Doc) -> Iterator[tuple[Layer, LayerCoverage]]:
         present = int(class_value(key, value) >= 0.5)
         groups.setdefault(group if equals else "", Counter())[key] = present
     for name, labels in groups.items():
-        one_class = int(labels.total() == 1)
-        yield Layer("cats", name), LayerCoverage(1, labels, one_class=one_class)
+        shape = (labels.total(), len(labels))
+        one_class = int(shape[0] == 1)
+        yield (
+            Layer("cats", name),
+            LayerCoverage(1, labels, one_class=one_class, shapes=Counter([shape])),
+        )
 
 
 def _count_values(doc: Doc, attr: str) -> Counter[str]:
