@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from textwrap import shorten
 
-from .coverage import Coverage, LayerCoverage, combine, unseen_labels
+from .coverage import REJECTED, Coverage, LayerCoverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
 from .repeats import contradictions
 from .span_findings import (
@@ -29,10 +30,12 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     train: The training files.
     held_out: The files to evaluate on; there may be none.
     """
+    unlabelled = _unlabelled([*train, *held_out])
+    train, held_out = map(_without_rejected, (train, held_out))
     known = combine(train)
     files = [*train, *held_out]
     return [
-        *_unlabelled(files),
+        *unlabelled,
         *broken_entities(files),
         *_contradictions(files),
         *_overlap(train, held_out),
@@ -78,6 +81,14 @@ def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
             f"with contradicting {layer}, such as {example!r}{at}: {one} in {here}, {other} in "
             f"{there}. No model can get both right. Correct what is wrong, or keep one of them.",
         )
+
+
+def _without_rejected(files: Sequence[Coverage]) -> list[Coverage]:
+    """Rejected spans are no layer of their own, and teach as they are."""
+    return [
+        replace(file, layers={k: v for k, v in file.layers.items() if k != REJECTED})
+        for file in files
+    ]
 
 
 def _overlap(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ import numpy
 from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, SpanGroup
 
+from ..marks import INCORRECT_SPANS
 from ..tasks.textcat import class_value
 from .layers import class_group, count_units
 
@@ -38,6 +39,10 @@ class Layer(NamedTuple):
         return f"{self.kind}[{self.group}]" if self.group else self.kind
 
 
+# Spans that are known to be no entities, which no task predicts.
+REJECTED = Layer("spans", INCORRECT_SPANS)
+
+
 @dataclass
 class LayerCoverage:
     """How far a layer is annotated, and with what.
@@ -48,6 +53,8 @@ class LayerCoverage:
     negatives: Number of Docs of which it is said that a class does not apply, by class.
     one_class: Number of Docs with exactly one class of the group.
     overlapping: Number of spans that overlap an earlier one of their group.
+    shapes: Number of Docs by how many classes of the group they have, and of how many it is known
+        whether they have them.
     at_blanks: Number of entities or spans that begin or end with a token of whitespace.
     across_sentences: Number of entities in which a sentence begins.
     """
@@ -57,13 +64,23 @@ class LayerCoverage:
     negatives: Counter[str] = field(default_factory=Counter)
     one_class: int = 0
     overlapping: int = 0
+    shapes: Counter[tuple[int, int]] = field(default_factory=Counter)
     at_blanks: int = 0
     across_sentences: int = 0
 
     @property
     def exclusive(self) -> bool:
-        """Whether every labelled Doc has exactly one class."""
-        return 0 < self.units == self.one_class
+        """Whether every labelled Doc has exactly one class.
+
+        Docs of which only some classes are known, that they have not, may have another one; they
+        count so if most Docs are complete.
+        """
+        n_labels = len(self.labels)
+        complete = self.shapes[1, n_labels]
+        open_ = sum(n for (has, known), n in self.shapes.items() if not has and known < n_labels)
+        if 2 * complete < self.units:
+            open_ = 0
+        return 0 < self.units == self.one_class + open_
 
     @property
     def imbalance(self) -> float | None:
@@ -78,6 +95,7 @@ class LayerCoverage:
         self.negatives.update(other.negatives)
         self.one_class += other.one_class
         self.overlapping += other.overlapping
+        self.shapes.update(other.shapes)
         self.at_blanks += other.at_blanks
         self.across_sentences += other.across_sentences
 
@@ -100,7 +118,9 @@ def layers_of(doc: Doc) -> Iterator[tuple[Layer, LayerCoverage]]:
         if not applies:
             found.negatives[key] += 1
     for name, found in groups.items():
-        found.one_class = int(found.labels.total() == 1)
+        shape = (found.labels.total(), len(found.labels))
+        found.one_class = int(shape[0] == 1)
+        found.shapes[shape] += 1
         yield Layer("cats", name), found
 
 

@@ -18,7 +18,7 @@ from spacy import util
 from spacy.language import Language
 from thinc.api import Config
 
-from ..corpora.coverage import Coverage, combine, short_names
+from ..corpora.coverage import REJECTED, Coverage, combine, short_names
 from ..errors import MTLError
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
@@ -82,7 +82,8 @@ def propose(
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
         no package for transformers.
     """
-    tasks = propose_tasks(combine(train), combine([*train, dev]), short_texts(train))
+    known = combine(train)
+    tasks = propose_tasks(known, combine([*train, dev]), short_texts(train))
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
@@ -104,6 +105,11 @@ def propose(
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     learned = {task.name: task.layer for task in tasks if task.settings.get("exclusive", True)}
     notes += label_set_notes(learned, corpora)
+    if REJECTED in known and all(task.layer.kind != "ents" for task in tasks):
+        notes.append(
+            "The training files have rejected spans, but no entities that were accepted, so that "
+            "no task learns from them. Add some."
+        )
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
     config["training"]["logger"] = LOGGER

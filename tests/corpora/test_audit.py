@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from spacy_mtl.corpora.audit import Finding, audit
-from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
+from spacy_mtl.corpora.coverage import REJECTED, Coverage, Layer, LayerCoverage
 
 TAG, ENTS, SPANS, CATS = Layer("tag"), Layer("ents"), Layer("spans", "sc"), Layer("cats", "mood")
 
@@ -105,3 +105,9 @@ def test_spans_that_overlap():
     found = LayerCoverage(100, Counter(A=50), overlapping=7)
     message = only(audit([coverage("a", {SPANS: found})], []))
     assert message.startswith("7 of the 50 training spans of spans[sc] overlap")
+
+
+def test_nothing_is_said_of_rejected_spans():
+    rejected = {REJECTED: LayerCoverage(3, Counter(PER=3), overlapping=2)}
+    train = coverage("train", {Layer("tag"): tags(), **rejected})
+    assert audit([train], [coverage("dev", {Layer("tag"): tags()}, docs=5)]) == []

@@ -42,9 +42,7 @@ def as_rows(spans, lengths):
 
 @pytest.mark.parametrize("share", [0.0, 0.4])
 @pytest.mark.parametrize("n_types, longest, n_spans", [(1, 6, 1), (1, 6, 5), (2, 4, 3), (3, 3, 6)])
-def test_the_sum_is_over_all_paths_without_the_spans(
-    n_types, longest, n_spans, share, valid_paths
-):
+def test_the_sum_is_over_all_paths_without_the_spans(n_types, longest, n_spans, share, valid_paths):
     for seed in range(6):
         rng = np.random.default_rng(seed)
         lengths = rng.integers(0, longest + 1, size=6).astype("int32")

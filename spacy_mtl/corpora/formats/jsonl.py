@@ -42,7 +42,7 @@ def _answers(path: Path, options: ReadOptions) -> Iterator[Record]:
     for line in numbered_lines(path):
         if '"answer"' in line.text:
             item = attempt(partial(_record, path, line.number, line.text, options))
-            if isinstance(item, Record) and item.partial:
+            if isinstance(item, Record) and item.partial and not item.rejected:
                 yield item
 
 
