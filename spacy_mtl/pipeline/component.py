@@ -21,6 +21,7 @@ from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
 from ..models.packed import Packed
 from ..tasks.base import Decoded, Task
+from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
@@ -151,6 +152,7 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
         self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
+            warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)

@@ -194,32 +194,34 @@ def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | Non
 
 
 def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage) -> None:
-    """Name the files in [paths], and mix the training files if there are several."""
+    """Name the files in [paths], and mix the training files, be it one."""
     paths = {name: file.path.as_posix() for name, file in corpora.items()}
     config["paths"].update(paths, dev=dev.path.as_posix())
-    if len(corpora) > 1:
-        reader = config["corpora"]["train"]
-        config["corpora"]["train"] = {
-            "@readers": "spacy_mtl.MixedCorpus.v1",
-            "corpora": {name: {**reader, "path": f"${{paths.{name}}}"} for name in corpora},
-            "layers": {
-                name: list(dict.fromkeys(layer.kind for layer in file.layers))
-                for name, file in corpora.items()
-            },
-            "labels": {},
-            "sizes": {},
-        }
-        batcher = config["training"]["batcher"]
-        if batcher["@batchers"] == "spacy.batch_by_words.v1":
-            batcher.pop("get_length")
-            batcher.update(
-                {
-                    "@batchers": "spacy_mtl.MixtureBatches.v1",
-                    **SAMPLING,
-                    "seed": "${training.seed}",
-                    "references": {},
-                }
-            )
+    reader = config["corpora"]["train"]
+    config["corpora"]["train"] = {
+        "@readers": "spacy_mtl.MixedCorpus.v1",
+        "corpora": {name: {**reader, "path": f"${{paths.{name}}}"} for name in corpora},
+        "layers": {},
+        "labels": {},
+        "sizes": {},
+    }
+    if len(corpora) == 1:
+        return
+    config["corpora"]["train"]["layers"] = {
+        name: list(dict.fromkeys(layer.kind for layer in file.layers))
+        for name, file in corpora.items()
+    }
+    batcher = config["training"]["batcher"]
+    if batcher["@batchers"] == "spacy.batch_by_words.v1":
+        batcher.pop("get_length")
+        batcher.update(
+            {
+                "@batchers": "spacy_mtl.MixtureBatches.v1",
+                **SAMPLING,
+                "seed": "${training.seed}",
+                "references": {},
+            }
+        )
 
 
 def _corpus_names(paths: Sequence[Path]) -> list[str]:
