@@ -7,7 +7,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
-import spacy
 import typer
 from spacy.language import Language
 from tqdm import tqdm
@@ -15,7 +14,8 @@ from typer import Argument, Option
 
 from ..corpora import LAYERS, Conversion, convert_file
 from ..corpora.folder import convert_folder, passed_over
-from ..errors import FormatError, MTLError
+from ..errors import FormatError
+from ..languages import blank
 from ._app import app
 
 _MAX_ERRORS_SHOWN = 20
@@ -161,7 +161,7 @@ def convert(
         "group": group,
         "layers": _names(layers) or None,
     }
-    done = _convert_all(input_path, output_path, _blank(lang), on_error, options)
+    done = _convert_all(input_path, output_path, blank(lang), on_error, options)
     for name in groups:
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
@@ -220,13 +220,6 @@ class _ErrorPrinter:
     def finish(self) -> None:
         if self.n_errors > _MAX_ERRORS_SHOWN:
             typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
-
-
-def _blank(lang: str) -> Language:
-    try:
-        return spacy.blank(lang)
-    except ImportError as error:
-        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
 
 
 def _names(joined: str) -> list[str]:
