@@ -18,16 +18,19 @@ def blank(lang: str) -> Language:
     try:
         return spacy.blank(lang)
     except ImportError as error:
-        raise import_failed(error) from error
+        raise import_failed(error, lang) from error
 
 
-def import_failed(error: ImportError) -> MTLError:
+def import_failed(error: ImportError, lang: str | None = None) -> MTLError:
     """What to tell of it: there is no such language, or what it says of a package that is needed,
-    as the tokenizers of some languages do."""
+    as the tokenizers of some languages do.
+
+    lang: the code that was given, if it is at hand.
+    """
     cause = error.__cause__
     if isinstance(cause, ModuleNotFoundError) and (cause.name or "").startswith(_MODULES):
-        lang = (cause.name or "").removeprefix(_MODULES)
-        return MTLError(f"Expected the code of a language, such as 'en', got '{lang}'.")
+        code = lang if lang is not None else (cause.name or "").removeprefix(_MODULES)
+        return MTLError(f"Expected the code of a language, such as 'en', got {code!r}.")
     return MTLError(
         "Expected all packages that the pipeline needs, got one that is not installed: "
         f"{one_line(error)}"

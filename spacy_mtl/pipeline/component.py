@@ -27,6 +27,7 @@ from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
+from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .saving import Saving
 from .steps import apply_gradients, balanced_gradients, task_step
@@ -164,6 +165,8 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
                 set_outputs(sharing.head_of(self.model, name), len(task.columns))
         sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
         self.model.initialize(X=sample)
+        if nlp is not None:
+            load_pretrained(nlp, self.name, self.model)
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
         """Each active task's decision for the batch."""
