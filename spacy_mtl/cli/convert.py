@@ -7,14 +7,14 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-import spacy
 import typer
 from spacy.language import Language
 from tqdm import tqdm
 
 from ..corpora import LAYERS, Conversion, convert_file
 from ..corpora.folder import Split, convert_folder, passed_over
-from ..errors import FormatError, MTLError
+from ..errors import FormatError
+from ..languages import blank
 from ._app import app
 from ._convert_options import (
     CatsFrom,
@@ -85,7 +85,7 @@ def convert(
         "group": group,
         "layers": _names(layers) or None,
     }
-    done = _convert_all(input_path, output_path, _blank(lang), on_error, options)
+    done = _convert_all(input_path, output_path, blank(lang), on_error, options)
     for name in groups:
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
@@ -150,13 +150,6 @@ class _ErrorPrinter:
     def finish(self) -> None:
         if self.n_errors > _MAX_ERRORS_SHOWN:
             typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
-
-
-def _blank(lang: str) -> Language:
-    try:
-        return spacy.blank(lang)
-    except ImportError as error:
-        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
 
 
 def _names(joined: str) -> list[str]:

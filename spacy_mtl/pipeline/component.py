@@ -21,11 +21,13 @@ from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
 from ..models.packed import Packed
 from ..tasks.base import Decoded, Task
+from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
+from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .saving import Saving
 from .steps import apply_gradients, balanced_gradients, task_step
@@ -151,6 +153,7 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
         self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
+            warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
@@ -162,6 +165,8 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
                 set_outputs(sharing.head_of(self.model, name), len(task.columns))
         sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
         self.model.initialize(X=sample)
+        if nlp is not None:
+            load_pretrained(nlp, self.name, self.model)
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
         """Each active task's decision for the batch."""

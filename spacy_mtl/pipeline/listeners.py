@@ -22,7 +22,7 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
     listeners = [node for node in model.walk() if hasattr(node, "upstream_name")]
     before = nlp.component_names
     before = before[: before.index(component)] if component in before else before
-    encoders = {name: pipe for name, pipe in nlp.components if hasattr(pipe, "listener_map")}
+    encoders = {name: pipe for name, pipe in nlp.components if _hands_on(pipe)}
     for listener in listeners:
         upstream = listener.upstream_name
         heard = [name for name in before if name in encoders and upstream in ("*", name)]
@@ -35,6 +35,25 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
         for name in heard:
             _check_width(component, listener, name, encoders[name])
         _check_last(component, heard[-1], before, encoders)
+
+
+def upstream_encoders(nlp: Language, component: str, model: Model) -> dict[str, Any]:
+    """By name, the encoders that listeners in the component's model hear: the last before it of
+    those that they name."""
+    names = nlp.component_names
+    before = [name for name in names[: names.index(component)] if _hands_on(nlp.get_pipe(name))]
+    heard = {}
+    for node in model.walk():
+        for name in reversed(before):
+            if getattr(node, "upstream_name", None) in ("*", name):
+                heard[name] = nlp.get_pipe(name)
+                break
+    return heard
+
+
+def _hands_on(pipe: Any) -> bool:
+    """Whether other components can listen to it."""
+    return hasattr(pipe, "listener_map")
 
 
 def check_vectors(model: Model, component: str, docs: Sequence[Doc]) -> None:

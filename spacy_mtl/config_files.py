@@ -1,0 +1,31 @@
+"""Configs in files, and paths in configs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thinc.api import Config
+
+from .errors import MTLError
+
+
+def config_text(config: Config) -> str:
+    """What to write to a file that spaCy loads as this config.
+
+    `Config.to_str` writes $ as $$. spaCy loads a file without undoing that, as it fills in the
+    variables only later, from a text of its own.
+    """
+    return f"{config.to_str()}\n".replace("$$", "$")
+
+
+def path_setting(path: Path) -> str:
+    """A path as the value of a setting.
+
+    RAISES (MTLError): If a config would take a part of it for a variable.
+    """
+    if "${" in str(path):
+        raise MTLError(
+            f"Expected a path without '${{', which begins a variable in a config, got {path}. "
+            "Rename the file or folder, or make a link to it and name that."
+        )
+    return path.as_posix()
