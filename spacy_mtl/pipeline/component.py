@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from spacy.language import Language
@@ -27,11 +26,10 @@ from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
 from .progress import TrainingProgress
+from .sample import sample_docs
 from .saving import Saving
 from .steps import apply_gradients, balanced_gradients, task_step
 from .word_batches import WordBatches
-
-INIT_SAMPLE = 10
 
 
 class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
@@ -160,8 +158,7 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
         for name, task in self.tasks.items():
             if not self._resize(name, before[name]):
                 set_outputs(sharing.head_of(self.model, name), len(task.columns))
-        sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
-        self.model.initialize(X=sample)
+        self.model.initialize(X=sample_docs(get_examples, self.vocab))
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
         """Each active task's decision for the batch."""

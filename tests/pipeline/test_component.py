@@ -4,11 +4,19 @@ import itertools
 from typing import Any
 
 import pytest
+import spacy
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import load_model_from_config
+from thinc.api import Model
 
+from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.errors import MTLError
+from spacy_mtl.models.sharing import HardSharing
+from spacy_mtl.pipeline.component import MultiTask
+from spacy_mtl.tasks.tagger import Tagger
+from spacy_mtl.tasks.textcat import TextCat
 
 from .helpers import (
     LAYERS,
@@ -194,6 +202,31 @@ def test_empty_and_blank_documents(inline, texts):
         assert all(0.0 <= value <= 1.0 for value in doc.cats.values())
     if texts == [""]:
         assert nlp("").text == ""
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_own_encoders_never_see_a_batch_without_tokens(sized):
+    """One that fails on such a batch, and need not say what its width is."""
+
+    def encode(model: Any, docs: list[Doc], is_train: bool) -> Any:
+        assert any(len(doc) for doc in docs)
+        return [model.ops.alloc2f(len(doc), 3) + 1 for doc in docs], list
+
+    dims: Any = {"nO": 3} if sized else {}
+    encoder: Any = Model("own", encode, dims=dims)
+    nlp = spacy.blank("en")
+    tasks: Any = {"words": Tagger(), "kind": TextCat()}
+    for name, task in tasks.items():
+        task.name = name
+    component = MultiTask(nlp.vocab, HardSharing(encoder), "own", tasks, FixedWeights())
+    empty = Example(Doc(nlp.vocab), Doc(nlp.vocab))
+    empty.reference.cats = {"good": 1.0, "bad": 0.0}
+    labels = {"words": ["A", "B"], "kind": ["good", "bad"]}
+    component.initialize(lambda: [empty], labels=labels)
+    for docs in ([Doc(nlp.vocab)], [Doc(nlp.vocab), Doc(nlp.vocab)], []):
+        component.set_annotations(docs, component.predict(docs))
+        assert all(set(doc.cats) == {"good", "bad"} for doc in docs)
+    assert component.update([empty])["own"] == 0.0
 
 
 def test_no_entity_of_white_space(learned):
