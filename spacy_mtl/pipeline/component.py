@@ -264,17 +264,18 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
-        ("ents_f") for the first task of its kind. A task always gives numbers."""
+        ("ents_f") for the first task of its kind. Those of a task are None if the references
+        label nothing of it, and otherwise numbers, whatever is predicted."""
         examples = list(examples)
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
-        main = {}
+        main: dict[str, float | None] = {}
         for name, task in self.tasks.items():
+            labelled = any(task.is_labelled(example) for example in examples)
             for key, value in task.score(examples).items():
-                if value is None:
-                    value = {} if "_per_" in key else 0.0
+                value = _reported(key, value, labelled)
                 if key == task.main_score:
-                    main[name] = float(value)
+                    main[name] = value
                 scores.setdefault(key, value)
                 scores[f"{name}_{task.own_key(key)}"] = value
         self.history.record(main)
@@ -303,3 +304,14 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
                     "Call nlp.initialize() with examples or labels first, or load a trained model."
                 )
         return names
+
+
+def _reported(key: str, value: Any, labelled: bool) -> Any:
+    """What a score is shown as, given whether anything is labelled; descriptions stay."""
+    if isinstance(value, str):
+        return value
+    if not labelled:
+        return None
+    if value is None:
+        return {} if "_per_" in key else 0.0
+    return value
