@@ -207,6 +207,12 @@ class NER(LabelledTask):
         new = [span for span in spans if (span.start, span.end) not in taken]
         doc.set_ents(preset + new, blocked=_blocked(doc))
 
+    def is_labelled(self, example: Example) -> bool:
+        reference = self._as_known(example).reference
+        if self.spans_key is not None:
+            return bool(len(reference)) and self.spans_key in reference.spans
+        return bool(reference.to_array("ENT_IOB").any())
+
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         examples = list(examples)
         self.warn_of_unknown(examples)

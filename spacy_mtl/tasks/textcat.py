@@ -247,15 +247,17 @@ class TextCat(LabelledTask):
         labels = self._labels if known is None else [k for k in self._labels if k in known]
         return {label: doc.cats[label] for label in labels if label in doc.cats}
 
-    def is_scored(self, example: Example) -> bool:
-        """Whether the reference says what `targets` learns from, and there is a prediction."""
+    def is_labelled(self, example: Example) -> bool:
         gold = self._own_cats(example.reference, "cats")
         for key, value in gold.items():
             class_value(key, value)
         if self.exclusive:
             self._check_one(gold)
-        said = any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
-        return said and bool(self._own_cats(example.predicted, "cats"))
+        return any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
+
+    def is_scored(self, example: Example) -> bool:
+        """Whether the reference says what `targets` learns from, and there is a prediction."""
+        return self.is_labelled(example) and bool(self._own_cats(example.predicted, "cats"))
 
     def _is_right(self, example: Example) -> bool:
         """Whether the best class, or every annotated class of a multi-label task, is right."""

@@ -515,9 +515,23 @@ def test_document_without_predicted_group_counts_as_missed(make_doc):
 
 
 @pytest.mark.parametrize("key", [None, "x"])
-def test_component_gives_numbers_without_annotation(key, make_doc):
+def test_component_gives_numbers_where_something_is_annotated(key, make_doc):
+    """That there is no entity is an annotation too."""
     config = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": key}
     component = English().add_pipe("multitask", config={"tasks": {"n": config}})
-    found = component.score([Example(make_doc("a"), make_doc("a"))])
-    assert found["n_p"] == found["n_r"] == found["n_f"] == 0.0
-    assert None not in found.values()
+    nothing = make_doc("a b c d e")
+    none, some = (annotated(make_doc, spans) for spans in ([], [(0, 2, "PER")]))
+    for guess in (nothing, none, some):
+        found = component.score([Example(guess, nothing)])
+        assert found["n_p"] is found["n_r"] is found["n_f"] is None
+    for guess in (nothing, none, some):
+        found = component.score([Example(guess, nothing), Example(guess, none)])
+        assert found["n_p"] == found["n_r"] == found["n_f"] == 0.0
+        assert None not in found.values()
+
+
+def test_documents_of_entities_that_their_corpus_does_not_know_are_not_labelled(make_doc):
+    example = Example(make_doc("a b c d e"), annotated(make_doc, [(0, 5, "LOC")]))
+    assert ner().is_labelled(example)
+    mark(example, "a", 0, {"ner": ["PER"]})
+    assert not ner().is_labelled(example)

@@ -338,6 +338,22 @@ def test_always_numbers(exclusive, example):
             assert found[key] == 0.0
 
 
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_component_gives_numbers_where_something_is_annotated(exclusive, example):
+    config = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
+    component = English().add_pipe("multitask", config={"tasks": {"c": config}})
+    component.set_labels({"c": LABELS})
+    rejected, guess = dict.fromkeys(LABELS, 0.0), one("B", 0.8)
+    nothing = [{}, {"other": 1.0}, *([rejected] if exclusive else [])]
+    for predicted in ({}, guess):
+        found = component.score([example(gold, predicted) for gold in nothing])
+        assert found["c_score"] is found["cats_macro_f"] is found["c_acc"] is None
+        assert isinstance(found["cats_score_desc"], str)
+        found = component.score([example({}, predicted), example(one("A"), predicted)])
+        assert found["c_score"] == found["cats_macro_f"] == found["c_acc"] == 0.0
+        assert None not in found.values()
+
+
 def test_documents_without_prediction_are_left_out(exclusive_examples, example):
     """Of a task that is not active, which could be credited with its first class."""
     more = [*exclusive_examples, example(one("A"))]
