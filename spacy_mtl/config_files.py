@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spacy.language import Language
 from thinc.api import Config
 
 from .errors import MTLError
@@ -15,7 +16,20 @@ def config_text(config: Config) -> str:
     `Config.to_str` writes $ as $$. spaCy loads a file without undoing that, as it fills in the
     variables only later, from a text of its own.
     """
-    return f"{config.to_str()}\n".replace("$$", "$")
+    return _as_loaded(f"{config.to_str()}\n")
+
+
+def save_pipeline(nlp: Language, folder: Path) -> None:
+    """Write a pipeline to a folder, with a config that can be trained from."""
+    nlp.to_disk(folder)
+    file = folder / "config.cfg"
+    text = file.read_text(encoding="utf8")
+    if "$$" in text:
+        file.write_text(_as_loaded(text), encoding="utf8")
+
+
+def _as_loaded(text: str) -> str:
+    return text.replace("$$", "$")
 
 
 def path_setting(path: Path) -> str:

@@ -42,7 +42,7 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
         reason = getattr(error, "strerror", None) or error
         hint = ""
         if "${" in str(error):
-            hint = " If that is a part of a path, rename it, or make a link to it and name that."
+            hint = " (where ${ is in a path: rename it, or make a link to it and name that)"
         raise MTLError(
             f"Expected a config that can be read in {path}, got: {one_line(reason)}{hint}"
         ) from error

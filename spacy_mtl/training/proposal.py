@@ -185,13 +185,16 @@ def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | Non
     config["components"]["multitask"]["tasks"] = {task.name: task.settings for task in tasks}
     if labels is None:
         return
-    config["paths"]["labels"] = path_setting(labels)
+    folder = path_setting(labels)
+    if "$" not in folder:  # else a variable with more behind it is not filled in rightly
+        config["paths"]["labels"] = folder
+        folder = "${paths.labels}"
     # Without `require`, tasks whose file is not found would be initialized with other labels.
     config["initialize"]["components"]["multitask"] = {
         "labels": {
             task.name: {
                 "@readers": "spacy.read_labels.v1",
-                "path": f"${{paths.labels}}/{task.name}.json",
+                "path": f"{folder}/{task.name}.json",
                 "require": True,
             }
             for task in tasks
