@@ -31,10 +31,11 @@ from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
 from .steps import apply_gradients, balanced_gradients, task_step
+from .tunable import Tunable
 from .word_batches import WordBatches
 
 
-class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
+class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,

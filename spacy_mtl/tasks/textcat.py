@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -59,8 +60,6 @@ class TextCat(LabelledTask):
         ngram_attr: str = "ORTH",
         overwrite: bool = True,
     ) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise MTLError(f"Expected `threshold` between 0 and 1, got {threshold}.")
         if ngram_size < 1 or ngram_rows < 1:
             raise MTLError(
                 "Expected `ngram_size` and `ngram_rows` of at least 1, "
@@ -76,6 +75,17 @@ class TextCat(LabelledTask):
         self.ngram_attr = ngram_attr
         self.overwrite = overwrite
         super().__init__("textcat")
+
+    @property
+    def threshold(self) -> float:
+        """From which score on a class counts as assigned; MTLError if it is set outside 0 to 1."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
+            raise MTLError(f"Expected `threshold` between 0 and 1, got {value!r}.")
+        self._threshold = float(value)
 
     @property
     def writes(self) -> str:

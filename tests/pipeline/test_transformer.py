@@ -13,6 +13,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_mtl.annotation import annotate_file
+from spacy_mtl.errors import MTLError
 
 from .helpers import (
     LAYERS,
@@ -163,6 +164,17 @@ def test_blank_lines_of_a_file(learned, tmp_path):
     assert summary is not None and (summary.documents, summary.failed) == (4, 0)
     rows = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
     assert [json.loads(row)["text"] for row in rows] == ["", "", "Ana loves Bob", ""]
+
+
+def test_without_the_transformer_there_is_no_annotation(learned):
+    """Where zeros would be taken for its vectors."""
+    no_sgd: Any = False
+    examples = make_examples(learned)
+    with pytest.raises(MTLError, match='annotating_components = ."transformer", "multitask".'):
+        learned.update(examples, sgd=no_sgd, annotates=["multitask"])
+    with learned.select_pipes(disable="transformer"), pytest.raises(MTLError, match="an encoder"):
+        learned("Ana")
+    learned.update(examples, sgd=no_sgd, annotates=["transformer", "multitask"])
 
 
 @pytest.mark.parametrize("factory", [None, "balanced_tok2vec"])
