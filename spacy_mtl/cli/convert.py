@@ -64,7 +64,7 @@ def convert(
     CoNLL-U:  XPOS, UPOS, FEATS, entities as NER= in MISC, classes as # NAME = value
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
-              morphs; Prodigy's rejected or ignored lines are left out
+              morphs; Prodigy's yes/no answers and choices (options, accept)
     CSV/TSV:  a text and its classes per row, with a header
 
     \b

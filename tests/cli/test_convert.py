@@ -1,3 +1,4 @@
+import json
 import runpy
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_skip_shows_some_errors_and_counts_all(source, tmp_path):
     assert lines[0].startswith(f"left out: {source}:11: Expected 10 columns")
     assert lines[20:] == ["left out: 10 more"]
     assert len(docs(output)) == 3
+
+
+def test_contradictory_answers_are_listed(tmp_path):
+    rows = []
+    for i in range(23):
+        asked = {"text": f"text {i}", "label": "spam", "_is_binary": True}
+        rows += [{**asked, "answer": answer} for answer in ("accept", "reject")]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = invoke("convert", path, tmp_path / "a.spacy")
+    assert "contradictory answers, left out: 23" in result.stdout
+    assert "class 'spam' of 'text 19' accepted (line 39), rejected (line 40)" in result.stdout
+    assert "and 3 more" in result.stdout and "text 20" not in result.stdout
 
 
 def test_rejected_records_are_mentioned(tmp_path):

@@ -68,13 +68,14 @@ def is_question(fields: Fields) -> bool:
     Prodigy's first versions gave neither of the two: there `label` was always a question, and so
     was a single span with the score of a model. Spans with an `answer` each are questions too.
     """
-    if "options" in fields:
-        return False
+    binary = fields.get("_is_binary")
+    if binary not in (None, True, False):
+        raise FieldError(f"Expected true or false in '_is_binary', got {binary!r}.")
     spans = _spans(fields)
-    if any("answer" in span for span in spans):
+    if binary or any("answer" in span for span in spans):
         return True
-    if "_is_binary" in fields:
-        return fields.get("_is_binary") is True
+    if binary is False or "options" in fields:
+        return False
     if "_view_id" in fields:
         return fields.get("_view_id") in _QUESTIONS
     proposed = len(spans) == 1 and "score" in spans[0]
@@ -85,7 +86,7 @@ def read_answer(fields: Fields, line: int, options: ReadOptions) -> Record:
     """What is known from a row with a question."""
     record = Record(line=line, partial=True)
     answer, view = fields.get("answer"), fields.get("_view_id", "")
-    if answer not in ("accept", "reject"):
+    if answer not in ("accept", "reject") or (answer == "reject" and "options" in fields):
         record.rejected = True
     elif view in _OTHER_QUESTIONS:
         record.rejected = True
@@ -96,6 +97,8 @@ def read_answer(fields: Fields, line: int, options: ReadOptions) -> Record:
             _answer_about_class(record, fields, answer, options)
         else:
             _answer_about_spans(record, fields, answer)
+        for group, judged in choices(fields, options).items():
+            record.judged.setdefault(group, {}).update(judged)
     return record
 
 

@@ -27,7 +27,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     merged = merge_answers(_answers(path, options))
     lines = (line for line in numbered_lines(path) if line.text.strip())
     for document, line in enumerate(lines):
-        item = merged.get(line.number)
+        item: Item | None = merged.get(line.number)
         if item is None:
             if line.number in merged:
                 continue

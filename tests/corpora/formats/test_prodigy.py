@@ -242,6 +242,13 @@ def test_choices_beside_spans(read):
     assert doc.cats["food"] == 1.0
 
 
+def test_choices_in_a_question(read):
+    row = about_spans("accept", EVA, options=["A", "B"], accept=["B"])
+    docs = read(row, {**row, "answer": "reject"})
+    assert [iob(doc) for doc in docs] == [["B-PER", "", "", ""]]
+    assert docs[0].cats == {"A": 0.0, "B": 1.0}
+
+
 def test_one_choice_of_several(read):
     docs = read(chosen("Staff", style="single"), chosen(style="single"), chosen(style="multiple"))
     assert docs[0].cats == {name: float(name == "Staff") for name in NAMES}
@@ -287,6 +294,7 @@ def test_choices_as_a_group_that_was_asked_for(stream):
         (chosen("food", label="x"), "--cats-from"),
         (chosen("food", options=[{"html": "x"}]), "Expected a label"),
         (chosen("food", cats={"x": 1.0}), "got both"),
+        (about_spans("accept", EVA, _is_binary="yes"), "true or false in '_is_binary'"),
     ],
 )
 def test_errors(row, message, read):
