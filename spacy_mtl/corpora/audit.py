@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
-from .coverage import REJECTED, Coverage, LayerCoverage, combine, unseen_labels
+from .coverage import Coverage, LayerCoverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
+from .layer_coverage import REJECTED
 from .repeats import contradictions
 from .span_findings import (
     blank_ends,

@@ -19,7 +19,8 @@ from spacy.language import Language
 from thinc.api import Config
 
 from ..config_files import path_setting
-from ..corpora.coverage import REJECTED, Coverage, combine, short_names
+from ..corpora.coverage import Coverage, combine, short_names
+from ..corpora.layer_coverage import REJECTED
 from ..errors import MTLError
 from ..languages import blank
 from .encoder_blocks import with_fast_encoders
