@@ -109,6 +109,14 @@ Layers = Annotated[
         "others stay missing. Default: those that INPUT has.",
     ),
 ]
+OthersNegative = Annotated[
+    bool,
+    Option(
+        "--others-negative",
+        help="Classes that a document does not name do not apply to it (0.0) if it names any of "
+        "their group in cats. Otherwise they are missing.",
+    ),
+]
 OnErrorOption = Annotated[
     OnError,
     Option(help="At a sentence or document with an error: stop and write nothing, or skip it."),

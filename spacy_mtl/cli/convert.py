@@ -29,6 +29,7 @@ from ._convert_options import (
     Layers,
     OnError,
     OnErrorOption,
+    OthersNegative,
     OutputPath,
     TextColumn,
 )
@@ -52,6 +53,7 @@ def convert(
     comments: Comments = None,
     group: Group = 1,
     layers: Layers = "",
+    others_negative: OthersNegative = False,
     on_error: OnErrorOption = OnError.stop,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
@@ -84,6 +86,7 @@ def convert(
         "comments": comments,
         "group": group,
         "layers": _names(layers) or None,
+        "others_negative": others_negative,
     }
     done = _convert_all(input_path, output_path, blank(lang), on_error, options)
     for name in groups:

@@ -16,6 +16,7 @@ from spacy.vocab import Vocab
 from ..errors import FormatError, MTLError
 from ..marks import INCORRECT_SPANS
 from .alignment import align
+from .layers import class_group
 from .records import CharSpan, Record
 from .survey import Survey
 
@@ -44,15 +45,23 @@ class DocBuilder:
     path: The file, for messages.
     survey: What the whole of it has.
     layers: The layers to write; all others stay missing.
+    others_negative: Whether the classes that a document does not name are known not to apply,
+        where it names any of their group.
     """
 
     def __init__(
-        self, nlp: Language | Vocab, path: Path, survey: Survey, layers: frozenset[str]
+        self,
+        nlp: Language | Vocab,
+        path: Path,
+        survey: Survey,
+        layers: frozenset[str],
+        others_negative: bool = False,
     ) -> None:
         self.nlp = nlp
         self.path = path
         self.survey = survey
         self.layers = layers
+        self.others_negative = others_negative
 
     def build(self, records: Sequence[Record]) -> Doc:
         """Make one Doc out of consecutive records, each of which is a sentence of it.
@@ -167,7 +176,14 @@ class DocBuilder:
         for group, judged in records[0].judged.items():
             cats.update({label_key(group, label): float(is_so) for label, is_so in judged.items()})
         cats.update(records[0].cats or {})
-        return cats
+        return {**self._others(records[0], cats), **cats} if self.others_negative else cats
+
+    def _others(self, record: Record, cats: Iterable[str]) -> dict[str, float]:
+        """All classes of the groups of `cats` as 0.0, but of those with a yes or no to each."""
+        groups = {class_group(key) for key in cats} - set(record.judged)
+        labels = self.survey.labels
+        named = [label_key(group, label) for group in labels for label in labels[group]]
+        return {key: 0.0 for key in [*self.survey.cats, *named] if class_group(key) in groups}
 
     def _shared_value(self, records: Sequence[Record], group: str) -> list[str] | None:
         shared: list[str] | None = None

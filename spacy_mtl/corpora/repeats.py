@@ -11,7 +11,7 @@ from typing import NamedTuple
 from spacy.strings import get_string_id
 from spacy.tokens import Doc, SpanGroup
 
-from .layer_coverage import TAG_ATTRS, Layer
+from .layer_coverage import REJECTED, TAG_ATTRS, Layer
 from .layers import class_group
 
 Labelled = tuple[Layer, Hashable, str]  # what is labelled in a layer, and its value
@@ -126,11 +126,10 @@ def _token_units(version: Version) -> Iterator[Labelled]:
 def _class_units(
     layer: Layer, classes: tuple[tuple[str, bool], ...], exclusive: bool
 ) -> Iterator[Labelled]:
-    """Which class it is of an exclusive group, else each class by itself."""
+    """Which class it is of an exclusive group, and each class by itself."""
     if exclusive:
         yield from ((layer, "", key) for key, applies in classes if applies)
-    else:
-        yield from ((layer, key, "1.0" if applies else "0.0") for key, applies in classes)
+    yield from ((layer, key, "1.0" if applies else "0.0") for key, applies in classes)
 
 
 def _shown(unit: Hashable, repeated: Repeated) -> str:
@@ -139,14 +138,15 @@ def _shown(unit: Hashable, repeated: Repeated) -> str:
 
 def _version(doc: Doc) -> Version:
     ends = tuple(accumulate(len(bare(token.text)) for token in doc))
-    groups: dict[Layer, list[tuple[str, bool]]] = {}
+    groups = ((Layer("spans", key), spans) for key, spans in doc.spans.items())
+    classes: dict[Layer, list[tuple[str, bool]]] = {}
     for key, value in sorted(doc.cats.items()):
-        groups.setdefault(Layer("cats", class_group(key)), []).append((key, value >= 0.5))
+        classes.setdefault(Layer("cats", class_group(key)), []).append((key, value >= 0.5))
     return Version(
         ends,
         tuple(pair for pair in _token_layers(doc) if any(value is not None for value in pair[1])),
-        tuple((Layer("spans", key), _on_text(spans, ends)) for key, spans in doc.spans.items()),
-        tuple((layer, tuple(classes)) for layer, classes in groups.items()),
+        tuple((layer, _on_text(spans, ends)) for layer, spans in groups if layer != REJECTED),
+        tuple((layer, tuple(each)) for layer, each in classes.items()),
     )
 
 

@@ -29,6 +29,7 @@ class Survey:
     layers: The layers with any annotation.
     scheme: The scheme of its entity tags.
     labels: All values of each class group, sorted.
+    cats: All categories that records give as `Doc.cats`, sorted.
     n_records: Number of its records, without the rejected ones.
     remarks: What there is to say of its records, by the sentence that says it.
     """
@@ -36,6 +37,7 @@ class Survey:
     layers: frozenset[str]
     scheme: str
     labels: dict[str, list[str]]
+    cats: list[str]
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
 
@@ -44,6 +46,7 @@ def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
     labels: dict[str, set[str]] = {}
+    cats: set[str] = set()
     detector = SchemeDetector()
     remarks: dict[str, Remarked] = {}
     in_io = Remarked("")
@@ -60,6 +63,7 @@ def survey(records: Iterable[Record]) -> Survey:
         n_bare = detector.n_bare
         detector.add(record.ner or ())
         in_io.records += detector.n_bare > n_bare
+        cats.update(record.cats or ())
         for group, values in record.classes.items():
             labels.setdefault(group, set()).update(values)
         for group, judged in record.judged.items():
@@ -70,6 +74,7 @@ def survey(records: Iterable[Record]) -> Survey:
         frozenset(layers),
         detector.scheme,
         {group: sorted(values) for group, values in labels.items()},
+        sorted(cats),
         n_records,
         remarks,
     )

@@ -28,6 +28,7 @@ from .losses import (
     softmax,
     softmax_cross_entropy,
 )
+from .positives import PositivesWarning
 from .targets import CellTargets, ClassTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
@@ -48,6 +49,8 @@ class TextCat(LabelledTask):
     group: what the group's keys begin with, by default the task's name.
     ngram_size, ngram_rows, ngram_attr: of the bag of n-grams, see `DocumentHead`.
     overwrite: replace scores that are already on the Doc.
+    others_negative: for a multi-label group, the classes that a document does not name do not
+        apply to it if it names any. Without it they are missing.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class TextCat(LabelledTask):
         ngram_rows: int = 65536,
         ngram_attr: str = "ORTH",
         overwrite: bool = True,
+        others_negative: bool = False,
     ) -> None:
         if ngram_size < 1 or ngram_rows < 1:
             raise MTLError(
@@ -67,6 +71,11 @@ class TextCat(LabelledTask):
             )
         if ngram_attr not in NGRAM_ATTRS:
             raise MTLError(f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {ngram_attr!r}.")
+        if exclusive and others_negative:
+            raise MTLError(
+                "Expected `others_negative = true` with `exclusive = false`, got it with "
+                "`exclusive = true`, where the others are negative anyway. Leave it out."
+            )
         self.exclusive = exclusive
         self.threshold = threshold
         self.group = group
@@ -74,6 +83,7 @@ class TextCat(LabelledTask):
         self.ngram_rows = ngram_rows
         self.ngram_attr = ngram_attr
         self.overwrite = overwrite
+        self.others_negative = others_negative
         super().__init__("textcat")
 
     @property
@@ -90,6 +100,10 @@ class TextCat(LabelledTask):
     @property
     def writes(self) -> str:
         return "doc.cats"
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        super().set_labels(labels)
+        self._positives = PositivesWarning()
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
         examples = list(examples)
@@ -138,8 +152,11 @@ class TextCat(LabelledTask):
             wrong = mask & (truths == 0)
             wrong[[self._is_of_unknown_class(example.reference) for example in examples]] = False
             return ClassTargets.of_classes(one_of, wrong, known, ops)
+        if self.others_negative:
+            mask |= mask.any(axis=1, keepdims=True)
         if known is not None:
             mask &= known
+        self._positives.learn(truths[mask])
         return CellTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
 
     def _is_of_unknown_class(self, doc: Doc) -> bool:
@@ -198,6 +215,8 @@ class TextCat(LabelledTask):
         self.warn_of_unknown(examples)
         labelled = [eg for eg in examples if self.is_scored(eg)]
         gold = [self._own_cats(eg.reference, "cats") for eg in labelled]
+        if not self.exclusive:
+            self._positives.check(self.name, gold)
         known = self._labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
@@ -255,7 +274,13 @@ class TextCat(LabelledTask):
         """The group's part of `doc.cats`, of a reference without what its corpus does not know."""
         known = doc.user_data.get(LABELS, {}).get(self.name)
         labels = self._labels if known is None else [k for k in self._labels if k in known]
+        if self.others_negative and not doc.cats.keys().isdisjoint(self._labels):
+            return {label: doc.cats.get(label, 0.0) for label in labels}
         return {label: doc.cats[label] for label in labels if label in doc.cats}
+
+    def gold_classes(self, doc: Doc) -> dict[str, float]:
+        """What a reference says of the task's classes."""
+        return self._own_cats(doc, "cats")
 
     def is_labelled(self, example: Example) -> bool:
         gold = self._own_cats(example.reference, "cats")

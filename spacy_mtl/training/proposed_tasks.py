@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..corpora.coverage import Coverage, Layer, LayerCoverage
-from ..corpora.layer_coverage import REJECTED
+from ..corpora.coverage import Coverage
+from ..corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 from ..pipeline.factory import RESERVED
 
 Block = dict[str, Any]

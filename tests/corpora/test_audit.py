@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from spacy_mtl.corpora.audit import Finding, audit
-from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
-from spacy_mtl.corpora.layer_coverage import REJECTED
+from spacy_mtl.corpora.coverage import Coverage
+from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 
 TAG, ENTS, SPANS, CATS = Layer("tag"), Layer("ents"), Layer("spans", "sc"), Layer("cats", "mood")
 

@@ -1,7 +1,6 @@
 from collections import Counter
 
-from spacy_mtl.corpora.coverage import Layer, LayerCoverage
-from spacy_mtl.corpora.layer_coverage import REJECTED
+from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 from spacy_mtl.training.proposed_tasks import propose_tasks
 
 TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
