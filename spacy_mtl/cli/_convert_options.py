@@ -19,6 +19,7 @@ class Format(str, Enum):
     conllu = "conllu"
     csv = "csv"
     iob = "iob"
+    json = "json"
     jsonl = "jsonl"
 
 
@@ -107,6 +108,24 @@ Layers = Annotated[
         metavar="NAMES",
         help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
         "others stay missing. Default: those that INPUT has.",
+    ),
+]
+Names = Annotated[
+    Path | None,
+    Option(
+        exists=True,
+        dir_okay=False,
+        help="File with the names of classes that INPUT gives by number (label, ner_tags): a JSON "
+        "list, one name per line, dataset_info.json or README.md of a Hugging Face dataset, or an "
+        "object with a list for each field.",
+    ),
+]
+Overlaps = Annotated[
+    str,
+    Option(
+        metavar="KEY",
+        help="Span group (doc.spans) to which all entities of INPUT go that are given by offsets, "
+        "so that they may overlap.",
     ),
 ]
 OnErrorOption = Annotated[

@@ -27,9 +27,11 @@ from ._convert_options import (
     InputPath,
     Lang,
     Layers,
+    Names,
     OnError,
     OnErrorOption,
     OutputPath,
+    Overlaps,
     TextColumn,
 )
 
@@ -51,6 +53,8 @@ def convert(
     comments: Comments = None,
     group: Group = 1,
     layers: Layers = "",
+    names: Names = None,
+    overlaps: Overlaps = "",
     on_error: OnErrorOption = OnError.stop,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
@@ -83,6 +87,8 @@ def convert(
         "comments": comments,
         "group": group,
         "layers": _names(layers) or None,
+        "names": names,
+        "overlaps": overlaps,
     }
     done = _convert_all(input_path, output_path, _blank(lang), on_error, options)
     for name in groups:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import MTLError
-from . import columns, conllu, csv, iob, jsonl
+from . import columns, conllu, csv, iob, json, jsonl
 from ._text import Item, Read, require_text
 
 FORMATS: dict[str, Read] = {
@@ -13,6 +13,7 @@ FORMATS: dict[str, Read] = {
     "conllu": conllu.read,
     "csv": csv.read,
     "iob": iob.read,
+    "json": json.read,
     "jsonl": jsonl.read,
 }
 
@@ -23,6 +24,7 @@ SUFFIXES = {
     ".csv": "csv",
     ".iob": "columns",
     ".iob2": "columns",
+    ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".ner": "columns",
