@@ -15,12 +15,14 @@ class Format(str, Enum):
     """The values of --format."""
 
     auto = "auto"
+    brat = "brat"
     columns = "columns"
     conllu = "conllu"
     csv = "csv"
     iob = "iob"
     json = "json"
     jsonl = "jsonl"
+    webanno = "webanno"
 
 
 class OnError(str, Enum):

@@ -51,9 +51,14 @@ def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
 
 
 def passed_over(folder: Path) -> list[Path]:
-    """The files of a folder whose suffix tells no format."""
+    """The files of a folder whose suffix tells no format, and that no other file belongs to."""
     files = (path for path in sorted(folder.iterdir()) if path.is_file())
-    return [path for path in files if path.suffix.lower() not in SUFFIXES]
+    others = (path for path in files if path.suffix.lower() not in SUFFIXES)
+    return [path for path in others if not _is_text_of_brat(path)]
+
+
+def _is_text_of_brat(path: Path) -> bool:
+    return path.suffix == ".txt" and path.with_suffix(".ann").is_file()
 
 
 def _pairs(folder: Path, output: Path) -> list[tuple[Path, Path]]:
