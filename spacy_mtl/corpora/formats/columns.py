@@ -143,10 +143,11 @@ class _Comments:
         return self.known or not self._is_token(line.text)
 
     def remarks(self, comments: list[str]) -> list[Remark]:
-        """What to say of comments that only their form tells from tokens."""
-        if self.known or self.prefix is not None or not comments:
+        """What to say of comments that are none of those that tools write."""
+        unknown = [text for text in comments if not _COMMENT.match(text)]
+        if self.known or self.prefix is not None or not unknown:
             return []
-        return [Remark("lines with '#' were taken for comments (--comments)", comments[0])]
+        return [Remark("lines with '#' were taken for comments (--comments)", unknown[0])]
 
     def _is_token(self, text: str) -> bool:
         values = self.layout.values(text)

@@ -32,6 +32,8 @@ def as_fields(
     if fields.pop("relations", None):
         remarks.append(Remark("field 'relations' was not used", str(value["relations"])))
     if (
+    if "text" not in fields and isinstance(fields.get("data"), str):  # as older versions
+        fields["text"] = fields.pop("data")
         isinstance(fields.get("cats"), list) and "entities" in fields
     ):  # of a project for intents and slots
         fields["labels"] = fields.pop("cats")

@@ -168,8 +168,15 @@ def _text(data: dict[str, Any], column: str) -> str:
 def _spans(value: dict[str, Any], type: str, text: Any) -> Iterator[CharSpan]:
     """A labelled region once for each of its labels."""
     region = value.get("globalOffsets") or value
-    start, end, labels = region.get("start"), region.get("end"), value.get(type)
-    if _is_no_region(start, end, labels) or not isinstance(text, str):
+    start, end = region.get("start"), region.get("end")
+    labels: Any = value.get(type)
+    if not (
+        isinstance(text, str)
+        and isinstance(start, int)
+        and isinstance(end, int)
+        and isinstance(labels, list)
+        and all(isinstance(label, str) for label in labels)
+    ):
         raise FieldError(
             f"Expected a region of a text, with 'start' and 'end' in characters and {type!r}, got "
             f"{value}."
@@ -177,15 +184,6 @@ def _spans(value: dict[str, Any], type: str, text: Any) -> Iterator[CharSpan]:
     start, end = _in_characters(start, end, text, value.get("text"))
     for label in labels:
         yield start, end, label
-
-
-def _is_no_region(start: Any, end: Any, labels: Any) -> bool:
-    return not (
-        isinstance(start, int)
-        and isinstance(end, int)
-        and isinstance(labels, list)
-        and all(isinstance(label, str) for label in labels)
-    )
 
 
 def _in_characters(start: int, end: int, text: str, expected: Any) -> tuple[int, int]:

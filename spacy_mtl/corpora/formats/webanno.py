@@ -182,9 +182,10 @@ class _Reader:
             for column in sorted(layer.used - chosen):
                 name = (layer.features or [""])[column - layer.column]
                 values = [row.values[column] for row in rows if row.values[column] != _NONE]
-                if any(value.strip("*[]|0123456789") for value in values):
+                value = next((v for v in values if v.strip("*[]|0123456789")), None)
+                if value is not None:
                     what = f"layer {'.'.join(filter(None, [layer.name, name]))!r} was not used"
-                    record.remarks.append(Remark(what, values[0]))
+                    record.remarks.append(Remark(what, value))
 
 
 def _header(path: Path) -> list[_Layer]:

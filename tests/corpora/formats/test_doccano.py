@@ -79,6 +79,11 @@ def test_older_json(read):
         read({"text": "To Rio", "annotations": [{**by_name, "label": 5}]})
 
 
+def test_the_text_as_data(read):
+    (doc,) = read({"id": 1, "data": "To Rio", "label": [[3, 6, "LOC"]]})
+    assert ents(doc) == [("Rio", "LOC")]
+
+
 def test_spans_twice(read):
     with pytest.raises(FormatError, match="in one field, got 'label' and 'entities'"):
         read({"text": "Rio", "label": [[0, 3, "A"]], "entities": [[0, 3, "A"]]})

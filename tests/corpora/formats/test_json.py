@@ -58,13 +58,33 @@ def test_names_of_numbered_classes(write, nlp):
     assert [doc.cats for doc in docs] == [{"no": 0.0, "yes": 1.0}, {}, {"no": 1.0, "yes": 0.0}]
 
 
+def test_numbered_tags_that_are_entities(write, nlp):
+    path = write("a.jsonl", '{"tokens": ["Ana", "left"], "tags": [1, 0]}')
+    docs = read_docs(path, nlp, names=write("names.txt", "O\nB-PER\nI-PER\n"))
+    assert "'tags' were read as entity tags" in docs.remarks
+    assert ents(next(docs)) == [("Ana", "PER")]
+    (doc,) = read_docs(path, nlp, names=write("names.txt", "NN\nVB\n"))
+    assert [token.tag_ for token in doc] == ["VB", "NN"]
+
+
+def test_docs_as_json(write, nlp):
+    doc = nlp("Ana didn't go. ")
+    doc[0].tag_ = "NNP"
+    doc.ents = [doc.char_span(0, 3, "PER")]
+    doc.cats = {"a": 1.0}
+    (same,) = read_docs(write("a.json", json.dumps(doc.to_json())), nlp)
+    assert [token.text for token in same] == [token.text for token in doc]
+    assert ents(same) == [("Ana", "PER")]
+    assert (same[0].tag_, same.cats) == ("NNP", {"a": 1.0})
+
+
 @pytest.mark.parametrize(
     "content, line, message",
     [
         ('[\n{"text": "a"},\n{"text": 1}\n]', 3, "a string in 'text'"),
         ('[\n{"text": "a"},\n{"text": }\n]', 3, "Expected JSON"),
         ('[{"text": "a"}', None, r"Expected '\]'"),
-        ('[{"paragraphs": []}]', 1, "spaCy 2's training data.*spacy convert"),
+        ('[{"paragraphs": [{"sentences": []}]}]', 1, "spaCy 2's training data.*spacy convert"),
         ('{"text": {"0": "a"}, "label": {"0": "x"}}', 1, "orient"),
         ('{"info": 1, "images": 2}', 1, "got an object with 'info', 'images'"),
         ('{"a": [{}], "b": [{}]}', 1, "an object with one"),
