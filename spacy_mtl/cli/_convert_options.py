@@ -15,11 +15,14 @@ class Format(str, Enum):
     """The values of --format."""
 
     auto = "auto"
+    brat = "brat"
     columns = "columns"
     conllu = "conllu"
     csv = "csv"
     iob = "iob"
+    json = "json"
     jsonl = "jsonl"
+    webanno = "webanno"
 
 
 class OnError(str, Enum):
@@ -115,6 +118,24 @@ OthersNegative = Annotated[
         "--others-negative",
         help="Classes that a document does not name do not apply to it (0.0) if it names any of "
         "their group in cats. Otherwise they are missing.",
+    ),
+]
+Names = Annotated[
+    Path | None,
+    Option(
+        exists=True,
+        dir_okay=False,
+        help="File with the names of classes that INPUT gives by number (label, ner_tags): a JSON "
+        "list, one name per line, dataset_info.json or README.md of a Hugging Face dataset, or an "
+        "object with a list for each field.",
+    ),
+]
+Overlaps = Annotated[
+    str,
+    Option(
+        metavar="KEY",
+        help="Span group (doc.spans) to which all entities of INPUT go that are given by offsets, "
+        "so that they may overlap.",
     ),
 ]
 OnErrorOption = Annotated[

@@ -27,10 +27,12 @@ from ._convert_options import (
     InputPath,
     Lang,
     Layers,
+    Names,
     OnError,
     OnErrorOption,
     OthersNegative,
     OutputPath,
+    Overlaps,
     TextColumn,
 )
 
@@ -54,6 +56,8 @@ def convert(
     group: Group = 1,
     layers: Layers = "",
     others_negative: OthersNegative = False,
+    names: Names = None,
+    overlaps: Overlaps = "",
     on_error: OnErrorOption = OnError.stop,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
@@ -87,6 +91,8 @@ def convert(
         "group": group,
         "layers": _names(layers) or None,
         "others_negative": others_negative,
+        "names": names,
+        "overlaps": overlaps,
     }
     done = _convert_all(input_path, output_path, blank(lang), on_error, options)
     for name in groups:

@@ -71,12 +71,9 @@ class DocBuilder:
         """
         first = records[0]
         doc = self._tokenize(first) if first.words is None else self._join(records)
-        if first.ents is not None and "ents" in self.layers:
-            default = "missing" if first.partial else "outside"
-            doc.set_ents(self._ents(doc, first, first.ents), default=default)
-        for key, spans in (first.spans or {}).items():
-            if "spans" in self.layers or (key == INCORRECT_SPANS and "ents" in self.layers):
-                doc.spans[key] = self._spans(doc, first, spans)
+        if "ents" in self.layers:
+            self._set_ents(doc, records)
+        self._set_spans(doc, records)
         if "cats" in self.layers:
             doc.cats = self._cats(records)
         return doc
@@ -132,28 +129,57 @@ class DocBuilder:
             values.extend(getattr(record, _FIELDS[layer]) or [None] * len(record.words or ()))
         return values
 
-    def _ents(self, doc: Doc, record: Record, ents: list[CharSpan]) -> list[Span]:
-        spans = sorted(self._spans(doc, record, ents), key=lambda span: span.start)
+    def _set_ents(self, doc: Doc, records: Sequence[Record]) -> None:
+        """Write the entities that are given by offsets; where a record has none it is missing."""
+        if all(record.ents is None for record in records):
+            return
+        ents: list[Span] = []
+        missing: list[Span] = []
+        for record, part in _parts(doc, records):
+            if record.ents is None:
+                missing.append(part)
+            else:
+                ents.extend(self._without_overlap(self._spans(part, record, record.ents), record))
+        if records[0].partial:  # the only record of its Doc
+            doc.set_ents(ents, default="missing")
+        else:
+            doc.set_ents(ents, missing=missing)
+
+    def _set_spans(self, doc: Doc, records: Sequence[Record]) -> None:
+        groups: dict[str, list[Span]] = {}
+        for record, part in _parts(doc, records):
+            for key, spans in (record.spans or {}).items():
+                if "spans" not in self.layers and not (
+                    key == INCORRECT_SPANS and "ents" in self.layers
+                ):
+                    continue
+                groups.setdefault(key, []).extend(self._spans(part, record, spans))
+        for key, group in groups.items():
+            doc.spans[key] = group
+
+    def _without_overlap(self, ents: list[Span], record: Record) -> list[Span]:
+        spans = sorted(ents, key=lambda span: span.start)
         for span, following in pairwise(spans):
             if following.start < span.end:
                 raise FormatError(
                     f"Expected entities that do not overlap, got {span.text!r} ({span.label_}) "
-                    f"and {following.text!r} ({following.label_}). Overlapping spans belong to "
-                    'a group of their own: "spans": {"sc": [...]}.',
+                    f"and {following.text!r} ({following.label_}). Put all entities of the file "
+                    "into a span group (--overlaps sc), or those that overlap into a group of "
+                    'their own: "spans": {"sc": [...]}.',
                     self.path,
                     record.line,
                 )
         return spans
 
-    def _spans(self, doc: Doc, record: Record, char_spans: list[CharSpan]) -> list[Span]:
-        """Spans of the Doc from offsets in characters of the record's text."""
+    def _spans(self, part: Span, record: Record, char_spans: list[CharSpan]) -> list[Span]:
+        """Spans of the record's part of a Doc from offsets in characters of the record's text."""
         text = record.text or ""
         if record.words is None:
-            offsets = [(token.idx, token.idx + len(token)) for token in doc]
+            offsets = [(token.idx, token.idx + len(token)) for token in part]
         else:
             offsets = align(record.words, text)
-        starts = {start: i for i, (start, _) in enumerate(offsets)}
-        ends = {end: i for i, (_, end) in enumerate(offsets, start=1)}
+        starts = {start: part.start + i for i, (start, _) in enumerate(offsets)}
+        ends = {end: part.start + i for i, (_, end) in enumerate(offsets, start=1)}
         for start, end, label in char_spans:
             if start not in starts or end not in ends or start >= end:
                 tokens = [text[s:e] for s, e in offsets if s < end and e > start]
@@ -164,7 +190,7 @@ class DocBuilder:
                     self.path,
                     record.line,
                 )
-        return [Span(doc, starts[start], ends[end], label) for start, end, label in char_spans]
+        return [Span(part.doc, starts[start], ends[end], label) for start, end, label in char_spans]
 
     def _cats(self, records: Sequence[Record]) -> dict[str, float]:
         """All labels of each class group that the records have a value of."""
@@ -203,6 +229,15 @@ class DocBuilder:
 def label_key(group: str, value: str) -> str:
     """The key in `Doc.cats` of a value of a class group."""
     return f"{group}={value}" if group else value
+
+
+def _parts(doc: Doc, records: Sequence[Record]) -> Iterator[tuple[Record, Span]]:
+    """Each record with its tokens in the Doc."""
+    start = 0
+    for record in records:
+        end = len(doc) if record.words is None else start + len(record.words)
+        yield record, doc[start:end]
+        start = end
 
 
 def _words(records: Sequence[Record]) -> list[str]:

@@ -87,8 +87,14 @@ def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
 
 
 def passed_over(folder: Path, output: Path) -> list[Path]:
-    """The files that `convert_folder` passes over, as their suffix tells no format."""
-    return [path for path in _files(folder, output) if path.suffix.lower() not in SUFFIXES]
+    """The files that `convert_folder` passes over: their suffix tells no format, and no other file
+    belongs to them."""
+    others = [path for path in _files(folder, output) if path.suffix.lower() not in SUFFIXES]
+    return [path for path in others if not _is_text_of_brat(path)]
+
+
+def _is_text_of_brat(path: Path) -> bool:
+    return path.suffix == ".txt" and path.with_suffix(".ann").is_file()
 
 
 def _placed(folder: Path, output: Path) -> list[tuple[Path, Path, Split]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tqdm import tqdm
 
 from ..errors import FormatError, MTLError
 from .checks import check_record
+from .class_names import read_class_names
 from .documents import DocBuilder, group_records
 from .formats import Item, find_reader
 from .layers import check_layer
@@ -38,6 +40,8 @@ def read_docs(
     group: int = 1,
     layers: Iterable[str] | None = None,
     others_negative: bool = False,
+    names: str | Path | None = None,
+    overlaps: str = "",
     on_error: str | OnError = "stop",
     progress: bool = False,
 ) -> DocStream:
@@ -64,6 +68,9 @@ def read_docs(
         Any other stays missing.
     others_negative: Whether categories that a document does not give are 0.0, if it gives any of
         the same class group; otherwise they are missing.
+    names: A file with the names of classes that the file gives by number, see `read_class_names`.
+    overlaps: Key of a span group to which all entities that the file gives by offsets go, so
+        that they may overlap.
     on_error: "stop" raises the first error; "skip" logs each and leaves the sentence or
         document out; a function is called with each instead of logging it.
     progress: Whether to show a progress bar, if stderr is a terminal.
@@ -74,10 +81,18 @@ def read_docs(
     if group < 0:
         raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
     handle = _error_handler(on_error)
-    options = ReadOptions(tuple(columns), text_column, tuple(cats_from), group_name, comments)
+    options = ReadOptions(
+        tuple(columns),
+        text_column,
+        tuple(cats_from),
+        group_name,
+        comments,
+        read_class_names(Path(names)) if names else {},
+    )
     if format == "auto" and options.columns:
         format = "columns"
-    read = partial(find_reader(format, path), path, options)
+    reader = find_reader(format, path)
+    read = partial(_read, partial(reader, path, options), path, overlaps)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path), others_negative)
@@ -143,6 +158,23 @@ class DocStream(Iterator[Doc]):
     def _leave_out(self, error: FormatError) -> None:
         self._on_error(error)
         self.errors += 1
+
+
+def _read(reader: Callable[[], Iterator[Item]], path: Path, overlaps: str) -> Iterator[Item]:
+    """The items of a file, with their entities in the span group `overlaps` if it is named."""
+    for item in reader():
+        if not overlaps or isinstance(item, FormatError) or item.ents is None:
+            yield item
+        elif overlaps in (item.spans or ()):
+            yield FormatError(
+                f"Expected no span group {overlaps!r}, to which all entities are to go, got one. "
+                "Name another (--overlaps).",
+                path,
+                item.line,
+            )
+        else:
+            spans = {**(item.spans or {}), overlaps: item.ents}
+            yield replace(item, ents=None, spans=spans)
 
 
 def _records(items: Iterable[Item], on_error: OnError) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ class ReadOptions:
         values as they are.
     comments: What comment lines of a token-per-line file begin with, beside those with "#" that
         the file's columns tell from tokens. "" if there are no comments.
+    class_names: The names of numbered classes by the field or column that has the numbers, ""
+        for any.
     """
 
     columns: tuple[str, ...] = ()
@@ -27,6 +30,7 @@ class ReadOptions:
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
     comments: str | None = None
+    class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 class Remark(NamedTuple):

@@ -110,6 +110,17 @@ def to_iob2(tags: Sequence[str | None], scheme: str) -> list[str | None]:
     return ["-".join(tag) if tag and tag[1] else tag and tag[0] for tag in normalise(tags, scheme)]
 
 
+def from_mixed_iob(tags: Iterable[str | None]) -> list[str | None]:
+    """Tags in IOB1, IOB2 or a mixture of both in IOB2: an "I-" that continues nothing begins."""
+    mended: list[str | None] = []
+    previous = ""
+    for tag in tags:
+        letter, label = _split(tag or "")
+        mended.append(f"B-{label}" if letter == "I" and label != previous else tag)
+        previous = label
+    return mended
+
+
 def _iob_to_iob2(tags: Sequence[str | None], scheme: str) -> Iterator[Tag | None]:
     misplaced = "I" if scheme == "IOB2" else "B"
     previous = ""
@@ -147,6 +158,8 @@ def _parse(tag: str | None, index: int) -> Tag | None:
     if tag == "O":
         return _OUTSIDE
     letter, label = _split(tag)
+    if tag.upper() in _LETTERS:
+        raise TagError(f"Expected a label behind the letter, as in '{tag}-X', got {tag!r}.", index)
     if not letter:
         raise TagError(
             "Expected an entity tag in IOB1, IOB2, BILUO, IOBES or BMES, such as 'O', 'B-PER' or "

@@ -87,7 +87,7 @@ def test_format_by_suffix_by_columns_and_by_name(write, nlp):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({}, r"ends in \.bio, .* got a\.txt\. Name its format"),
+        ({}, r"ends in \.ann, .* got a\.txt\. Name its format"),
         ({"format": "xml"}, f"out of auto, {', '.join(FORMATS)}, got 'xml'"),
         ({"format": "conllu", "group": -1}, "0 or more sentences .* got -1"),
         ({"format": "conllu", "on_error": "ignore"}, "'stop', 'skip' or a function"),

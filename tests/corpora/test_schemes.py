@@ -1,6 +1,6 @@
 import pytest
 
-from spacy_mtl.corpora.schemes import SchemeDetector, TagError, to_iob2
+from spacy_mtl.corpora.schemes import SchemeDetector, TagError, from_mixed_iob, to_iob2
 
 
 def split(tags: str) -> list[str | None]:
@@ -77,3 +77,15 @@ def test_wrong_tags(scheme, tags, index):
     with pytest.raises(TagError) as caught:
         to_iob2(split(tags), scheme)
     assert caught.value.index == index
+
+
+@pytest.mark.parametrize(
+    "tags, expected",
+    [
+        ("I-A I-A O ? I-B B-B I-B", "B-A I-A O ? B-B B-B I-B"),
+        ("B-A I-B PER", "B-A B-B PER"),
+        ("B-A I-A L-A U-A O", "B-A I-A L-A U-A O"),
+    ],
+)
+def test_mixed_iob(tags, expected):
+    assert from_mixed_iob(split(tags)) == split(expected)

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json as json_
 from pathlib import Path
 
 from ...errors import MTLError
-from . import columns, conllu, csv, iob, jsonl
-from ._text import Item, Read, require_text
+from ..schemes import is_tag
+from . import brat, columns, conllu, csv, iob, json, jsonl, webanno
+from ._foreign import describe
+from ._text import Item, Read, numbered_lines, require_text
 
 FORMATS: dict[str, Read] = {
+    "brat": brat.read,
     "columns": columns.read,
     "conllu": conllu.read,
     "csv": csv.read,
     "iob": iob.read,
+    "json": json.read,
     "jsonl": jsonl.read,
+    "webanno": webanno.read,
 }
 
 SUFFIXES = {
+    ".ann": "brat",
     ".bio": "columns",
     ".conll": "columns",
     ".conllu": "conllu",
     ".csv": "csv",
     ".iob": "columns",
     ".iob2": "columns",
+    ".json": "json",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".ner": "columns",
@@ -31,20 +39,54 @@ SUFFIXES = {
 
 
 def find_reader(format: str, path: Path) -> Read:
-    """The reader of a format, or with "auto" the one for the file's suffix.
+    """The reader of a format, or with "auto" the one for the file's suffix and beginning.
 
     RAISES (MTLError): If there is no such format, or the suffix does not tell.
     """
     if format == "auto":
-        format = SUFFIXES.get(path.suffix.lower(), "")
+        format = _guess(path)
         if not format:
+            hint = describe(path) or f"Name its format (--format): {', '.join(FORMATS)}."
             raise MTLError(
-                f"Expected a file that ends in {', '.join(SUFFIXES)}, got {path.name}. "
-                f"Name its format (--format): {', '.join(FORMATS)}."
+                f"Expected a file that ends in {', '.join(SUFFIXES)}, got {path.name}. {hint}"
             )
     if format not in FORMATS:
         raise MTLError(f"Expected a format out of auto, {', '.join(FORMATS)}, got {format!r}.")
     return FORMATS[format]
 
 
-__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "find_reader", "require_text"]
+def _guess(path: Path) -> str:
+    """The format of a file by its suffix, where several formats share one by its first line."""
+    suffix = path.suffix.lower()
+    by_suffix = SUFFIXES.get(suffix, "")
+    if not path.is_file():
+        return by_suffix
+    if by_suffix in ("", "csv") and webanno.looks_like_webanno(path):
+        return "webanno"
+    if suffix == ".tsv" and _begins_with_a_tagged_token(path):
+        return "columns"
+    if by_suffix == "jsonl" and _begins_a_list(path):
+        return "json"
+    if suffix == ".txt" and path.with_suffix(".ann").is_file():
+        return "brat"
+    return by_suffix
+
+
+def _begins_with_a_tagged_token(path: Path) -> bool:
+    """Whether the first line is a token with its entity tag, and no header."""
+    first = next((line.text.rstrip() for line in numbered_lines(path) if line.text.strip()), "")
+    return "\t" in first and is_tag(first.rpartition("\t")[2])
+
+
+def _begins_a_list(path: Path) -> bool:
+    """Whether the first line is the beginning of a list, and no record of its own."""
+    first = next((line.text.strip() for line in numbered_lines(path) if line.text.strip()), "")
+    if not first.startswith("["):
+        return False
+    try:
+        return all(isinstance(value, dict) for value in json_.loads(first))
+    except ValueError:
+        return True
+
+
+__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "describe", "find_reader", "require_text"]

@@ -9,6 +9,16 @@ from typing import Any
 from ...errors import MTLError
 from ..records import CharSpan
 
+# The names of a span's start, end and label; the later ones are those of annotation tools.
+_SPAN_KEYS = (
+    ("start", "start_offset", "start_char"),
+    ("end", "end_offset", "end_char"),
+    ("label", "entity_group", "entity"),
+)
+
+
+_NAMES = "a list of strings (names, not their ids: see --names)"
+
 
 class FieldError(MTLError):
     """A field does not hold what it should."""
@@ -49,7 +59,7 @@ class Fields:
         values = self._list(name)
         for value in values or ():
             if value is not None and not isinstance(value, str):
-                raise self._wrong(name, "a list of strings (names, not their ids)", value)
+                raise self._wrong(name, _NAMES, value)
         return values and [None if value is None else read(value) for value in values]
 
     def tokens(self, name: str) -> list[str] | None:
@@ -96,7 +106,7 @@ class Fields:
     def _char_span(self, name: str, value: Any) -> CharSpan:
         expected = '[start, end, label] or {"start", "end", "label"} with offsets in characters'
         if isinstance(value, dict):
-            value = [value.get(key) for key in ("start", "end", "label")]
+            value = [next((value[k] for k in keys if k in value), None) for keys in _SPAN_KEYS]
         if not isinstance(value, list) or len(value) != 3:
             raise self._wrong(name, expected, value)
         start, end, label = value

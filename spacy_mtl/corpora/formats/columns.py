@@ -12,6 +12,7 @@ from ..records import ReadOptions, Record, Remark
 from ..schemes import is_tag
 from . import iob
 from ._comments import CommentReader
+from ._foreign import describe
 from ._layout import Layout, check_names, sentence
 from ._text import Item, Line, attempt, blocks, missing_ner, numbered_lines
 
@@ -60,13 +61,25 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
 def _column_names(path: Path, options: ReadOptions) -> tuple[str, ...]:
     names = options.columns or _default_names(path)
+    hint = describe(path)
     if not names:
         raise MTLError(
             f"Expected names for the columns of {path}, got none. "
-            "Name them, as in --columns form,tag,_,ner."
+            f"{hint or f'Name them, as in --columns {_example(path)}.'}"
         )
     check_names(names)
+    tags = _values(path)[names.index("ner") :] if "ner" in names else []
+    if hint and tags and tags[0].startswith(("(", "*")):
+        raise MTLError(f"Expected entity tags in a column of {path}. {hint}")
     return names
+
+
+def _example(path: Path) -> str:
+    """Names that could be those of the columns."""
+    values = _values(path)
+    if len(values) > 1 and is_tag(values[-1]):
+        return ",".join(["form", *["_"] * (len(values) - 2), "ner"])
+    return "form,tag,_,ner"
 
 
 def _default_names(path: Path) -> tuple[str, ...]:
@@ -76,11 +89,16 @@ def _default_names(path: Path) -> tuple[str, ...]:
     if rows[:1] == [[iob.BORDER, "-X-", "O"]] and rows[1:] and rows[1][1:3] == ["-X-", "_"]:
         return LABEL_STUDIO
     if path.suffix.lower() == ".ner":  # as `spacy convert` takes it
-        n_columns = len((_sample(path, options=ReadOptions()) or Line(0, "")).text.split())
+        n_columns = len(_values(path))
         return {2: ("form", "ner"), 3: ("form", "tag", "ner")}.get(
             n_columns, ("form", "tag", *["_"] * (n_columns - 3), "ner")
         )
     return ()
+
+
+def _values(path: Path) -> list[str]:
+    """The values of the first token."""
+    return (_sample(path, ReadOptions()) or Line(0, "")).text.split()
 
 
 def _sample(path: Path, options: ReadOptions) -> Line | None:
@@ -125,10 +143,11 @@ class _Comments:
         return self.known or not self._is_token(line.text)
 
     def remarks(self, comments: list[str]) -> list[Remark]:
-        """What to say of comments that only their form tells from tokens."""
-        if self.known or self.prefix is not None or not comments:
+        """What to say of comments that are none of those that tools write."""
+        unknown = [text for text in comments if not _COMMENT.match(text)]
+        if self.known or self.prefix is not None or not unknown:
             return []
-        return [Remark("lines with '#' were taken for comments (--comments)", comments[0])]
+        return [Remark("lines with '#' were taken for comments (--comments)", unknown[0])]
 
     def _is_token(self, text: str) -> bool:
         values = self.layout.values(text)

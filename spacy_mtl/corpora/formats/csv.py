@@ -8,7 +8,8 @@ from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 
-from ...errors import FormatError
+from ...errors import FormatError, MTLError
+from ..class_names import name_classes
 from ..records import ReadOptions, Record
 from ._text import Item, attempt, numbered_lines, require_text
 
@@ -121,8 +122,18 @@ def _record(
     return Record(
         line=line,
         text=values[options.text_column],
-        classes={
-            group: [values[name].strip()] for name, group in groups.items() if values[name].strip()
-        },
+        classes=_classes(values, groups, options, path, line),
         document=document,
     )
+
+
+def _classes(
+    values: dict[str, str], groups: dict[str, str], options: ReadOptions, path: Path, line: int
+) -> dict[str, list[str]]:
+    fields: dict[str, str | None] = {name: values[name].strip() for name in groups}
+    if options.class_names:
+        try:
+            fields = name_classes(fields, options.class_names, groups)
+        except MTLError as error:
+            raise FormatError(str(error), path, line) from error
+    return {groups[name]: [value] for name, value in fields.items() if value}

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ...errors import FormatError
 from ..records import ReadOptions, Record
+from ..schemes import from_mixed_iob
 from ._layout import Layout, check_names, sentence
 from ._text import Item, Line, attempt, blocks, numbered_lines
 
@@ -86,4 +87,6 @@ def _sentence(tokens: list[Line], layout: Layout) -> Record:
     record = sentence(tokens, layout)
     if record.tags:  # spaCy writes "-" for a missing one
         record.tags = [None if tag == "-" else tag for tag in record.tags]
+    if record.ner:  # as spaCy reads it
+        record.ner = from_mixed_iob(record.ner)
     return record

@@ -8,10 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ...errors import FormatError
-from ..alignment import AlignmentError, align, spaces_between
+from ...errors import FormatError, MTLError
+from ..alignment import align, spaces_between
 from ..records import ReadOptions, Record
+from . import doccano
 from ._fields import FieldError, Fields
+from ._objects import as_fields
 from ._prodigy import choices, is_question, merge_answers, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
 
@@ -24,40 +26,55 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     is null is missing annotation. Of Prodigy's exports, `options` with `accept` are classes, and
     yes/no answers on one text are one document, in the place of the first.
     """
-    merged = merge_answers(_answers(path, options))
     lines = (line for line in numbered_lines(path) if line.text.strip())
+    spans = doccano.holds_spans(path)
+    merged = merge_answers(_answers(path, options, spans))
     for document, line in enumerate(lines):
         item: Item | None = merged.get(line.number)
         if item is None:
             if line.number in merged:
                 continue
-            item = attempt(partial(_record, path, line.number, line.text, options))
+            item = attempt(partial(_record, path, line.number, line.text, options, spans))
         if isinstance(item, Record):
             item.document = document
         yield item
 
 
-def _answers(path: Path, options: ReadOptions) -> Iterator[Record]:
+def _answers(path: Path, options: ReadOptions, spans: bool) -> Iterator[Record]:
     """The yes/no answers of a file."""
     for line in numbered_lines(path):
         if '"answer"' in line.text:
-            item = attempt(partial(_record, path, line.number, line.text, options))
+            item = attempt(partial(_record, path, line.number, line.text, options, spans))
             if isinstance(item, Record) and item.partial and not item.rejected:
                 yield item
 
 
-def _record(path: Path, line: int, source: str, options: ReadOptions) -> Record:
+def _record(path: Path, line: int, source: str, options: ReadOptions, spans: bool) -> Record:
     require_text(source, path, line)
     try:
         value = json.loads(source)
     except (ValueError, RecursionError) as error:
         raise _not_json(error, path, line) from error
     if "\\u" in source:  # an escaped character is none of the line's own
-        for text in _strings(value):
+        for text in strings(value):
             require_text(text, path, line)
+    return record(value, path, line, options, spans)
+
+
+def record(
+    value: Any, path: Path, line: int, options: ReadOptions, label_holds_spans: bool
+) -> Record:
+    """The record of an object.
+
+    label_holds_spans: Whether an empty `label` means no entities.
+    RAISES (FormatError): If it is not as it should be.
+    """
     try:
-        return _from_fields(Fields(value), line, options)
-    except (FieldError, AlignmentError) as error:
+        value, remarks = as_fields(value, options, label_holds_spans)
+        found = _from_fields(Fields(value), line, options)
+        found.remarks += remarks
+        return found
+    except MTLError as error:
         raise FormatError(str(error), path, line) from error
     except RecursionError as error:  # it was read, but is too deep to be shown
         raise _not_json(error, path, line) from error
@@ -67,7 +84,7 @@ def _not_json(error: Exception, path: Path, line: int) -> FormatError:
     return FormatError(f"Expected a JSON object on one line, got: {error}.", path, line)
 
 
-def _strings(value: Any) -> Iterator[str]:
+def strings(value: Any) -> Iterator[str]:
     """All strings in a JSON value."""
     parts = [value]
     while parts:

@@ -130,10 +130,14 @@ def test_hash_is_a_token_without_ids(write, nlp):
     ],
 )
 def test_comments_are_told_from_tokens(write, nlp, text, columns):
-    docs = read_docs(write("a.conll", text), nlp, columns=columns.split(","))
-    assert any("taken for comments" in what for what in docs.remarks)
-    (doc,) = docs
+    (doc,) = read_docs(write("a.conll", text), nlp, columns=columns.split(","))
     assert [token.text for token in doc] == ["Ana", "#"]
+
+
+@pytest.mark.parametrize("comment, n", [("# train part", 1), ("# sent_id = 1", 0)])
+def test_comments_of_no_known_kind_are_said(write, nlp, comment, n):
+    docs = read_docs(write("a.conll", comment + "\nAna O\n"), nlp, columns=["form", "ner"])
+    assert sum("taken for comments" in what for what in docs.remarks) == n
 
 
 @pytest.mark.parametrize(

@@ -72,3 +72,12 @@ def test_reading_goes_on_after_an_error(write, nlp):
     docs = read_docs(write("a.csv", text), nlp, on_error="skip")
     assert [doc.text for doc in docs] == ["d"]
     assert docs.errors == 2
+
+
+def test_names_of_numbered_classes(write, nlp):
+    path = write("a.csv", "text,label\na,1\nb,-1\nc,0\nd,\n")
+    names = write("names.txt", "no\nyes\n")
+    docs = list(read_docs(path, nlp, names=names))
+    assert [doc.cats.get("yes") for doc in docs] == [1.0, None, 0.0, None]
+    with pytest.raises(FormatError, match=r"a\.csv:2: .*from 0 to 0 in 'label'"):
+        read_docs(path, nlp, names=write("one.txt", "no\n"))

@@ -29,6 +29,13 @@ def test_without_tags(write, nlp):
     assert (tags(doc), ents(doc)) == (["", "", ""], [("Ana Lee", "X")])
 
 
+def test_iob1_and_iob2_in_one_file(write, nlp):
+    text = "In|O Rio|I-X and|O New|B-X York|I-X Bo|I-Y\nAt|O Rio|B-X Oslo|B-X\n"
+    first, second = read_docs(write("a.iob", text), nlp)
+    assert ents(first) == [("Rio", "X"), ("New York", "X"), ("Bo", "Y")]
+    assert ents(second) == [("Rio", "X"), ("Oslo", "X")]
+
+
 def test_a_token_per_line(write, nlp):
     docs = list(read_docs(write("a.iob", "Ana|B-X\nLee|I-X\n\nHi|O\n"), nlp))
     assert [ents(doc) for doc in docs] == [[("Ana Lee", "X")], []]
@@ -65,7 +72,7 @@ def test_comments_by_option(write, nlp):
         ("Hi|UH|O\n\nyou|O a|b|O\n", [], 3, "Expected 3 columns .* got 2"),
         ("Hi|a|b|O\n", [], 1, r"tokens of 2 or 3 parts .* got 'Hi\|a\|b\|O'"),
         ("Hi|a|b|O\n", ["form", "ner"], 1, "tokens of 2 parts"),
-        ("Hi|UH|O\nyou|PRP|I-X a|b|B-Y\n", [], 2, "order that IOB2 allows"),
+        ("Hi|UH|O\nyou|PRP|I-X a|b|X\n", [], 2, "Expected an entity tag .* got 'X'"),
     ],
 )
 def test_errors(write, nlp, text, columns, line, message):
