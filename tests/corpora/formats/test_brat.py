@@ -92,4 +92,4 @@ def test_no_text(write, nlp):
 def test_texts_in_a_folder_belong_to_their_annotation(write, tmp_path):
     for name in ("a.ann", "a.txt", "b.txt"):
         write(name, "")
-    assert [path.name for path in passed_over(tmp_path)] == ["b.txt"]
+    assert [path.name for path in passed_over(tmp_path, tmp_path / "corpus")] == ["b.txt"]
