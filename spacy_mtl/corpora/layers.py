@@ -96,8 +96,9 @@ def blank_tokens(doc: Doc, layer: str, tokens: NDArray[numpy.bool_]) -> None:
 
 def token_values(doc: Doc, layer: str) -> NDArray[numpy.uint64]:
     """By token, the attribute that says whether it is labelled; 0 if it is not."""
-    values: NDArray[numpy.uint64] = doc.to_array([_ALL_TOKEN_LAYERS[layer][0]]).ravel()
-    return values
+    values: Any = doc.to_array([_ALL_TOKEN_LAYERS[layer][0]])
+    flat: NDArray[numpy.uint64] = values.ravel()
+    return flat
 
 
 def count_units(doc: Doc) -> dict[str, int]:

@@ -53,6 +53,8 @@ class TextCat(LabelledTask):
         apply to it if it names any. Without it they are missing.
     """
 
+    _threshold: float
+
     def __init__(
         self,
         exclusive: bool = True,
