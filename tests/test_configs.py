@@ -2,10 +2,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
-from spacy.util import load_config, load_model_from_config
+from spacy.util import load_config, load_model, load_model_from_config
 from thinc.api import Config
 
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
@@ -32,12 +33,12 @@ def filled(name: str) -> Config:
     return load_model_from_config(load_config(CONFIGS / name), auto_fill=True).config
 
 
-def proposed(gpu: bool) -> Config:
+def proposed(gpu: bool, optimize: str = "efficiency") -> Config:
     """What is proposed for tags, entities and exclusive classes."""
     found = LayerCoverage(10, Counter(A=5, B=5), one_class=10)
     layers = dict.fromkeys([Layer("tag"), Layer("ents"), Layer("cats")], found)
     file = Coverage(Path("all.spacy"), docs=10, tokens=1000, layers=layers)
-    config = propose([file], file, gpu=gpu).config
+    config = propose([file], file, gpu=gpu, optimize=optimize).config
     config["paths"].update(train=None, dev=None)
     return config
 
@@ -55,6 +56,31 @@ def test_cnn_is_complete():
 
 def test_cnn_is_what_is_proposed():
     assert filled("cnn.cfg") == proposed(gpu=False)
+
+
+@pytest.mark.parametrize("optimize", ["efficiency", "accuracy"])
+def test_pipelines_load_without_the_encoder_or_under_other_names(data, tmp_path, optimize):
+    config = proposed(False, optimize)
+    config["paths"].update(train=data["paths.train"], dev=data["paths.dev"])
+    assert "${components" not in config.to_str()
+    trained = init_nlp(config)
+    trained.to_disk(tmp_path / "trained")
+
+    def own_encoder(nlp: Language) -> None:
+        nlp.replace_listeners("tok2vec", "multitask", ["model.tok2vec"])
+        nlp.remove_pipe("tok2vec")
+
+    def renamed(nlp: Language) -> None:
+        nlp.rename_pipe("tok2vec", "encoder")
+        nlp.rename_pipe("multitask", "tasks")
+
+    for change in (own_encoder, renamed):
+        nlp = load_model(tmp_path / "trained")
+        change(nlp)
+        nlp.to_disk(tmp_path / change.__name__)
+        loaded = load_model(tmp_path / change.__name__)
+        assert loaded.pipe_names == nlp.pipe_names
+        assert loaded("Ana saw Rio").cats == trained("Ana saw Rio").cats != {}
 
 
 def test_cnn_trains(data):

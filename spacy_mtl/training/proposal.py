@@ -161,6 +161,8 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
         "model": {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": listener},
         "balancer": {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {}},
     }
+    # A variable that names a component would make the pipeline unreadable without that component.
+    config["components"] = config.interpolate()["components"]
     return config, notes
 
 

@@ -13,7 +13,9 @@ from .conftest import save, texts
 
 DATA = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "dev.spacy")
 SMALL = {
+    "components.tok2vec.model.embed.width": 16,
     "components.tok2vec.model.encode.width": 16,
+    "components.multitask.model.tok2vec.width": 16,
     "components.tok2vec.model.encode.depth": 1,
     "components.tok2vec.model.embed.rows": [100, 20, 50, 50],
     "training.max_steps": 4,

@@ -145,6 +145,7 @@ def test_encoder_is_spacys_computed_by_ours(optimize):
     file = coverage("a.spacy", TAG)
     proposed = propose([file], file, optimize=optimize).config
     spacys = init_config(lang="en", pipeline=["tagger"], optimize=optimize, silent=True)
+    spacys = spacys.interpolate()
     expected = spacys["components"]["tok2vec"]["model"]
     expected["embed"].update(
         {"@architectures": "spacy_mtl.HashEmbed.v1", "include_static_vectors": False}
