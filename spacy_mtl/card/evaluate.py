@@ -31,9 +31,9 @@ class TaskEvaluation:
 
     name: that of the task, behind its component's where several have a task of this name.
     coverage: what the test documents say about it.
-    score: with its interval over documents; None if they say nothing.
+    score: with its interval over documents; None if they label nothing of the task.
     scores: all that the component's `score` gives for it, by its own names ("f", "macro_auc"),
-        each None if the documents say nothing.
+        each None where `score` is.
     """
 
     name: str
@@ -127,21 +127,22 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
     """
     tasks = tasks_by_name(nlp)
     examples = list(test_examples(test, nlp))
-    coverage = covered(Survey(nlp, tasks), examples)
-    if not any(found.units for found in coverage.values()):
+    labelled = {name: any(map(task.is_labelled, examples)) for name, (_, task) in tasks.items()}
+    if not any(labelled.values()):
         raise MTLError(
             f"Expected in {test} annotation of the tasks {', '.join(tasks)}, got none in "
             f"{len(examples)} documents. Name labelled test data."
         )
+    coverage = covered(Survey(nlp, tasks), examples)
     _annotate(nlp, examples)
     by_component = {name: pipe.score(examples) for name, pipe in multitasks(nlp).items()}
     tested = []
     for name, (component, task) in tasks.items():
-        counts, found = task.counts(examples), coverage[name]
-        score = _estimate(counts, samples) if found.units else None
+        counts = task.counts(examples)
+        score = _estimate(counts, samples) if labelled[name] else None
         others = [other.name for _, other in tasks.values() if other is not task]
         scores = _own_scores(task.name, others, by_component[component])
-        tested.append(TaskEvaluation(name, component, task, found, counts, score, scores))
+        tested.append(TaskEvaluation(name, component, task, coverage[name], counts, score, scores))
     tokens = sum(len(example.reference) for example in examples)
     return Evaluation(test, len(examples), tokens, tested, samples)
 

@@ -29,7 +29,7 @@ def print_details(tested: TaskEvaluation) -> None:
     printer.divider(tested.name)
     single = {k: v for k, v in tested.scores.items() if isinstance(v, (int, float))}
     if tested.score is None:
-        printer.info(f"Nothing of it is labelled in the {tested.task.writes} of the data.")
+        printer.info(f"The data say nothing about it in {tested.task.writes}.")
         single = {}
     if single:
         print_table([*single], [[_figure(value) for value in single.values()]], n_text_columns=0)
