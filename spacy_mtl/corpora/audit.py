@@ -76,11 +76,14 @@ def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
         at = f", {unit!r}" if unit else ""
         example = shorten(text, _MAX_TEXT, placeholder=" ...")
         one, other = (shorten(value, _MAX_TEXT, placeholder=" ...") for value in (one, other))
+        said = f"{one} in {here}, {other} in {there}"
+        if here == there:
+            said = f"{one} and {other}, both in {here}"
         yield Finding(
             "contradiction",
             f"{len(found):,} {'text stands' if len(found) == 1 else 'texts stand'} several times "
-            f"with contradicting {layer}, such as {example!r}{at}: {one} in {here}, {other} in "
-            f"{there}. No model can get both right. Correct what is wrong, or keep one of them.",
+            f"with contradicting {layer}, such as {example!r}{at}: {said}. No model can get both "
+            "right. Correct what is wrong, or keep one of them.",
         )
 
 

@@ -177,7 +177,8 @@ def _count_values(doc: Doc, attr: str) -> Counter[str]:
 
 
 def _count_at_blanks(spans: Iterable[Span]) -> int:
-    return sum(len(span) > 0 and (span[0].is_space or span[-1].is_space) for span in spans)
+    ends = ((span[0].text, span[-1].text) for span in spans if len(span))
+    return sum(first.isspace() or last.isspace() for first, last in ends)
 
 
 def _count_overlapping(spans: SpanGroup) -> int:

@@ -102,6 +102,77 @@ def test_classes_that_are_nearly_exclusive():
     assert audit([coverage("a", {CATS: classes(100, 60, a=60, b=70)})], []) == []
 
 
+def kinds(findings: list[Finding]) -> list[str]:
+    return [finding.kind for finding in findings]
+
+
+def test_a_file_without_any_label():
+    train = coverage("a", {TAG: tags(X=10)})
+    for files in ([train, coverage("b", {})], []), ([train], [coverage("b", {})]):
+        findings = audit(*files)
+        assert findings[0].kind == "unlabelled"
+        assert findings[0].message.startswith("Nothing in the 100 docs of b is labelled")
+
+
+def test_entities_that_lost_an_attribute():
+    file = coverage("a", {TAG: tags(X=10)})
+    file.broken_entities = 7
+    assert kinds(audit([file], [])) == kinds(audit([coverage("b", {TAG: tags(X=9)})], [file]))
+    assert only(audit([file], [])).startswith("7 tokens of a have an entity type but")
+
+
+@pytest.mark.parametrize(
+    "layer, found", [(ENTS, tags()), (SPANS, tags()), (CATS, classes(100, 0, a=0, b=0))]
+)
+def test_a_layer_that_says_none_everywhere(layer, found):
+    findings = audit([coverage("a", {layer: found})], [])
+    assert "no-labels" in kinds(findings)
+    some = coverage("a", {layer: LayerCoverage(100, Counter(a=50), Counter(a=50))})
+    assert kinds(audit([some], [])) == []
+    assert kinds(audit([some], [coverage("d", {layer: found})]))[0] == "no-labels"
+
+
+def positives(one_class: int = 60, **labels: int) -> LayerCoverage:
+    return LayerCoverage(100, Counter(labels), one_class=one_class)
+
+
+def test_classes_that_are_never_denied():
+    message = only(audit([coverage("a", {CATS: positives(a=60, b=70)})], []))
+    assert "does not apply: b (70), a (60)." in message
+    assert "--others-negative" in message and "others_negative = true" in message
+
+
+def test_one_class_of_several_that_is_never_denied():
+    found = LayerCoverage(100, Counter(a=60, b=70), Counter(a=40), 60)
+    assert "does not apply: b (70)." in only(audit([coverage("a", {CATS: found})], []))
+
+
+def test_a_single_class_that_is_never_denied():
+    found = LayerCoverage(100, Counter(spam=100), one_class=100)
+    finding = audit([coverage("a", {CATS: found})], [])[0]
+    assert finding.kind == "positives-only"
+    assert finding.message.endswith(
+        "Write 0.0 for the class in docs that are known not to have it."
+    )
+
+
+def test_exclusive_classes_need_no_denial():
+    assert audit([coverage("a", {CATS: positives(100, a=60, b=40)})], []) == []
+
+
+def test_held_out_classes_that_are_never_denied():
+    train = coverage("a", {CATS: classes(100, 60, a=60, b=70)})
+    message = only(audit([train], [coverage("d", {CATS: positives(a=60, b=70)})]))
+    assert message.startswith("d says of no class of cats[mood] that it does not apply")
+
+
+def test_faults_of_spans():
+    found = LayerCoverage(100, Counter({"A": 50, "": 12}), at_blanks=3, across_sentences=2)
+    findings = audit([coverage("a", {ENTS: found})], [])
+    assert kinds(findings) == ["empty-labels", "blank-ends", "crossing-sentences"]
+    assert [finding.message.split()[0] for finding in findings] == ["12", "3", "2"]
+
+
 def test_spans_that_overlap():
     found = LayerCoverage(100, Counter(A=50), overlapping=7)
     message = only(audit([coverage("a", {SPANS: found})], []))

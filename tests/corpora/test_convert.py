@@ -115,3 +115,34 @@ def test_the_folder_is_made(write, tmp_path, nlp):
 def test_the_output_must_be_seen_by_spacy(write, tmp_path, nlp):
     with pytest.raises(MTLError, match=r"ends in \.spacy, got out\.bin"):
         convert_file(write("a.conllu", CONLLU), tmp_path / "out.bin", nlp)
+
+
+def test_others_negative(write, tmp_path, nlp):
+    path = write(
+        "a.jsonl",
+        '{"text": "a", "cats": {"g=x": 1}}\n{"text": "b", "cats": {"g=y": 1, "h=z": 0.5}}\n'
+        '{"text": "c", "cats": {}}\n{"text": "d"}\n',
+    )
+    convert_file(path, tmp_path / "out.spacy", nlp, others_negative=True)
+    docs = DocBin().from_disk(tmp_path / "out.spacy").get_docs(nlp.vocab)
+    assert [doc.cats for doc in docs] == [
+        {"g=x": 1.0, "g=y": 0.0},
+        {"g=x": 0.0, "g=y": 1.0, "h=z": 0.5},
+        {},
+        {},
+    ]
+
+
+def test_others_of_labels_and_of_yes_or_no(write, tmp_path, nlp):
+    rows = [
+        '{"text": "a", "label": "x"}',
+        '{"text": "b", "cats": {"y": 1}}',
+        '{"text": "c", "label": "z", "answer": "reject", "_is_binary": true}',
+    ]
+    convert_file(write("a.jsonl", "\n".join(rows)), tmp_path / "o.spacy", nlp, others_negative=True)
+    docs = DocBin().from_disk(tmp_path / "o.spacy").get_docs(nlp.vocab)
+    assert [doc.cats for doc in docs] == [
+        {"x": 1.0, "y": 0.0, "z": 0.0},
+        {"x": 0.0, "y": 1.0, "z": 0.0},
+        {"z": 0.0},
+    ]

@@ -198,3 +198,36 @@ def test_documents_of_which_classes_were_rejected_may_have_another_one():
     assert not shaped(a, b, {"A": 1.0, "C": 1.0}).exclusive
     assert not shaped(a, {"A": 0.0}, {"B": 0.0}).exclusive  # mostly questions one by one
     assert not shaped({"A": 1.0}, {"B": 0.0}, {"C": 1.0}).exclusive
+
+
+@pytest.mark.parametrize("attrs", [["ENT_TYPE"], ["ENT_IOB"]])
+def test_entities_that_are_saved_by_halves(tmp_path, make_doc, attrs):
+    doc = make_doc("Ana Bo saw Rio", ents=["B-PER", "I-PER", "O", "B-LOC"])
+    DocBin(docs=[doc], attrs=attrs).to_disk(tmp_path / "a.spacy")
+    coverage = measure(tmp_path / "a.spacy")
+    assert coverage.broken_entities == 3
+    assert sum(found.labels.total() for found in coverage.layers.values()) == 0
+
+
+def test_whole_entities_are_not_broken(coverage_of, make_doc):
+    doc = make_doc("Ana Bo saw Rio", ents=["B-PER", "B-PER", "O", "B-LOC"])
+    assert coverage_of(doc, make_doc("a b", ents=["O", ""])).broken_entities == 0
+
+
+def test_entities_at_blanks_and_across_sentences(coverage_of, make_doc):
+    doc = Doc(
+        make_doc("x").vocab,
+        words=["Ana", "\n", "Rio", "Oslo"],
+        ents=["B-PER", "I-PER", "B-LOC", "I-LOC"],
+        sent_starts=[True, False, False, True],
+    )
+    doc.spans["x"] = [doc[1:2], doc[2:4]]
+    coverage = coverage_of(doc)
+    ents = coverage.layers[Layer("ents")]
+    assert (ents.at_blanks, ents.across_sentences) == (1, 1)
+    assert coverage.layers[Layer("spans", "x")].at_blanks == 1
+
+
+def test_classes_that_do_not_apply(coverage_of, make_doc):
+    docs = [classified(make_doc("a"), x=0.0, y=1.0), classified(make_doc("b"), x=0.4)]
+    assert coverage_of(*docs).layers[Layer("cats")].negatives == {"x": 2}

@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from spacy.lang.en import English
@@ -372,6 +374,70 @@ def test_macro_scores_leave_out_labels_without_gold(example):
     ]
     scores = task.score(examples)
     assert scores["cats_macro_f"] == scores["cats_macro_auc"] == scores["cats_score"] == 1.0
+
+
+def test_others_are_negative_where_a_document_names_any(example):
+    task = textcat(exclusive=False, others_negative=True)
+    gold = [{"A": 1.0}, {}, {"B": 0.0}, {"other": 1.0}]
+    targets = task.targets([example(cats) for cats in gold], OPS)
+    assert targets.truths[[0, 2]].tolist() == [[1, 0, 0], [0, 0, 0]]
+    assert targets.mask.tolist() == [[True] * 3, [False] * 3, [True] * 3, [False] * 3]
+    assert targets.n_units == 6
+
+
+def test_others_that_the_corpus_does_not_know_are_not_negative(example):
+    task = textcat(exclusive=False, others_negative=True)
+    eg = example({"A": 1.0}, {"A": 1.0, "B": 1.0, "C": 1.0})
+    mark(eg, "x", 0, {task.name: ["A", "B"]})
+    assert task.targets([eg], OPS).mask.tolist() == [[True, True, False]]
+    assert task.gold_classes(eg.reference) == {"A": 1.0, "B": 0.0}
+
+
+def test_negative_others_are_scored(example):
+    examples = [
+        example({"A": 1.0}, {"A": 0.9, "B": 0.8, "C": 0.1}),
+        example({"B": 1.0}, {"A": 0.2, "B": 0.9, "C": 0.1}),
+    ]
+    task = textcat(exclusive=False, others_negative=True)
+    scores = task.score(examples)
+    assert scores["cats_micro_p"] == 2 / 3
+    assert scores["cats_acc"] == 1 / 2
+    assert scores["cats_auc_per_type"]["A"] == 1.0
+    assert task.counts(examples).array.sum(axis=0)[:, 1].tolist() == [0, 1, 0]
+    with pytest.warns(UserWarning, match="No class of the task 'textcat' is 0.0"):
+        assert textcat(exclusive=False).score(examples)["cats_micro_p"] == 1.0
+
+
+def test_negative_others_of_an_exclusive_task():
+    with pytest.raises(MTLError, match="`others_negative = true` with `exclusive = false`"):
+        textcat(exclusive=True, others_negative=True)
+
+
+def test_classes_that_are_never_denied_are_told_once(example):
+    yes, no = example({"A": 1.0}, {"A": 0.9}), example({"A": 0.0}, {"A": 0.9})
+    task = textcat(exclusive=False)
+    task.score([yes, no])
+    with pytest.warns(UserWarning, match="in the evaluated documents.*others_negative = true"):
+        task.score([yes, yes])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        task.score([yes, yes])
+        textcat(exclusive=True).score([yes, example({"B": 1.0}, {"B": 1.0})])
+
+
+def test_training_classes_that_are_never_denied_are_told(example):
+    yes, no = example({"A": 1.0}, {"A": 0.9}), example({"A": 0.0}, {"A": 0.9})
+    task = textcat(exclusive=False)
+    task.targets([yes] * 19, OPS)
+    task.score([yes, no])
+    task.targets([yes], OPS)
+    with pytest.warns(UserWarning, match="in the training documents"):
+        task.score([yes, no])
+    denied = textcat(exclusive=False)
+    denied.targets([yes] * 30 + [no], OPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        denied.score([yes, no])
 
 
 def test_area_of_a_class_that_is_always_there_is_left_out(example):
