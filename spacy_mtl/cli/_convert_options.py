@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ..corpora import LAYERS
+from ..corpora import LAYERS, MISSING_LABELS
 
 
 class Format(str, Enum):
@@ -88,6 +88,14 @@ Comments = Annotated[
         metavar="PREFIX",
         help="Beginning of comment lines in the formats columns and iob, such as %%. Lines with "
         "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
+    ),
+]
+Missing = Annotated[
+    str | None,
+    Option(
+        metavar="NAMES",
+        help="Labels that stand for a missing one, joined by commas; with '' none does. "
+        f"Default: {','.join(MISSING_LABELS)}. null in JSON and an empty field are missing anyway.",
     ),
 ]
 Group = Annotated[

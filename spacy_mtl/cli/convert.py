@@ -12,7 +12,7 @@ import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..corpora import LAYERS, Conversion, convert_file
+from ..corpora import LAYERS, MISSING_LABELS, Conversion, convert_file
 from ..corpora.folder import convert_folder, passed_over
 from ..errors import FormatError, MTLError
 from ._app import app
@@ -27,6 +27,7 @@ from ._convert_options import (
     InputPath,
     Lang,
     Layers,
+    Missing,
     OnError,
     OnErrorOption,
     OutputPath,
@@ -49,6 +50,7 @@ def convert(
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
     comments: Comments = None,
+    missing: Missing = None,
     group: Group = 1,
     layers: Layers = "",
     on_error: OnErrorOption = OnError.stop,
@@ -79,8 +81,9 @@ def convert(
         "columns": _names(columns),
         "text_column": text_column,
         "cats_from": groups,
-        "group_name": group_name,
         "comments": comments,
+        "group_name": group_name.strip(),
+        "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
         "layers": _names(layers) or None,
     }

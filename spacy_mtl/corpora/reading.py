@@ -15,9 +15,10 @@ from tqdm import tqdm
 from ..errors import FormatError, MTLError
 from .checks import check_record
 from .documents import DocBuilder, group_records
-from .formats import Item, find_reader
+from .formats import Item, Read, attempt, find_reader
+from .labels import clean_labels
 from .layers import check_layer
-from .records import ReadOptions, Record
+from .records import MISSING_LABELS, ReadOptions, Record
 from .survey import Remarked, Survey, survey
 
 OnError = Callable[[FormatError], None]
@@ -35,6 +36,7 @@ def read_docs(
     cats_from: Iterable[str] = (),
     group_name: str = "",
     comments: str | None = None,
+    missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
     layers: Iterable[str] | None = None,
     on_error: str | OnError = "stop",
@@ -57,6 +59,7 @@ def read_docs(
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
     comments: What comment lines begin with in the formats "columns" and "iob", beside those with
         "#" that cannot be tokens; "" if no line is a comment.
+    missing: Labels of tokens and values of class groups that stand for a missing one.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
     layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
@@ -71,10 +74,17 @@ def read_docs(
     if group < 0:
         raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
     handle = _error_handler(on_error)
-    options = ReadOptions(tuple(columns), text_column, tuple(cats_from), group_name, comments)
+    options = ReadOptions(
+        columns=tuple(columns),
+        text_column=text_column,
+        cats_from=tuple(cats_from),
+        group_name=group_name,
+        comments=comments,
+        missing=tuple(missing),
+    )
     if format == "auto" and options.columns:
         format = "columns"
-    read = partial(find_reader(format, path), path, options)
+    read = partial(_read, find_reader(format, path), path, options)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path))
@@ -140,6 +150,14 @@ class DocStream(Iterator[Doc]):
     def _leave_out(self, error: FormatError) -> None:
         self._on_error(error)
         self.errors += 1
+
+
+def _read(read: Read, path: Path, options: ReadOptions) -> Iterator[Item]:
+    missing = frozenset(options.missing)
+    for item in read(path, options):
+        if isinstance(item, Record):
+            item = attempt(partial(clean_labels, item, missing, path))
+        yield item
 
 
 def _records(items: Iterable[Item], on_error: OnError) -> Iterator[Record]:

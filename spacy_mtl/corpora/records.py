@@ -7,6 +7,11 @@ from typing import NamedTuple
 
 CharSpan = tuple[int, int, str]
 
+# Labels by which files, above all those that pandas wrote, say that there is none.
+MISSING_LABELS = (
+    "-1", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -20,6 +25,7 @@ class ReadOptions:
         values as they are.
     comments: What comment lines of a token-per-line file begin with, beside those with "#" that
         the file's columns tell from tokens. "" if there are no comments.
+    missing: Labels of tokens and values of class groups that stand for a missing one.
     """
 
     columns: tuple[str, ...] = ()
@@ -27,6 +33,7 @@ class ReadOptions:
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
     comments: str | None = None
+    missing: tuple[str, ...] = MISSING_LABELS
 
 
 class Remark(NamedTuple):

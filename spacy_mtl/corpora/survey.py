@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from .labels import is_number, whole_number
 from .layers import LAYERS
 from .records import Record
 from .schemes import SchemeDetector
@@ -29,6 +30,7 @@ class Survey:
     labels: All values of each class group, sorted.
     n_records: Number of its records, without the rejected ones.
     remarks: What there is to say of its records, by the sentence that says it.
+    numeric: Class groups whose values are all numbers, so that "1.0" is "1".
     """
 
     layers: frozenset[str]
@@ -36,12 +38,38 @@ class Survey:
     labels: dict[str, list[str]]
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
+    numeric: frozenset[str] = frozenset()
+
+
+class _Labels:
+    """The values of the class groups, and which of them are one number in two notations."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, set[str]] = {}
+        self.fractions: dict[str, Remarked] = {}
+
+    def add(self, classes: dict[str, list[str]]) -> None:
+        for group, values in classes.items():
+            self.values.setdefault(group, set()).update(values)
+            for value in values:
+                if whole_number(value) != value:
+                    self.fractions.setdefault(group, Remarked(value)).records += 1
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        return frozenset(
+            group for group, values in self.values.items() if values and all(map(is_number, values))
+        )
+
+    def sorted(self, group: str) -> list[str]:
+        values = self.values[group]
+        return sorted(set(map(whole_number, values)) if group in self.numeric else values)
 
 
 def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
-    labels: dict[str, set[str]] = {}
+    labels = _Labels()
     detector = SchemeDetector()
     remarks: dict[str, Remarked] = {}
     in_io = Remarked("")
@@ -56,16 +84,19 @@ def survey(records: Iterable[Record]) -> Survey:
         n_bare = detector.n_bare
         detector.add(record.ner or ())
         in_io.records += detector.n_bare > n_bare
-        for group, values in record.classes.items():
-            labels.setdefault(group, set()).update(values)
+        labels.add(record.classes)
     if detector.scheme == "IO":
         remarks[_IN_IO] = replace(in_io, example=detector.bare)
+    for group in sorted(labels.numeric & {*labels.fractions}):
+        what = f"numbers as {group or 'label'} were read as whole ones"
+        remarks[what] = labels.fractions[group]
     return Survey(
         frozenset(layers),
         detector.scheme,
-        {group: sorted(values) for group, values in labels.items()},
+        {group: labels.sorted(group) for group in labels.values},
         n_records,
         remarks,
+        labels.numeric,
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ...errors import MTLError
 from . import columns, conllu, csv, iob, jsonl
-from ._text import Item, Read, require_text
+from ._text import Item, Read, attempt, require_text
 
 FORMATS: dict[str, Read] = {
     "columns": columns.read,
@@ -47,4 +47,4 @@ def find_reader(format: str, path: Path) -> Read:
     return FORMATS[format]
 
 
-__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "find_reader", "require_text"]
+__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "attempt", "find_reader", "require_text"]

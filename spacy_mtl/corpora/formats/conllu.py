@@ -12,6 +12,7 @@ from conllu.models import Token
 from conllu.parser import DEFAULT_FIELDS, parse_id_value, parse_line
 
 from ...errors import FormatError
+from ..labels import strip_blanks
 from ..records import ReadOptions, Record
 from ._comments import CommentReader
 from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
@@ -70,8 +71,10 @@ def _sentence(rows: list[Line], path: Path) -> Record:
 
 
 def _token(row: Line, path: Path) -> Token:
-    text = require_text(row.text, path, row.number)
-    n_columns = text.count("\t") + 1
+    id, *columns = require_text(row.text, path, row.number).split("\t")
+    columns[1:] = map(strip_blanks, columns[1:])  # all but the form
+    text = "\t".join((id, *columns))
+    n_columns = len(columns) + 1
     if n_columns != len(DEFAULT_FIELDS):
         raise FormatError(
             f"Expected {len(DEFAULT_FIELDS)} columns separated by tabs, got {n_columns}. "
@@ -90,8 +93,7 @@ def _token(row: Line, path: Path) -> Token:
         token = parse_line(text, DEFAULT_FIELDS, _PARSERS)
     except ParseException as error:
         raise FormatError(
-            f"Expected an ID like 1, 1-2 or 1.1 in the first column, got "
-            f"{text.split(chr(9))[0]!r}.",
+            f"Expected an ID like 1, 1-2 or 1.1 in the first column, got {id!r}.",
             path,
             row.number,
         ) from error

@@ -121,8 +121,6 @@ def _record(
     return Record(
         line=line,
         text=values[options.text_column],
-        classes={
-            group: [values[name].strip()] for name, group in groups.items() if values[name].strip()
-        },
+        classes={group: [values[name]] for name, group in groups.items()},
         document=document,
     )

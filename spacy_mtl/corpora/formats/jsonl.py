@@ -81,9 +81,10 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
         ner=fields.strings("ner_tags", missing_ner),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
-        cats=fields.cats("cats"),
+        cats=fields.cats("cats", options.missing),
         classes=_classes(fields, options),
     )
+    record.remarks += fields.remarks
     if record.cats is not None and options.group_name in record.classes:
         raise FieldError("Expected 'cats' or labels, got both.")
     _check_combination(record, fields)
@@ -98,7 +99,8 @@ def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
         if "label" in fields and "labels" in fields:
             raise FieldError("Expected 'label' or 'labels', got both.")
         groups = {"label": options.group_name, "labels": options.group_name}
-    return {group: fields.labels(name) for name, group in groups.items() if name in fields}
+    found = {group: fields.labels(name) for name, group in groups.items() if name in fields}
+    return {group: values for group, values in found.items() if values is not None}
 
 
 def _check_combination(record: Record, fields: Fields) -> None:
