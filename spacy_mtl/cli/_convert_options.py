@@ -90,6 +90,16 @@ Comments = Annotated[
         "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
     ),
 ]
+Quotes = Annotated[
+    bool | None,
+    Option(
+        "--quotes/--no-quotes",
+        help="Whether quotes enclose the fields of a CSV or TSV file, or are characters like "
+        "others. Default: between tabs they are characters, unless only quoted fields make the "
+        "rows fit, or quotes in them are doubled.",
+        show_default=False,
+    ),
+]
 Missing = Annotated[
     str | None,
     Option(

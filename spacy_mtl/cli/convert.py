@@ -31,6 +31,7 @@ from ._convert_options import (
     OnError,
     OnErrorOption,
     OutputPath,
+    Quotes,
     TextColumn,
 )
 
@@ -50,6 +51,7 @@ def convert(
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
     comments: Comments = None,
+    quotes: Quotes = None,
     missing: Missing = None,
     group: Group = 1,
     layers: Layers = "",
@@ -83,6 +85,7 @@ def convert(
         "cats_from": groups,
         "comments": comments,
         "group_name": group_name.strip(),
+        "quotes": quotes,
         "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
         "layers": _names(layers) or None,

@@ -36,6 +36,7 @@ def read_docs(
     cats_from: Iterable[str] = (),
     group_name: str = "",
     comments: str | None = None,
+    quotes: bool | None = None,
     missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
     layers: Iterable[str] | None = None,
@@ -59,6 +60,9 @@ def read_docs(
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
     comments: What comment lines begin with in the formats "columns" and "iob", beside those with
         "#" that cannot be tokens; "" if no line is a comment.
+    quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
+        like others. None finds it out: between tabs they are characters, unless the file has
+        the header's number of columns in each row only with them, or doubles them in fields.
     missing: Labels of tokens and values of class groups that stand for a missing one.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
@@ -80,6 +84,7 @@ def read_docs(
         cats_from=tuple(cats_from),
         group_name=group_name,
         comments=comments,
+        quotes=quotes,
         missing=tuple(missing),
     )
     if format == "auto" and options.columns:

@@ -25,6 +25,7 @@ class ReadOptions:
         values as they are.
     comments: What comment lines of a token-per-line file begin with, beside those with "#" that
         the file's columns tell from tokens. "" if there are no comments.
+    quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
     missing: Labels of tokens and values of class groups that stand for a missing one.
     """
 
@@ -33,6 +34,7 @@ class ReadOptions:
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
     comments: str | None = None
+    quotes: bool | None = None
     missing: tuple[str, ...] = MISSING_LABELS
 
 

@@ -75,7 +75,7 @@ def survey(records: Iterable[Record]) -> Survey:
     in_io = Remarked("")
     n_records = 0
     for record in records:
-        for what, example in record.remarks:
+        for what, example in dict(reversed(record.remarks)).items():  # the first one's example
             remarks.setdefault(what, Remarked(example)).records += 1
         if record.rejected:
             continue
