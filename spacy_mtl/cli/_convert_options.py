@@ -90,6 +90,14 @@ Comments = Annotated[
         "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
     ),
 ]
+NerFrom = Annotated[
+    str,
+    Option(
+        metavar="KEY",
+        help="Key in the MISC column of CoNLL-U, or field of JSONL, that holds the entity tags. "
+        "Without it NER=, NE=, name= and tags without a key are read, and the field ner_tags.",
+    ),
+]
 Quotes = Annotated[
     bool | None,
     Option(

@@ -28,6 +28,7 @@ from ._convert_options import (
     Lang,
     Layers,
     Missing,
+    NerFrom,
     OnError,
     OnErrorOption,
     OutputPath,
@@ -51,6 +52,7 @@ def convert(
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
     comments: Comments = None,
+    ner_from: NerFrom = "",
     quotes: Quotes = None,
     missing: Missing = None,
     group: Group = 1,
@@ -85,6 +87,7 @@ def convert(
         "cats_from": groups,
         "comments": comments,
         "group_name": group_name.strip(),
+        "ner_from": ner_from.strip(),
         "quotes": quotes,
         "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
@@ -94,6 +97,8 @@ def convert(
     for name in groups:
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
+    if ner_from and not any(conversion.units["ents"] for conversion in done):
+        typer.echo(f"no value of '{ner_from}' in {input_path}: no token has it", err=True)
 
 
 def _convert_all(

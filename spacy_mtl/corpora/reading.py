@@ -36,6 +36,7 @@ def read_docs(
     cats_from: Iterable[str] = (),
     group_name: str = "",
     comments: str | None = None,
+    ner_from: str = "",
     quotes: bool | None = None,
     missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
@@ -60,6 +61,8 @@ def read_docs(
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
     comments: What comment lines begin with in the formats "columns" and "iob", beside those with
         "#" that cannot be tokens; "" if no line is a comment.
+    ner_from: Name of the key in MISC (CoNLL-U), whatever its case, or the field (JSONL) that holds
+        the entity tags; "" for one of the known ones.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
         like others. None finds it out: between tabs they are characters, unless the file has
         the header's number of columns in each row only with them, or doubles them in fields.
@@ -84,6 +87,7 @@ def read_docs(
         cats_from=tuple(cats_from),
         group_name=group_name,
         comments=comments,
+        ner_from=ner_from,
         quotes=quotes,
         missing=tuple(missing),
     )

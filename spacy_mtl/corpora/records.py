@@ -25,6 +25,8 @@ class ReadOptions:
         values as they are.
     comments: What comment lines of a token-per-line file begin with, beside those with "#" that
         the file's columns tell from tokens. "" if there are no comments.
+    ner_from: Name of the key in MISC (CoNLL-U) or the field (JSONL) that holds the entity tags; ""
+        for one of the known ones.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
     missing: Labels of tokens and values of class groups that stand for a missing one.
     """
@@ -34,6 +36,7 @@ class ReadOptions:
     cats_from: tuple[str, ...] = ()
     group_name: str = ""
     comments: str | None = None
+    ner_from: str = ""
     quotes: bool | None = None
     missing: tuple[str, ...] = MISSING_LABELS
 
@@ -44,10 +47,13 @@ class Remark(NamedTuple):
     what: The sentence that is printed, with the name as the user knows it, such as
         "field 'meta' was not used" or "'-1' in 'label' was taken as missing (--missing)".
     example: What stood there.
+    of_labels: Whether it is said only if what stands there repeats over the file, as labels do and
+        neither numbers of rows nor texts.
     """
 
     what: str
     example: str
+    of_labels: bool = False
 
 
 @dataclass(slots=True)

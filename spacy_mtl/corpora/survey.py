@@ -7,10 +7,14 @@ from dataclasses import dataclass, field, replace
 
 from .labels import is_number, whole_number
 from .layers import LAYERS
-from .records import Record
+from .records import Record, Remark
 from .schemes import SchemeDetector
 
 _IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of one is one entity"
+
+# How many different values there may be for them to be labels: so few in any file, so many at most.
+_FEW = 20
+_MAX_LABELS = 1000
 
 
 @dataclass
@@ -66,17 +70,37 @@ class _Labels:
         return sorted(set(map(whole_number, values)) if group in self.numeric else values)
 
 
+class _Remarks:
+    """The remarks of all records, and what stood where labels may have stood."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Remarked] = {}
+        self.values: dict[str, set[str]] = {}
+
+    def add(self, remarks: list[Remark]) -> None:
+        for what, example, of_labels in {remark.what: remark for remark in remarks[::-1]}.values():
+            self.found.setdefault(what, Remarked(example)).records += 1
+            if of_labels:
+                values = self.values.setdefault(what, set())
+                if len(values) <= _MAX_LABELS:
+                    values.add(example)
+
+    def worth_saying(self, n_records: int) -> dict[str, Remarked]:
+        """All but those of what does not repeat over the file, as labels would."""
+        few = min(_MAX_LABELS, max(_FEW, n_records // 2))
+        return {w: r for w, r in self.found.items() if len(self.values.get(w, ())) <= few}
+
+
 def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
     labels = _Labels()
     detector = SchemeDetector()
-    remarks: dict[str, Remarked] = {}
+    seen = _Remarks()
     in_io = Remarked("")
     n_records = 0
     for record in records:
-        for what, example in dict(reversed(record.remarks)).items():  # the first one's example
-            remarks.setdefault(what, Remarked(example)).records += 1
+        seen.add(record.remarks)
         if record.rejected:
             continue
         n_records += 1
@@ -85,6 +109,7 @@ def survey(records: Iterable[Record]) -> Survey:
         detector.add(record.ner or ())
         in_io.records += detector.n_bare > n_bare
         labels.add(record.classes)
+    remarks = seen.worth_saying(n_records)
     if detector.scheme == "IO":
         remarks[_IN_IO] = replace(in_io, example=detector.bare)
     for group in sorted(labels.numeric & {*labels.fractions}):

@@ -29,6 +29,7 @@ class Fields:
         if not isinstance(value, dict):
             raise FieldError(f"Expected a JSON object, got {_show(value)}.")
         self._values = {name: field for name, field in value.items() if not _is_null(field)}
+        self._read: set[str] = set()
         self.remarks = [_missing(field, name) for name, field in value.items() if _is_nan(field)]
 
     def __contains__(self, name: str) -> bool:
@@ -36,7 +37,12 @@ class Fields:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value as it is."""
+        self._read.add(name)
         return self._values.get(name, default)
+
+    def unread(self) -> dict[str, Any]:
+        """The fields that no method was asked for."""
+        return {name: field for name, field in self._values.items() if name not in self._read}
 
     def names(self) -> str:
         """The names of all fields, for messages."""

@@ -12,6 +12,7 @@ from ...errors import FormatError
 from ..records import ReadOptions, Record
 from ._quotes import enclose_fields, remarks
 from ._text import Item, attempt, numbered_lines, require_text
+from ._unused import unused_columns
 
 _MAX_ROW = 2_000_000  # characters: twice what a text can have by nlp.max_length
 
@@ -43,6 +44,8 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             item = attempt(partial(_record, row, header, groups, options, path, line))
             if isinstance(item, Record):
                 item.document = document
+                fields = dict(zip(header, row, strict=True))
+                item.remarks += unused_columns(fields, [options.text_column, *groups])
                 item.remarks += remarks(row, "\n".join(lines.row), lines.delimiter, quoted)
             yield item
             document += 1

@@ -13,6 +13,7 @@ from ..alignment import AlignmentError, align, spaces_between
 from ..records import ReadOptions, Record
 from ._fields import FieldError, Fields
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
+from ._unused import unused_fields
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -70,6 +71,7 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
     text, words = fields.string("text"), fields.tokens("tokens")
     if text is None and words is None:
         raise FieldError(f"Expected a field 'text' or 'tokens', got {fields.names()}.")
+    ner = options.ner_from if options.ner_from in fields else "ner_tags"
     grouped = isinstance(fields.get("spans"), dict)
     record = Record(
         line=line,
@@ -78,13 +80,13 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
         tags=fields.strings("tags", missing),
         pos=fields.strings("pos", missing),
         morphs=fields.strings("morphs", features),
-        ner=fields.strings("ner_tags", missing_ner),
+        ner=fields.strings(ner, missing_ner),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
         cats=fields.cats("cats", options.missing),
         classes=_classes(fields, options),
     )
-    record.remarks += fields.remarks
+    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), len(words or ()))]
     if record.cats is not None and options.group_name in record.classes:
         raise FieldError("Expected 'cats' or labels, got both.")
     _check_combination(record, fields)
