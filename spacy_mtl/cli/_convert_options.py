@@ -98,6 +98,13 @@ NerFrom = Annotated[
         "Without it NER=, NE=, name= and tags without a key are read, and the field ner_tags.",
     ),
 ]
+Outside = Annotated[
+    bool,
+    Option(
+        "--outside",
+        help="Take tokens without an entity tag as outside of entities (O), not as missing.",
+    ),
+]
 Quotes = Annotated[
     bool | None,
     Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -32,11 +33,13 @@ from ._convert_options import (
     OnError,
     OnErrorOption,
     OutputPath,
+    Outside,
     Quotes,
     TextColumn,
 )
 
 _MAX_ERRORS_SHOWN = 20
+_MAX_REMARKS = 20
 _MAX_EXAMPLE = 60  # characters
 _UNITS = {"spans": "span groups", "cats": "docs"}
 
@@ -53,6 +56,7 @@ def convert(
     group_name: GroupName = "",
     comments: Comments = None,
     ner_from: NerFrom = "",
+    outside: Outside = False,
     quotes: Quotes = None,
     missing: Missing = None,
     group: Group = 1,
@@ -66,7 +70,7 @@ def convert(
     classes of its group as categories, 1.0 for its own and 0.0 for the others.
 
     \b
-    CoNLL-U:  XPOS, UPOS, FEATS, entities as NER= in MISC, classes as # NAME = value
+    CoNLL-U:  XPOS, UPOS, FEATS, entity tags in MISC, classes as # NAME = value
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
               morphs; Prodigy's rejected or ignored lines are left out
@@ -88,6 +92,7 @@ def convert(
         "comments": comments,
         "group_name": group_name.strip(),
         "ner_from": ner_from.strip(),
+        "outside": outside,
         "quotes": quotes,
         "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
@@ -177,7 +182,9 @@ def _summary(conversion: Conversion, output: Path) -> str:
         lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
     if conversion.errors:
         lines.append(f"  {conversion.errors:,} left out because of an error")
-    for what, remarked in conversion.remarks.items():
+    for what, remarked in islice(conversion.remarks.items(), _MAX_REMARKS):
         example = shorten(remarked.example, _MAX_EXAMPLE, placeholder="...")
         lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
+    if len(conversion.remarks) > _MAX_REMARKS:
+        lines.append(f"  and {len(conversion.remarks) - _MAX_REMARKS} remarks more")
     return "\n".join(lines)

@@ -37,6 +37,7 @@ def read_docs(
     group_name: str = "",
     comments: str | None = None,
     ner_from: str = "",
+    outside: bool = False,
     quotes: bool | None = None,
     missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
@@ -63,6 +64,8 @@ def read_docs(
         "#" that cannot be tokens; "" if no line is a comment.
     ner_from: Name of the key in MISC (CoNLL-U), whatever its case, or the field (JSONL) that holds
         the entity tags; "" for one of the known ones.
+    outside: Whether tokens without an entity tag, in a file with such tags, are known to be
+        outside of entities ("O"). They are missing otherwise.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
         like others. None finds it out: between tabs they are characters, unless the file has
         the header's number of columns in each row only with them, or doubles them in fields.
@@ -88,6 +91,7 @@ def read_docs(
         group_name=group_name,
         comments=comments,
         ner_from=ner_from,
+        outside=outside,
         quotes=quotes,
         missing=tuple(missing),
     )
@@ -166,6 +170,8 @@ def _read(read: Read, path: Path, options: ReadOptions) -> Iterator[Item]:
     for item in read(path, options):
         if isinstance(item, Record):
             item = attempt(partial(clean_labels, item, missing, path))
+            if options.outside and isinstance(item, Record) and item.ner is not None:
+                item.ner = [tag or "O" for tag in item.ner]
         yield item
 
 

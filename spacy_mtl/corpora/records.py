@@ -27,6 +27,7 @@ class ReadOptions:
         the file's columns tell from tokens. "" if there are no comments.
     ner_from: Name of the key in MISC (CoNLL-U) or the field (JSONL) that holds the entity tags; ""
         for one of the known ones.
+    outside: Whether tokens without an entity tag are outside of entities, and not missing.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
     missing: Labels of tokens and values of class groups that stand for a missing one.
     """
@@ -37,6 +38,7 @@ class ReadOptions:
     group_name: str = ""
     comments: str | None = None
     ner_from: str = ""
+    outside: bool = False
     quotes: bool | None = None
     missing: tuple[str, ...] = MISSING_LABELS
 

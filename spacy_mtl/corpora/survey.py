@@ -10,6 +10,7 @@ from .layers import LAYERS
 from .records import Record, Remark
 from .schemes import SchemeDetector
 
+_NO_O = "no token has the entity tag O: those without a tag are missing, not outside (--outside)"
 _IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of one is one entity"
 
 # How many different values there may be for them to be labels: so few in any file, so many at most.
@@ -78,7 +79,10 @@ class _Remarks:
         self.values: dict[str, set[str]] = {}
 
     def add(self, remarks: list[Remark]) -> None:
-        for what, example, of_labels in {remark.what: remark for remark in remarks[::-1]}.values():
+        once: dict[str, Remark] = {}
+        for remark in remarks:
+            once.setdefault(remark.what, remark)
+        for what, example, of_labels in once.values():
             self.found.setdefault(what, Remarked(example)).records += 1
             if of_labels:
                 values = self.values.setdefault(what, set())
@@ -98,6 +102,8 @@ def survey(records: Iterable[Record]) -> Survey:
     detector = SchemeDetector()
     seen = _Remarks()
     in_io = Remarked("")
+    tagged = Remarked("")
+    outside = False
     n_records = 0
     for record in records:
         seen.add(record.remarks)
@@ -107,9 +113,15 @@ def survey(records: Iterable[Record]) -> Survey:
         layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
         n_bare = detector.n_bare
         detector.add(record.ner or ())
+        outside = outside or "O" in (record.ner or ())
+        if tags := list(filter(None, record.ner or ())):
+            tagged.example = tagged.example or tags[0]
+            tagged.records += len(tags) < len(record.ner or ())
         in_io.records += detector.n_bare > n_bare
         labels.add(record.classes)
     remarks = seen.worth_saying(n_records)
+    if tagged.records and not outside:
+        remarks[_NO_O] = tagged
     if detector.scheme == "IO":
         remarks[_IN_IO] = replace(in_io, example=detector.bare)
     for group in sorted(labels.numeric & {*labels.fractions}):

@@ -7,15 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..records import Remark
+from ..schemes import is_tag
 from ._text import missing_ner
 
 _MAX_LABEL = 40  # characters
 _MAX_WORDS = 4
-_SPAN_KEYS = {"label", "labels", "type", "entity", "tag"}
+_LABEL_KEYS = {"label", "labels", "type", "entity", "tag"}
+_TRIPLE = [int, int, str]  # a span
 
 # Words at the end of a name, or alone, of what nobody annotated.
 _PLAIN = re.compile(
-    "accept|answer|at|authors?|comments?|config|count|created|date|doc|document|empty|file|"
+    "accept|annotators?|answer|at|authors?|comments?|config|count|created|date|doc|document|empty|file|"
     "filename|hash|hashes|html|ids?|idx|image|index|lang|language|length|line|link|meta|metadata|"
     "n|newdoc|newpar|notes?|number|offset|options|order|page|path|priority|row|score|sentence|"
     "source|split|style|text|time|timestamp|title|tokens|updated|uri|url|user|username|uuid|"
@@ -66,22 +68,20 @@ def unused_fields(fields: Mapping[str, Any], n_tokens: int) -> Iterator[Remark]:
 
 
 def _unused_values(name: str, value: list[Any] | dict[str, Any], n_tokens: int) -> Iterator[Remark]:
+    what = f"field {name!r} was not used"
     if isinstance(value, dict):
         if all(isinstance(number, int | float) for number in value.values()):
-            yield Remark(f"field {name!r} was not used; categories belong in 'cats'", str(value))
+            yield Remark(f"{what}; categories belong in 'cats'", str(value))
     elif all(isinstance(label, str | int) for label in value):
         if len(value) == n_tokens:
-            yield Remark(f"field {name!r} was not used; tags are chosen by --ner-from", str(value))
+            tags = [label for label in value if label != "O" and is_tag(str(label))]
+            yield Remark(f"{what} (--ner-from {_shown(name)})" if tags else what, str(value))
         elif all(_may_be_label(name, str(label)) for label in value):
-            yield Remark(f"field {name!r} was not used (--cats-from {_shown(name)})", str(value))
-    elif all(_is_span(span) for span in value):
-        yield Remark(f"field {name!r} was not used; spans belong in 'entities'", str(value[0]))
-
-
-def _is_span(value: Any) -> bool:
-    if isinstance(value, dict):
-        return bool(_SPAN_KEYS & {*value})
-    return isinstance(value, list) and [type(part) for part in value] == [int, int, str]
+            yield Remark(f"{what} (--cats-from {_shown(name)})", str(value))
+    elif all(isinstance(span, list) and [*map(type, span)] == _TRIPLE for span in value):
+        yield Remark(f"{what}; spans belong in 'entities'", str(value[0]))
+    elif all(isinstance(part, dict) and _LABEL_KEYS & {*part} for part in value):
+        yield Remark(what, str(value[0]))
 
 
 def _may_be_label(name: str, value: str) -> bool:

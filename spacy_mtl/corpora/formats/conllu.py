@@ -19,6 +19,7 @@ from ._misc import EntityTags, parse_misc, spread
 from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
 
 _MAX_ID = 20  # characters
+_NOT_READ = "lemmas and dependencies were not read (spacy convert reads them)"
 
 
 def _parse_id(values: list[str], i: int) -> int | tuple[int, str, int]:
@@ -126,7 +127,9 @@ def _entities(
     remarks = [*found.remarks()]
     parsed = [word["deprel"] for word in words if word["deprel"] not in ("_", None)]
     if parsed:
-        remarks.append(Remark("dependencies and lemmas were not read, no layers here", parsed[0]))
+        remarks.append(
+            Remark("lemmas and dependencies were not read (spacy convert reads them)", parsed[0])
+        )
     return [missing_ner(tag or "_") for tag in tags], remarks
 
 
