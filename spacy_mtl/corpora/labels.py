@@ -72,18 +72,15 @@ def _token_labels(
     for i, value in enumerate(values):
         if value is None or value in cleaned:
             continue
-        label: str | None = strip_blanks(value)
-        if layer == "ner" and (match := _TAG.fullmatch(label or "")):
+        label = strip_blanks(value)
+        if layer == "ner" and (match := _TAG.fullmatch(label)):
             label = match[1] + strip_blanks(match[2])
         elif layer == "morphs" and label == "_":
             label = ""
-        if label in _NO_LABEL[layer]:
-            label = None
-        elif label in missing:
+        if label in missing:
             words = record.words or [""]
             record.remarks.append(_taken_as_missing(label, _NAMES[layer], words[i : i + 1]))
-            label = None
-        cleaned[value] = label
+        cleaned[value] = None if label in missing or label in _NO_LABEL[layer] else label
     return [cleaned[value] for value in values]
 
 

@@ -26,8 +26,12 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW))  # for all who use the module
     lines = _Lines(path)
     quoted = _is_quoted(path, lines.delimiter) if options.quotes is None else options.quotes
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    rows = csv.reader(lines, delimiter=lines.delimiter, strict=True, quoting=quoting)
+    rows = csv.reader(
+        lines,
+        delimiter=lines.delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
     header = _header(rows, path)
     groups = _class_columns(path, header, options)
     document = 0
