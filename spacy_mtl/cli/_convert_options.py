@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ..corpora import LAYERS
+from ..corpora import LAYERS, MISSING_LABELS
 
 
 class Format(str, Enum):
@@ -91,6 +91,39 @@ Comments = Annotated[
         metavar="PREFIX",
         help="Beginning of comment lines in the formats columns and iob, such as %%. Lines with "
         "# are comments anyway, unless they are tokens by their columns; with '' no line is.",
+    ),
+]
+NerFrom = Annotated[
+    str,
+    Option(
+        metavar="KEY",
+        help="Key in the MISC column of CoNLL-U, or field of JSONL, that holds the entity tags. "
+        "Without it NER=, NE=, name= and tags without a key are read, and the field ner_tags.",
+    ),
+]
+Outside = Annotated[
+    bool,
+    Option(
+        "--outside",
+        help="Take tokens without an entity tag as outside of entities (O), not as missing.",
+    ),
+]
+Quotes = Annotated[
+    bool | None,
+    Option(
+        "--quotes/--no-quotes",
+        help="Whether quotes enclose the fields of a CSV or TSV file, or are characters like "
+        "others. Default: between tabs they are characters, unless only quoted fields make the "
+        "rows fit, or quotes in them are doubled.",
+        show_default=False,
+    ),
+]
+Missing = Annotated[
+    str | None,
+    Option(
+        metavar="NAMES",
+        help="Labels that stand for a missing one, joined by commas; with '' none does. "
+        f"Default: {','.join(MISSING_LABELS)}. null in JSON and an empty field are missing anyway.",
     ),
 ]
 Group = Annotated[

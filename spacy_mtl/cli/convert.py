@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -11,7 +12,7 @@ import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..corpora import LAYERS, Conversion, convert_file
+from ..corpora import LAYERS, MISSING_LABELS, Conversion, convert_file
 from ..corpora.folder import Split, convert_folder, passed_over
 from ..errors import FormatError
 from ..languages import blank
@@ -27,16 +28,21 @@ from ._convert_options import (
     InputPath,
     Lang,
     Layers,
+    Missing,
     Names,
+    NerFrom,
     OnError,
     OnErrorOption,
     OthersNegative,
     OutputPath,
+    Outside,
     Overlaps,
+    Quotes,
     TextColumn,
 )
 
 _MAX_ERRORS_SHOWN = 20
+_MAX_REMARKS = 20
 _MAX_EXAMPLE = 60  # characters
 _MAX_LISTED = 20
 _UNITS = {"spans": "span groups", "cats": "docs"}
@@ -53,6 +59,10 @@ def convert(
     cats_from: CatsFrom = None,
     group_name: GroupName = "",
     comments: Comments = None,
+    ner_from: NerFrom = "",
+    outside: Outside = False,
+    quotes: Quotes = None,
+    missing: Missing = None,
     group: Group = 1,
     layers: Layers = "",
     others_negative: OthersNegative = False,
@@ -67,7 +77,7 @@ def convert(
     classes of its group as categories, 1.0 for its own and 0.0 for the others.
 
     \b
-    CoNLL-U:  XPOS, UPOS, FEATS, entities as NER= in MISC, classes as # NAME = value
+    CoNLL-U:  XPOS, UPOS, FEATS, entity tags in MISC, classes as # NAME = value
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
               morphs; Prodigy's yes/no answers and choices (options, accept)
@@ -86,8 +96,12 @@ def convert(
         "columns": _names(columns),
         "text_column": text_column,
         "cats_from": groups,
-        "group_name": group_name,
         "comments": comments,
+        "group_name": group_name.strip(),
+        "ner_from": ner_from.strip(),
+        "outside": outside,
+        "quotes": quotes,
+        "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
         "layers": _names(layers) or None,
         "others_negative": others_negative,
@@ -98,6 +112,8 @@ def convert(
     for name in groups:
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
+    if ner_from and not any(conversion.units["ents"] for conversion in done):
+        typer.echo(f"no value of '{ner_from}' in {input_path}: no token has it", err=True)
 
 
 def _convert_all(
@@ -175,12 +191,14 @@ def _summary(conversion: Conversion, shown: str) -> str:
         lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
     if conversion.errors:
         lines.append(f"  {conversion.errors:,} left out because of an error")
-    for what, remarked in conversion.remarks.items():
+    for what, remarked in islice(conversion.remarks.items(), _MAX_REMARKS):
         example = shorten(remarked.example, _MAX_EXAMPLE, placeholder="...")
         if remarked.listed:
             lines += [f"  {what}: {remarked.records:,}", *_listed(remarked.listed)]
         else:
             lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
+    if len(conversion.remarks) > _MAX_REMARKS:
+        lines.append(f"  and {len(conversion.remarks) - _MAX_REMARKS} remarks more")
     return "\n".join(lines)
 
 

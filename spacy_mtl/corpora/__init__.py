@@ -3,9 +3,11 @@
 from .convert import Conversion, convert_file
 from .layers import LAYERS, blank_layer, count_units, present_layers
 from .reading import DocStream, read_docs
+from .records import MISSING_LABELS
 
 __all__ = [
     "LAYERS",
+    "MISSING_LABELS",
     "Conversion",
     "DocStream",
     "blank_layer",

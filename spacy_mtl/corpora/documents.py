@@ -16,6 +16,7 @@ from spacy.vocab import Vocab
 from ..errors import FormatError, MTLError
 from ..marks import INCORRECT_SPANS
 from .alignment import align
+from .labels import whole_number
 from .layers import class_group
 from .records import CharSpan, Record
 from .survey import Survey
@@ -215,6 +216,8 @@ class DocBuilder:
         shared: list[str] | None = None
         for record in records:
             values = record.classes.get(group)
+            if values is not None and group in self.survey.numeric:
+                values = [whole_number(value) for value in values]
             if values is not None and shared not in (None, values):
                 raise FormatError(
                     f"Expected one value of {group!r} for the sentences of a Doc, got {shared} "

@@ -17,9 +17,10 @@ from ..errors import FormatError, MTLError
 from .checks import check_record
 from .class_names import read_class_names
 from .documents import DocBuilder, group_records
-from .formats import Item, find_reader
+from .formats import Item, attempt, find_reader
+from .labels import clean_labels
 from .layers import check_layer
-from .records import ReadOptions, Record
+from .records import MISSING_LABELS, ReadOptions, Record
 from .survey import Remarked, Survey, survey
 
 OnError = Callable[[FormatError], None]
@@ -37,6 +38,10 @@ def read_docs(
     cats_from: Iterable[str] = (),
     group_name: str = "",
     comments: str | None = None,
+    ner_from: str = "",
+    outside: bool = False,
+    quotes: bool | None = None,
+    missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
     layers: Iterable[str] | None = None,
     others_negative: bool = False,
@@ -62,6 +67,14 @@ def read_docs(
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
     comments: What comment lines begin with in the formats "columns" and "iob", beside those with
         "#" that cannot be tokens; "" if no line is a comment.
+    ner_from: Name of the key in MISC (CoNLL-U), whatever its case, or the field (JSONL) that holds
+        the entity tags; "" for one of the known ones.
+    outside: Whether tokens without an entity tag, in a file with such tags, are known to be
+        outside of entities ("O"). They are missing otherwise.
+    quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
+        like others. None finds it out: between tabs they are characters, unless the file has
+        the header's number of columns in each row only with them, or doubles them in fields.
+    missing: Labels of tokens and values of class groups that stand for a missing one.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
     layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
@@ -82,17 +95,21 @@ def read_docs(
         raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
     handle = _error_handler(on_error)
     options = ReadOptions(
-        tuple(columns),
-        text_column,
-        tuple(cats_from),
-        group_name,
-        comments,
-        read_class_names(Path(names)) if names else {},
+        columns=tuple(columns),
+        text_column=text_column,
+        cats_from=tuple(cats_from),
+        group_name=group_name,
+        comments=comments,
+        ner_from=ner_from,
+        outside=outside,
+        quotes=quotes,
+        missing=tuple(missing),
+        class_names=read_class_names(Path(names)) if names else {},
     )
     if format == "auto" and options.columns:
         format = "columns"
-    reader = find_reader(format, path)
-    read = partial(_read, partial(reader, path, options), path, overlaps)
+    reader = partial(find_reader(format, path), path, options)
+    read = partial(_read, reader, path, options, overlaps)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path), others_negative)
@@ -160,21 +177,34 @@ class DocStream(Iterator[Doc]):
         self.errors += 1
 
 
-def _read(reader: Callable[[], Iterator[Item]], path: Path, overlaps: str) -> Iterator[Item]:
-    """The items of a file, with their entities in the span group `overlaps` if it is named."""
+def _read(
+    reader: Callable[[], Iterator[Item]], path: Path, options: ReadOptions, overlaps: str
+) -> Iterator[Item]:
+    """The items of a file with clean labels, and with their entities in the span group `overlaps`
+    if it is named."""
+    missing = frozenset(options.missing)
     for item in reader():
-        if not overlaps or isinstance(item, FormatError) or item.ents is None:
-            yield item
-        elif overlaps in (item.spans or ()):
-            yield FormatError(
-                f"Expected no span group {overlaps!r}, to which all entities are to go, got one. "
-                "Name another (--overlaps).",
-                path,
-                item.line,
-            )
-        else:
-            spans = {**(item.spans or {}), overlaps: item.ents}
-            yield replace(item, ents=None, spans=spans)
+        if isinstance(item, Record):
+            item = attempt(partial(clean_labels, item, missing, path))
+        if isinstance(item, Record):
+            if options.outside and item.ner is not None:
+                item.ner = [tag or "O" for tag in item.ner]
+            if overlaps and item.ents is not None:
+                item = attempt(partial(_moved_to_group, item, overlaps, path))
+        yield item
+
+
+def _moved_to_group(record: Record, key: str, path: Path) -> Record:
+    """The record with its entities in a span group."""
+    if key in (record.spans or ()):
+        raise FormatError(
+            f"Expected no span group {key!r}, to which all entities are to go, got one. "
+            "Name another (--overlaps).",
+            path,
+            record.line,
+        )
+    spans = {**(record.spans or {}), key: record.ents or []}
+    return replace(record, ents=None, spans=spans)
 
 
 def _records(items: Iterable[Item], on_error: OnError) -> Iterator[Record]:

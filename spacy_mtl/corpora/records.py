@@ -8,6 +8,11 @@ from typing import NamedTuple
 
 CharSpan = tuple[int, int, str]
 
+# Labels by which files, above all those that pandas wrote, say that there is none.
+MISSING_LABELS = (
+    "-1", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -23,6 +28,11 @@ class ReadOptions:
         the file's columns tell from tokens. "" if there are no comments.
     class_names: The names of numbered classes by the field or column that has the numbers, ""
         for any.
+    ner_from: Name of the key in MISC (CoNLL-U) or the field (JSONL) that holds the entity tags; ""
+        for one of the known ones.
+    outside: Whether tokens without an entity tag are outside of entities, and not missing.
+    quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
+    missing: Labels of tokens and values of class groups that stand for a missing one.
     """
 
     columns: tuple[str, ...] = ()
@@ -31,6 +41,10 @@ class ReadOptions:
     group_name: str = ""
     comments: str | None = None
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    ner_from: str = ""
+    outside: bool = False
+    quotes: bool | None = None
+    missing: tuple[str, ...] = MISSING_LABELS
 
 
 class Remark(NamedTuple):
@@ -40,11 +54,14 @@ class Remark(NamedTuple):
         "field 'meta' was not used" or "'-1' in 'label' was taken as missing (--missing)".
     example: What stood there.
     listed: Whether the user should see what stood there in every such record.
+    of_labels: Whether it is said only if what stands there repeats over the file, as labels do and
+        neither numbers of rows nor texts.
     """
 
     what: str
     example: str
     listed: bool = False
+    of_labels: bool = False
 
 
 @dataclass(slots=True)

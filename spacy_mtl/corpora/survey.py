@@ -6,11 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ..marks import INCORRECT_SPANS
+from .labels import is_number, whole_number
 from .layers import LAYERS
-from .records import Record
+from .records import Record, Remark
 from .schemes import SchemeDetector
 
+_NO_O = "no token has the entity tag O: those without a tag are missing, not outside (--outside)"
 _IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of one is one entity"
+
+# How many different values there may be for them to be labels: so few in any file, so many at most.
+_FEW = 20
+_MAX_LABELS = 1000
 
 
 @dataclass
@@ -32,6 +38,7 @@ class Survey:
     cats: All categories that records give as `Doc.cats`, sorted.
     n_records: Number of its records, without the rejected ones.
     remarks: What there is to say of its records, by the sentence that says it.
+    numeric: Class groups whose values are all numbers, so that "1.0" is "1".
     """
 
     layers: frozenset[str]
@@ -40,43 +47,107 @@ class Survey:
     cats: list[str]
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
+    numeric: frozenset[str] = frozenset()
+
+
+class _Labels:
+    """The values of the class groups, and which of them are one number in two notations."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, set[str]] = {}
+        self.fractions: dict[str, Remarked] = {}
+
+    def add(self, classes: dict[str, list[str]]) -> None:
+        for group, values in classes.items():
+            self.values.setdefault(group, set()).update(values)
+            for value in values:
+                if whole_number(value) != value:
+                    self.fractions.setdefault(group, Remarked(value)).records += 1
+
+    @property
+    def numeric(self) -> frozenset[str]:
+        return frozenset(
+            group for group, values in self.values.items() if values and all(map(is_number, values))
+        )
+
+    def sorted(self, group: str) -> list[str]:
+        values = self.values[group]
+        return sorted(set(map(whole_number, values)) if group in self.numeric else values)
+
+
+class _Remarks:
+    """The remarks of all records, and what stood where labels may have stood."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Remarked] = {}
+        self.values: dict[str, set[str]] = {}
+        self.listed: dict[str, list[str]] = {}
+
+    def add(self, remarks: list[Remark]) -> None:
+        once: dict[str, Remark] = {}
+        for remark in remarks:
+            once.setdefault(remark.what, remark)
+            if remark.listed:
+                self.listed.setdefault(remark.what, []).append(remark.example)
+        for what, example, _, of_labels in once.values():
+            self.found.setdefault(what, Remarked(example)).records += 1
+            if of_labels:
+                values = self.values.setdefault(what, set())
+                if len(values) <= _MAX_LABELS:
+                    values.add(example)
+
+    def worth_saying(self, n_records: int) -> dict[str, Remarked]:
+        """All but those of what does not repeat over the file, as labels would."""
+        for what, examples in self.listed.items():
+            self.found[what].listed = examples
+            self.found[what].records = len(examples)
+        few = min(_MAX_LABELS, max(_FEW, n_records // 2))
+        return {w: r for w, r in self.found.items() if len(self.values.get(w, ())) <= few}
 
 
 def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
-    labels: dict[str, set[str]] = {}
+    labels = _Labels()
     cats: set[str] = set()
     detector = SchemeDetector()
-    remarks: dict[str, Remarked] = {}
+    seen = _Remarks()
     in_io = Remarked("")
+    tagged = Remarked("")
+    outside = False
     n_records = 0
     for record in records:
-        for what, example, listed in record.remarks:
-            remarked = remarks.setdefault(what, Remarked(example))
-            remarked.records += 1
-            remarked.listed += [example] if listed else []
+        seen.add(record.remarks)
         if record.rejected:
             continue
         n_records += 1
         layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
         n_bare = detector.n_bare
         detector.add(record.ner or ())
+        outside = outside or "O" in (record.ner or ())
+        if tags := list(filter(None, record.ner or ())):
+            tagged.example = tagged.example or tags[0]
+            tagged.records += len(tags) < len(record.ner or ())
         in_io.records += detector.n_bare > n_bare
         cats.update(record.cats or ())
-        for group, values in record.classes.items():
-            labels.setdefault(group, set()).update(values)
-        for group, judged in record.judged.items():
-            labels.setdefault(group, set()).update(judged)
+        labels.add(record.classes)
+        labels.add({group: [*judged] for group, judged in record.judged.items()})
+    remarks = seen.worth_saying(n_records)
+    if tagged.records and not outside:
+        remarks[_NO_O] = tagged
     if detector.scheme == "IO":
         remarks[_IN_IO] = replace(in_io, example=detector.bare)
+    for group in sorted(labels.numeric & {*labels.fractions}):
+        what = f"numbers as {group or 'label'} were read as whole ones"
+        remarks[what] = labels.fractions[group]
     return Survey(
         frozenset(layers),
         detector.scheme,
-        {group: sorted(values) for group, values in labels.items()},
+        {group: labels.sorted(group) for group in labels.values},
         sorted(cats),
         n_records,
         remarks,
+        labels.numeric,
     )
 
 

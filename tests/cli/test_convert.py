@@ -238,3 +238,43 @@ def test_folder_says_where_each_file_went(folder: Path, tmp_path: Path) -> None:
         assert f"{folder}/{line}" in result.stdout
     assert f"{folder}/validated.csv is taken as train, though it says 'validated'" in result.stderr
     assert len(docs(tmp_path / "corpus" / "dev" / "a_csv.spacy")) == 1
+
+
+def test_what_was_not_used_is_told_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = '{"text": "a", "mood": "glad", "label": "x"}\n{"text": "b", "label": -1}\n'
+    path.write_text(rows, encoding="utf8")
+    result = invoke("convert", path, tmp_path / "a.spacy")
+    assert result.stdout.splitlines()[-2:] == [
+        "  field 'mood' was not used (--cats-from mood): 1 rows, such as 'glad'",
+        "  '-1' as label was taken as missing (--missing '' keeps it): 1 rows, such as 'b'",
+    ]
+    result = invoke("convert", path, tmp_path / "a.spacy", "--cats-from", "mood", "--missing", "")
+    assert "field 'label' was not used (--cats-from label): 2 rows" in result.stdout
+    assert invoke("convert", path, tmp_path / "b.spacy", "--missing", "").exit_code == 0
+    assert [doc.cats["-1"] for doc in docs(tmp_path / "b.spacy")] == [0.0, 1.0]
+    assert [doc.cats for doc in docs(tmp_path / "a.spacy")] == [{"mood=glad": 1.0}, {}]
+
+
+def test_many_remarks_are_cut(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    names = [f"c{'x' * i}" for i in range(1, 30)]
+    path.write_text(f"text,{','.join(names)}\nfine{',y' * len(names)}\n", encoding="utf8")
+    result = invoke("convert", path, tmp_path / "a.spacy")
+    assert result.stdout.splitlines()[-1] == "  and 9 remarks more"
+
+
+def test_options_of_reading(tmp_path: Path) -> None:
+    row = "1\tAna" + "\t_" * 7
+    path = tmp_path / "a.conllu"
+    path.write_text(f"{row}\tT=B-PER\n2{row[1:]}\t_\n", encoding="utf8")
+    output = tmp_path / "a.spacy"
+    assert invoke("convert", path, output, "--ner-from", "t", "--outside").exit_code == 0
+    assert [token.ent_iob_ for token in docs(output)[0]] == ["B", "O"]
+    result = invoke("convert", path, output, "--ner-from", "u")
+    assert "no value of 'u'" in result.stderr
+    path = tmp_path / "a.tsv"
+    path.write_text('text\tlabel\n"fine"\tgood\n', encoding="utf8")
+    for option, text in [("--quotes", "fine"), ("--no-quotes", '"fine"')]:
+        assert invoke("convert", path, output, option).exit_code == 0
+        assert docs(output)[0].text == text

@@ -49,7 +49,7 @@ def test_no_file_crashes(case: FileCase) -> None:
         ("a.jsonl", b'{"text": "A\x00na"}', "1: Expected text in UTF-8, got a NUL character"),
         ("a.jsonl", '{"text": "Ana"}'.encode("utf-16"), "1: Expected text in UTF-8, got the byte"),
         ("a.jsonl", b'{"text": "A\\ud800"}', "got the lone surrogate"),
-        ("a.jsonl", b'{"text": "Ana", "cats": {"a": NaN}}', "a number from 0 to 1 for 'a'"),
+        ("a.jsonl", b'{"text": "Ana", "cats": {"a": Infinity}}', "a number from 0 to 1 for 'a'"),
         ("a.jsonl", b'{"text": "Ana", "cats": {"a": "yes"}}', "a number from 0 to 1 for 'a'"),
         (
             "a.jsonl",

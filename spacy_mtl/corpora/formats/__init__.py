@@ -9,7 +9,7 @@ from ...errors import MTLError
 from ..schemes import is_tag
 from . import brat, columns, conllu, csv, iob, json, jsonl, webanno
 from ._foreign import describe
-from ._text import Item, Read, numbered_lines, require_text
+from ._text import Item, Read, attempt, numbered_lines, require_text
 
 FORMATS: dict[str, Read] = {
     "brat": brat.read,
@@ -89,4 +89,13 @@ def _begins_a_list(path: Path) -> bool:
         return True
 
 
-__all__ = ["FORMATS", "SUFFIXES", "Item", "Read", "describe", "find_reader", "require_text"]
+__all__ = [
+    "FORMATS",
+    "SUFFIXES",
+    "Item",
+    "Read",
+    "attempt",
+    "describe",
+    "find_reader",
+    "require_text",
+,]

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from conllu.parser import parse_comment_line
 
+from ..records import Remark
+from ._unused import unused_comments
+
 
 class CommentReader:
     """Follows the comments of a file from sentence to sentence.
@@ -26,6 +29,11 @@ class CommentReader:
     def classes(self) -> dict[str, list[str]]:
         """The values of each class group for the sentence that was read last."""
         return {**self._of_document, **self._of_sentence}
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """What the comments of the last sentence have that was not used."""
+        return [*unused_comments(self.comments, self.cats_from)]
 
     def read(self, lines: Iterable[str]) -> None:
         """Take in the comments of the next sentence, each with its leading "#"."""

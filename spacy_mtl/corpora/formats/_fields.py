@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from math import isnan
 from typing import Any
 
 from ...errors import MTLError
-from ..records import CharSpan
+from ..labels import strip_blanks
+from ..records import CharSpan, Remark
 
 # The names of a span's start, end and label; the later ones are those of annotation tools.
 _SPAN_KEYS = (
@@ -25,7 +27,9 @@ class FieldError(MTLError):
 
 
 class Fields:
-    """A JSON object; a field that is null counts as not there.
+    """A JSON object; a field that is null or NaN counts as not there.
+
+    remarks (List[Remark]): What was taken as missing.
 
     RAISES (FieldError): If the value is not an object, and by each method where a field holds
         something else than it should.
@@ -34,14 +38,21 @@ class Fields:
     def __init__(self, value: Any) -> None:
         if not isinstance(value, dict):
             raise FieldError(f"Expected a JSON object, got {_show(value)}.")
-        self._values = {name: field for name, field in value.items() if field is not None}
+        self._values = {name: field for name, field in value.items() if not _is_null(field)}
+        self._read: set[str] = set()
+        self.remarks = [_missing(field, name) for name, field in value.items() if _is_nan(field)]
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value as it is."""
+        self._read.add(name)
         return self._values.get(name, default)
+
+    def unread(self) -> dict[str, Any]:
+        """The fields that no method was asked for."""
+        return {name: field for name, field in self._values.items() if name not in self._read}
 
     def names(self) -> str:
         """The names of all fields, for messages."""
@@ -55,12 +66,15 @@ class Fields:
         return value
 
     def strings(self, name: str, read: Callable[[str], str | None]) -> list[str | None] | None:
-        """A list of strings, each as `read` takes it, and null for a missing one."""
+        """A list of strings, each as `read` takes it, and null, NaN or -1 for a missing one."""
         values = self._list(name)
-        for value in values or ():
-            if value is not None and not isinstance(value, str):
+        if values is None:
+            return None
+        values = ["-1" if _is_minus_one(value) else value for value in values]
+        for value in values:
+            if not isinstance(value, str) and not _is_null(value):
                 raise self._wrong(name, _NAMES, value)
-        return values and [None if value is None else read(value) for value in values]
+        return [None if _is_null(value) else read(value) for value in values]
 
     def tokens(self, name: str) -> list[str] | None:
         """A list of tokens, as strings or as Prodigy's objects with a `text`."""
@@ -72,26 +86,37 @@ class Fields:
             words.append(word)
         return words if name in self else None
 
-    def labels(self, name: str) -> list[str]:
-        """The values of a class group: one label or a list of them."""
+    def labels(self, name: str) -> list[str] | None:
+        """The values of a class group: one label or a list of them, None if all are null."""
         value = self.get(name)
         values = value if isinstance(value, list) else [value]
-        for label in values:
-            if not isinstance(label, str | int | float) or label == "":
+        known = [label for label in values if not _is_null(label)]
+        for label in known:
+            if not isinstance(label, str | int | float) or not strip_blanks(str(label)):
                 raise self._wrong(name, "a label or a list of labels", label)
-        return [label if isinstance(label, str) else json.dumps(label) for label in values]
+        if values and not known:
+            return None
+        return [label if isinstance(label, str) else json.dumps(label) for label in known]
 
-    def cats(self, name: str) -> dict[str, float] | None:
-        """Categories with their values, as in `Doc.cats`."""
+    def cats(self, name: str, missing: Collection[str] = ()) -> dict[str, float] | None:
+        """Categories with their values, as in `Doc.cats`.
+
+        Those with null or NaN are missing, and those with -1 if `missing` has it.
+        """
         cats = self.get(name)
         if cats is None:
             return None
         if not isinstance(cats, dict):
             raise self._wrong(name, "an object with a number from 0 to 1 for each label", cats)
+        known = {}
         for label, value in cats.items():
+            if _is_null(value) or ("-1" in missing and _is_minus_one(value)):
+                self.remarks += [] if value is None else [_missing(value, name)]
+                continue
             if not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise self._wrong(name, f"a number from 0 to 1 for {label!r}", value)
-        return {label: float(value) for label, value in cats.items()}
+            known[label] = float(value)
+        return known
 
     def char_spans(self, name: str) -> list[CharSpan] | None:
         """Spans as [start, end, label] or {"start", "end", "label"}, in characters."""
@@ -112,7 +137,7 @@ class Fields:
         start, end, label = value
         if type(start) is not int or type(end) is not int or not isinstance(label, str):
             raise self._wrong(name, expected, value)
-        if not label:
+        if not strip_blanks(label):
             raise self._wrong(name, "a label for each span", value)
         return start, end, label
 
@@ -129,6 +154,23 @@ class Fields:
     @staticmethod
     def _wrong(name: str, expected: str, came: Any) -> FieldError:
         return FieldError(f"Expected {expected} in {name!r}, got {_show(came)}.")
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and isnan(value)
+
+
+def _is_null(value: Any) -> bool:
+    return value is None or _is_nan(value)
+
+
+def _is_minus_one(value: Any) -> bool:
+    return isinstance(value, int | float) and value == -1
+
+
+def _missing(value: float, name: str) -> Remark:
+    number = json.dumps(value)
+    return Remark(f"{number} in {name!r} was taken as missing", number)
 
 
 def _show(value: Any) -> str:

@@ -35,7 +35,7 @@ def choices(fields: Fields, options: ReadOptions) -> dict[str, dict[str, bool]]:
     group = class_group("accept", options)
     if group is None or "options" not in fields or "accept" not in fields:
         return {}
-    offered, chosen = _option_ids(fields), fields.labels("accept")
+    offered, chosen = _option_ids(fields), fields.labels("accept") or []
     if strangers := [label for label in chosen if label not in offered]:
         raise FieldError(
             f"Expected in 'accept' ids of the 'options' ({', '.join(offered)}), "
@@ -59,7 +59,10 @@ def _option_ids(fields: Fields) -> list[str]:
         if isinstance(option, dict):
             option = option.get("text") if option.get("id") is None else option["id"]
         ids.append(option)
-    return Fields({"options": ids}).labels("options")
+    labels = Fields({"options": ids}).labels("options")
+    if labels is None or len(labels) < len(ids):
+        raise FieldError("Expected a label for each of the 'options', got null.")
+    return labels
 
 
 def is_question(fields: Fields) -> bool:
@@ -103,7 +106,7 @@ def read_answer(fields: Fields, line: int, options: ReadOptions) -> Record:
 
 
 def _answer_about_class(record: Record, fields: Fields, answer: str, options: ReadOptions) -> None:
-    labels, group = fields.labels("label"), class_group("label", options)
+    labels, group = fields.labels("label") or [], class_group("label", options)
     if group is None:
         record.remarks.append(_unused("field 'label'", "--cats-from names others", labels))
     elif answer == "reject" and len(labels) > 1:

@@ -15,6 +15,7 @@ from ._comments import CommentReader
 from ._foreign import describe
 from ._layout import Layout, check_names, sentence
 from ._text import Item, Line, attempt, blocks, missing_ner, numbered_lines
+from ._unused import unused_token_columns
 
 UNIVERSAL_NER = ("id", "form", "ner")
 LABEL_STUDIO = ("form", "_", "_", "ner")
@@ -55,7 +56,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             if isinstance(item, Record):
                 item.classes = comments.classes
                 item.document = comments.document + n_borders
-                item.remarks += marks.remarks(beside)
+                item.remarks += comments.remarks + marks.remarks(beside)
+                if names != UNIVERSAL_NER:  # which has the annotators behind
+                    tokens = [marks.layout.values(line.text) for line in lines]
+                    item.remarks += unused_token_columns(tokens, len(names))
             yield item
 
 

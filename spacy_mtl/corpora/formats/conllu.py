@@ -1,4 +1,4 @@
-"""CoNLL-U: XPOS, UPOS and FEATS, entities as `NER=` in MISC, document labels in comments."""
+"""CoNLL-U: XPOS, UPOS and FEATS, entity tags in MISC, document labels in comments."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from conllu.models import Token
 from conllu.parser import DEFAULT_FIELDS, parse_id_value, parse_line
 
 from ...errors import FormatError
-from ..records import ReadOptions, Record
+from ..labels import strip_blanks
+from ..records import ReadOptions, Record, Remark
 from ._comments import CommentReader
+from ._misc import EntityTags, parse_misc, spread
 from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
 
 _MAX_ID = 20  # characters
+_NOT_READ = "lemmas and dependencies were not read (spacy convert reads them)"
 
 
 def _parse_id(values: list[str], i: int) -> int | tuple[int, str, int]:
@@ -36,14 +39,15 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
         rows = [line for line in block if not line.text.startswith("#")]
         comments.read(line.text for line in block if line.text.startswith("#"))
         if rows:
-            item = attempt(partial(_sentence, rows, path))
+            item = attempt(partial(_sentence, rows, path, options))
             if isinstance(item, Record):
+                item.remarks += comments.remarks
                 item.classes = comments.classes
                 item.document = comments.document
             yield item
 
 
-def _sentence(rows: list[Line], path: Path) -> Record:
+def _sentence(rows: list[Line], path: Path, options: ReadOptions) -> Record:
     tokens = [_token(row, path) for row in rows]
     words = [token for token in tokens if isinstance(token["id"], int)]
     for i, word in enumerate(words, start=1):
@@ -56,22 +60,27 @@ def _sentence(rows: list[Line], path: Path) -> Record:
             )
     if not words:
         raise FormatError("Expected a word with ID 1, got no word.", path, rows[0].number)
+    spaces = _spaces(words, tokens, path)
+    ner, remarks = _entities(words, tokens, options)
     return Record(
         line=rows[0].number,
         is_sentence=True,
         words=[word["form"] for word in words],
         token_lines=[word["line"] for word in words],
-        spaces=_spaces(words, tokens, path),
+        spaces=spaces,
         tags=[missing(word["xpos"]) for word in words],
         pos=[missing(word["upos"]) for word in words],
         morphs=[None if _is_bare(word) else features(word["feats"]) for word in words],
-        ner=[missing_ner(_misc(word).get("NER", "_")) for word in words],
+        ner=ner,
+        remarks=remarks,
     )
 
 
 def _token(row: Line, path: Path) -> Token:
-    text = require_text(row.text, path, row.number)
-    n_columns = text.count("\t") + 1
+    id, *columns = require_text(row.text, path, row.number).split("\t")
+    columns[1:] = map(strip_blanks, columns[1:])  # all but the form
+    text = "\t".join((id, *columns))
+    n_columns = len(columns) + 1
     if n_columns != len(DEFAULT_FIELDS):
         raise FormatError(
             f"Expected {len(DEFAULT_FIELDS)} columns separated by tabs, got {n_columns}. "
@@ -90,12 +99,12 @@ def _token(row: Line, path: Path) -> Token:
         token = parse_line(text, DEFAULT_FIELDS, _PARSERS)
     except ParseException as error:
         raise FormatError(
-            f"Expected an ID like 1, 1-2 or 1.1 in the first column, got "
-            f"{text.split(chr(9))[0]!r}.",
+            f"Expected an ID like 1, 1-2 or 1.1 in the first column, got {id!r}.",
             path,
             row.number,
         ) from error
     token["line"] = row.number
+    token["misc"] = parse_misc(token["misc"])
     return token
 
 
@@ -104,9 +113,32 @@ def _is_bare(word: Token) -> bool:
     return word["upos"] == word["feats"] == "_"
 
 
-def _misc(token: Token) -> dict[str, str]:
-    pairs = (part.partition("=") for part in token["misc"].split("|"))
-    return {key: value for key, _, value in pairs}
+def _entities(
+    words: list[Token], tokens: list[Token], options: ReadOptions
+) -> tuple[list[str | None], list[Remark]]:
+    """The entity tags of the words, those of a multiword token spread over its words."""
+    found = EntityTags([t["misc"] for t in tokens if not _is_empty_node(t)], options.ner_from)
+    tags = [found.of(word["misc"]) for word in words]
+    for token in filter(_is_multiword, tokens):
+        tag = found.of(token["misc"])
+        start, end = token["id"][0] - 1, token["id"][2]
+        if tag is not None and not any(tags[start:end]):
+            tags[start:end] = spread(tag, end - start)
+    remarks = [*found.remarks()]
+    parsed = [word["deprel"] for word in words if word["deprel"] not in ("_", None)]
+    if parsed:
+        remarks.append(
+            Remark("lemmas and dependencies were not read (spacy convert reads them)", parsed[0])
+        )
+    return [missing_ner(tag or "_") for tag in tags], remarks
+
+
+def _is_multiword(token: Token) -> bool:
+    return isinstance(token["id"], tuple) and token["id"][1] == "-"
+
+
+def _is_empty_node(token: Token) -> bool:
+    return isinstance(token["id"], tuple) and token["id"][1] == "."
 
 
 def _spaces(words: list[Token], tokens: list[Token], path: Path) -> list[bool]:
@@ -115,10 +147,10 @@ def _spaces(words: list[Token], tokens: list[Token], path: Path) -> list[bool]:
     The words of a multiword token are written without spaces where they add up to its form
     ("do" + "n't"), and with spaces where they do not ("de" + "le" for "du").
     """
-    spaces = [_misc(word).get("SpaceAfter") != "No" for word in words]
+    spaces = [("SpaceAfter", "No") not in word["misc"] for word in words]
     free = 0  # the first word that no multiword token before has
     for token in tokens:
-        if isinstance(token["id"], tuple) and token["id"][1] == "-":
+        if _is_multiword(token):
             start, end = token["id"][0] - 1, token["id"][2]
             if not free <= start < end <= len(words):
                 raise FormatError(
@@ -131,5 +163,5 @@ def _spaces(words: list[Token], tokens: list[Token], path: Path) -> list[bool]:
             free = end
             exact = "".join(word["form"] for word in words[start:end]) == token["form"]
             spaces[start:end] = [not exact] * (end - start)
-            spaces[end - 1] = _misc(token).get("SpaceAfter") != "No"
+            spaces[end - 1] = ("SpaceAfter", "No") not in token["misc"]
     return spaces

@@ -11,7 +11,9 @@ from pathlib import Path
 from ...errors import FormatError, MTLError
 from ..class_names import name_classes
 from ..records import ReadOptions, Record
+from ._quotes import enclose_fields, remarks
 from ._text import Item, attempt, numbered_lines, require_text
+from ._unused import unused_columns
 
 _MAX_ROW = 2_000_000  # characters: twice what a text can have by nlp.max_length
 
@@ -19,11 +21,18 @@ _MAX_ROW = 2_000_000  # characters: twice what a text can have by nlp.max_length
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The rows of a file whose columns are separated by commas, tabs or semicolons.
 
+    Quotes enclose fields, but between tabs only if that is how the file must be read.
     The classes are in the columns `cats_from`, or else in `label` where there is one.
     """
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW))  # for all who use the module
     lines = _Lines(path)
-    rows = csv.reader(lines, delimiter=lines.delimiter, strict=True)
+    quoted = _is_quoted(path, lines.delimiter) if options.quotes is None else options.quotes
+    rows = csv.reader(
+        lines,
+        delimiter=lines.delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
     header = _header(rows, path)
     groups = _class_columns(path, header, options)
     document = 0
@@ -37,20 +46,28 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             yield _quoting_error(error, path, line)
             continue
         if row:
-            yield attempt(partial(_record, row, header, groups, options, path, line, document))
+            item = attempt(partial(_record, row, header, groups, options, path, line))
+            if isinstance(item, Record):
+                item.document = document
+                fields = dict(zip(header, row, strict=True))
+                item.remarks += unused_columns(fields, [options.text_column, *groups])
+                item.remarks += remarks(row, "\n".join(lines.row), lines.delimiter, quoted)
+            yield item
             document += 1
 
 
 class _Lines(Iterator[str]):
     """The lines of a file as the csv module wants them, each row no longer than `_MAX_ROW`.
 
-    delimiter (str): The one that the first line has most of.
+    delimiter (str): The one that the first line has most of, in a .tsv file the tab if it has one.
+    row (List[str]): The lines of the row that is being read.
     """
 
     def __init__(self, path: Path) -> None:
         lines = numbered_lines(path)
         first = list(islice(lines, 1))
-        self.delimiter = max(",\t;", key=first[0].text.count) if first else ","
+        self.delimiter = _delimiter(path, first[0].text if first else "")
+        self.row: list[str] = []
         self._lines = chain(first, lines)
         self._number = 0
         self._room = _MAX_ROW
@@ -58,6 +75,7 @@ class _Lines(Iterator[str]):
     def begin_row(self) -> int:
         """Give the number of the line that the next row begins on."""
         self._room = _MAX_ROW
+        self.row = []
         return self._number + 1
 
     def __next__(self) -> str:
@@ -65,7 +83,37 @@ class _Lines(Iterator[str]):
         self._room -= len(text)
         if self._room < 0:
             raise csv.Error(f"a row of more than {_MAX_ROW:,} characters")
+        self.row.append(text)
         return f"{text}\n"
+
+
+def _delimiter(path: Path, first: str) -> str:
+    if path.suffix.lower() == ".tsv" and ("\t" in first or not {",", ";"} & {*first}):
+        return "\t"
+    return max(",\t;", key=first.count)
+
+
+def _is_quoted(path: Path, delimiter: str) -> bool:
+    """Whether quotes enclose fields, which between tabs they seldom do."""
+    if delimiter != "\t":
+        return True
+    by_lines = enclose_fields(numbered_lines(path), delimiter)
+    return _rows_fit(path, delimiter) if by_lines is None else by_lines
+
+
+def _rows_fit(path: Path, delimiter: str) -> bool:
+    """Whether the rows have the header's number of columns if quotes enclose fields."""
+    lines = _Lines(path)
+    n_columns = 0
+    try:
+        for row in csv.reader(lines, delimiter=delimiter, strict=True):
+            lines.begin_row()
+            n_columns = n_columns or len(row)
+            if len(row) not in (0, n_columns):
+                return False
+    except csv.Error:
+        return False
+    return True
 
 
 def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
@@ -80,11 +128,13 @@ def _class_columns(path: Path, header: list[str], options: ReadOptions) -> dict[
     groups = {name: name for name in options.cats_from}
     if not groups and "label" in header:
         groups = {"label": options.group_name}
+    quotes = ", and read quotes as in CSV with --quotes" if any('"' in n for n in header) else ""
     for name in (options.text_column, *groups):
         if header.count(name) != 1:
             raise FormatError(
                 f"Expected one column {name!r} in the header, got {', '.join(header) or 'none'}. "
-                "Name the text with --text-column and the classes with --cats-from.",
+                "Name the text with --text-column and the classes with --cats-from"
+                f"{quotes}.",
                 path,
                 1,
             )
@@ -94,7 +144,7 @@ def _class_columns(path: Path, header: list[str], options: ReadOptions) -> dict[
 def _quoting_error(error: csv.Error, path: Path, line: int) -> FormatError:
     return FormatError(
         f"Expected fields with a delimiter, a quote or a line break in double quotes, and quotes "
-        f"in them doubled; got: {error}.",
+        f"in them doubled; got: {error}. With --no-quotes quotes are characters like others.",
         path,
         line,
     )
@@ -107,12 +157,12 @@ def _record(
     options: ReadOptions,
     path: Path,
     line: int,
-    document: int,
 ) -> Record:
     if len(row) != len(header):
         raise FormatError(
             f"Expected {len(header)} columns as in the header, got {len(row)}. "
-            "Put a field that contains the delimiter in double quotes.",
+            "Put a field that contains the delimiter in double quotes, and say --quotes if it is "
+            "a tab.",
             path,
             line,
         )
@@ -123,7 +173,6 @@ def _record(
         line=line,
         text=values[options.text_column],
         classes=_classes(values, groups, options, path, line),
-        document=document,
     )
 
 

@@ -16,6 +16,7 @@ from ._fields import FieldError, Fields
 from ._objects import as_fields
 from ._prodigy import choices, is_question, merge_answers, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
+from ._unused import unused_fields
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -115,21 +116,25 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
 
 
 def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
+    ner = options.ner_from if options.ner_from in fields else "ner_tags"
     grouped = isinstance(fields.get("spans"), dict)
-    return Record(
+    record = Record(
         line=line,
         text=fields.string("text"),
         words=fields.tokens("tokens"),
         tags=fields.strings("tags", missing),
         pos=fields.strings("pos", missing),
         morphs=fields.strings("morphs", features),
-        ner=fields.strings("ner_tags", missing_ner),
+        ner=fields.strings(ner, missing_ner),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
-        cats=fields.cats("cats"),
+        cats=fields.cats("cats", options.missing),
         classes=_classes(fields, options),
         judged=choices(fields, options),
     )
+    n_words = len(record.words or ())
+    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), n_words)]
+    return record
 
 
 def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
@@ -142,7 +147,8 @@ def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
             groups["accept"] = options.group_name
     if "options" in fields:
         groups.pop("accept", None)  # `choices` reads it
-    return {group: fields.labels(name) for name, group in groups.items() if name in fields}
+    found = {group: fields.labels(name) for name, group in groups.items() if name in fields}
+    return {group: values for group, values in found.items() if values is not None}
 
 
 def _check_combination(record: Record, fields: Fields, options: ReadOptions) -> None:

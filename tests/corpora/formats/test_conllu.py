@@ -177,3 +177,73 @@ def test_a_skipped_sentence_keeps_the_border_and_class_of_its_document(write, nl
     assert [(doc.text, doc.cats["genre=news"]) for doc in docs] == [("Nice", 1.0), ("Hm", 0.0)]
     assert [error.line for error in errors] == [5]
     assert docs.errors == 1
+
+
+def words(*miscs: str) -> str:
+    return "\n".join(f"{i}\tw{i}" + "\t_" * 7 + f"\t{misc}" for i, misc in enumerate(miscs, 1))
+
+
+@pytest.mark.parametrize(
+    "miscs",
+    [
+        ("name=B-PER", "name=I-PER", "name=O"),
+        ("NE=B-PER", "NE=L-PER", "NE=O"),
+        ("SpaceAfter=No|B-PER", "I-PER", "O"),
+        ("ner=B-PER", "Ner=E-PER|SpaceAfter=No", "NER=O"),
+        ("SpaceAfter=No name=B-PER", "name=I-PER", "name=O"),
+        ("NamedEntity=B-PER", "NamedEntity=I-PER", "NamedEntity=O"),
+        ("name=PER", "name=PER", "name=O"),
+    ],
+)
+def test_entity_tags_under_other_keys(write, nlp, miscs):
+    (doc,) = read_docs(write("a.conllu", words(*miscs)), nlp)
+    assert iob(doc) == ["B-PER", "I-PER", "O"]
+
+
+def test_a_key_by_choice(write, nlp):
+    path = write("a.conllu", words("NER=O|Chunk=B-NP", "NER=B-LOC|chunk=I-NP"))
+    (doc,) = read_docs(path, nlp)
+    assert iob(doc) == ["O", "B-LOC"]
+    (doc,) = read_docs(path, nlp, ner_from="CHUNK")
+    assert ents(doc) == [("w1 w2", "NP")]
+
+
+def test_tags_of_multiword_tokens(write, nlp):
+    rows = ["1-2\tdu" + "\t_" * 7 + "\tner=S-X", "3-5\tx" + "\t_" * 7 + "\tner=B-Y"]
+    path = write("a.conllu", "\n".join((*rows, words("_", "_", "_", "_", "_", "ner=E-Y"))))
+    (doc,) = read_docs(path, nlp)
+    assert ents(doc) == [("w1 w2", "X"), ("w3 w4 w5 w6", "Y")]
+
+
+@pytest.mark.parametrize(
+    "misc, remark",
+    [
+        ("Entity=(1-person-new", "Entity= in MISC, coreference and no tags, was not read"),
+        ("Mwe=B-VID", "Mwe= in MISC, which looks like tags, was not read (--ner-from Mwe)"),
+        ("NER=O|NE=B-X", "NE= in MISC, which looks like tags, was not read (--ner-from NE)"),
+        ("NE=P_1-pf_2", "NE= in MISC, no tags such as B-PER, was not read"),
+        ("NER=O|B-PER", "tags without a key in MISC were not read"),
+        ("Gloss=I-go|SpaceAfter=No|Ref=1.1|NER=O", None),
+        ("NER=B-PER", None),
+    ],
+)
+def test_what_was_not_read_in_misc(write, nlp, misc, remark):
+    docs = read_docs(write("a.conllu", words(misc)), nlp)
+    assert [*docs.remarks] == ([remark] if remark else [])
+
+
+def test_tokens_without_a_tag_by_choice(write, nlp):
+    path = write("a.conllu", f"{words('NE=B-PER', '_')}\n\n{words('_')}")
+    docs = read_docs(path, nlp)
+    assert [iob(doc) for doc in docs] == [["B-PER", ""], [""]]
+    assert any("(--outside)" in what for what in docs.remarks)
+    docs = read_docs(path, nlp, outside=True)
+    assert [iob(doc) for doc in docs] == [["B-PER", "O"], ["O"]]
+
+
+def test_comments_that_were_not_used(write, nlp):
+    head = "# sent_id = 4\n# text_en = So\n# newpar\n# genre = news\n# mood = glad\n"
+    docs = read_docs(write("a.conllu", head + words("_")), nlp, cats_from=["mood"])
+    assert {what: seen.example for what, seen in docs.remarks.items()} == {
+        "comment 'genre' was not used (--cats-from genre)": "news"
+    }

@@ -81,3 +81,57 @@ def test_names_of_numbered_classes(write, nlp):
     assert [doc.cats.get("yes") for doc in docs] == [1.0, None, 0.0, None]
     with pytest.raises(FormatError, match=r"a\.csv:2: .*from 0 to 0 in 'label'"):
         read_docs(path, nlp, names=write("one.txt", "no\n"))
+
+
+HEADER = "text\tlabel\n"
+KEPT = "quotes around a field were kept as characters (--quotes reads them as in CSV)"
+ENCLOSING = "quotes were read as in CSV (--no-quotes takes them as characters)"
+
+
+@pytest.mark.parametrize(
+    "rows, texts, remarks",
+    [
+        ('" Slow\tx\nFine\ty\nodd "\tx\n', ['" Slow', "Fine", 'odd "'], []),
+        ('"Slow" but fine\tx\n', ['"Slow" but fine'], []),
+        ('a "\tx\nb "c" d\tx\n', ['a "', 'b "c" d'], []),
+        ('"\tx\n"\ty\n', ['"', '"'], []),
+        ('"Slow"\tx\nso ""odd""\ty\n', ['"Slow"', 'so ""odd""'], [KEPT]),
+        ('"Say ""no"", Ana"\tx\nFine\ty\n', ['Say "no", Ana', "Fine"], [ENCLOSING]),
+        ('"Two\nlines"\tx\nFine\ty\n', ["Two\nlines", "Fine"], [ENCLOSING]),
+        ('"A\ttab"\tx\n', ["A\ttab"], [ENCLOSING]),
+    ],
+)
+def test_quotes_between_tabs(write, nlp, rows, texts, remarks):
+    docs = read_docs(write("a.tsv", HEADER + rows), nlp)
+    assert [doc.text for doc in docs] == texts
+    assert [*docs.remarks] == remarks
+
+
+def test_a_header_in_quotes_has_rows_in_quotes(write, nlp):
+    docs = list(read_docs(write("a.tsv", '"text"\t"label"\n"Fine"\t"good"\n'), nlp))
+    assert [(doc.text, doc.cats) for doc in docs] == [("Fine", {"good": 1.0})]
+
+
+def test_quotes_by_choice(write, nlp):
+    path = write("a.tsv", HEADER + '"Fine"\tx\n')
+    assert [doc.text for doc in read_docs(path, nlp, quotes=True)] == ["Fine"]
+    path = write("a.csv", 'text,label\n"Fine" film,x\n" odd,y\n')
+    assert [doc.text for doc in read_docs(path, nlp, quotes=False)] == ['"Fine" film', '" odd']
+    with pytest.raises(FormatError, match="With --no-quotes"):
+        list(read_docs(path, nlp))
+
+
+@pytest.mark.parametrize("name, tab", [("a.csv", ","), ("b.csv", "\t"), ("c.tsv", "\t")])
+def test_a_field_like_merged_rows_is_told(write, nlp, name, tab):
+    text = f'text{tab}label\n"Slow{tab}x\nodd"{tab}y\n'
+    docs = read_docs(write(name, text), nlp, quotes=True)
+    assert len(list(docs)) == 1
+    ((what, seen),) = docs.remarks.items()
+    assert what.startswith("a field has line breaks and")
+    assert (seen.records, seen.example) == (1, f"Slow{tab}x\nodd")
+
+
+def test_one_column_and_commas_in_its_text(write, nlp):
+    assert [doc.text for doc in read_docs(write("a.tsv", "text\nFine, really\n"), nlp)] == [
+        "Fine, really"
+    ]

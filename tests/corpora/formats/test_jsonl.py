@@ -181,7 +181,7 @@ def test_each_line_is_a_doc_whatever_the_group(read):
         ('{"text": "a", "label": {"x": 1}}', "a label or a list of labels in 'label'"),
         ('{"text": "a", "cats": ["x"]}', "an object with a number from 0 to 1"),
         ('{"text": "a", "cats": {"x": 2}}', "a number from 0 to 1 for 'x' in 'cats', got 2"),
-        ('{"text": "a", "cats": {"x": NaN}}', "a number from 0 to 1 for 'x'"),
+        ('{"text": "a", "cats": {"x": -0.5}}', "a number from 0 to 1 for 'x'"),
     ],
 )
 def test_errors_have_the_line(read, source, message):
