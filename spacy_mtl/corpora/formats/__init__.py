@@ -98,4 +98,4 @@ __all__ = [
     "describe",
     "find_reader",
     "require_text",
-,]
+]
