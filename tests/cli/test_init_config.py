@@ -121,3 +121,38 @@ def test_one_line_about_a_language_that_is_none(corpora):
 def test_help_has_examples():
     result = init_config("--help")
     assert "init-config config.cfg --train train.spacy --dev dev.spacy" in result.output
+
+
+def test_a_dollar_sign_in_paths(corpora):
+    Path("C$").mkdir()
+    for name in ("moods.spacy", "names.spacy", "dev.spacy"):
+        Path(name).rename(Path("C$", name))
+    data = [f"C$/{part}" if part.endswith(".spacy") else part for part in DATA]
+    result = init_config("C$/my.cfg", *data)
+    assert result.exit_code == 0, result.output
+    train("C$/my.cfg", "spacys", overrides=SMALL)
+    short = [part for key, value in SMALL.items() for part in (f"--{key}", json.dumps(value))]
+    ours = CliRunner().invoke(app, ["train", "C$/my.cfg", "--output", "ours", *short])
+    assert ours.exit_code == 0, ours.output
+    expected = spacy.load("spacys/model-last").get_pipe("multitask").label_data
+    assert spacy.load("ours/model-last").get_pipe("multitask").label_data == expected
+    again = load_config("ours/model-last/config.cfg").interpolate()["paths"]
+    assert again["dev"] == "C$/dev.spacy"
+
+
+@pytest.mark.parametrize("part", ["${x}", "a${b c}", "x${"])
+def test_a_variable_in_a_path(corpora, part):
+    Path(part).mkdir()
+    Path("moods.spacy").rename(Path(part, "moods.spacy"))
+    result = init_config("my.cfg", "--train", f"{part}/moods.spacy", "--dev", "dev.spacy")
+    assert result.exit_code == 1
+    assert f"got {part}/moods.spacy. Rename the file or folder, or make a link" in result.stderr
+    assert not Path("my.cfg").exists()
+    where_labels_go = init_config(f"{part}/c.cfg", "--train", "names.spacy", "--dev", "dev.spacy")
+    assert f"got {part}/c_labels. Rename" in where_labels_go.stderr
+    assert init_config("my.cfg", "--train", "names.spacy", "--dev", "dev.spacy").exit_code == 0
+    override = ["train", "my.cfg", "--paths.train", f"{part}/moods.spacy"]
+    overridden = CliRunner().invoke(app, override)
+    assert overridden.exit_code == 1
+    assert f"{part}/moods.spacy" in overridden.stderr
+    assert "rename it, or make a link to it" in overridden.stderr

@@ -35,6 +35,7 @@ SHORT = {
         "2",
     ],
     ("package",): ["--build", "none"],
+    ("pretrain",): ["--pretraining.max_epochs", "1"],
     ("benchmark", "speed"): ["--batch-size", "4", "--warmup", "0"],
 }
 # Commands about the reader's environment, of which nothing can be checked.

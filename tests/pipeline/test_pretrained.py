@@ -8,6 +8,7 @@ from spacy.language import Language
 from thinc.api import Model
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.pipeline import pretrained
 
 from .helpers import ENCODER, make_examples, make_nlp
 
@@ -77,3 +78,9 @@ def test_weights_of_another_encoder(weights):
     nlp.add_pipe("tok2vec", config={"model": {**ENCODER, "embed_size": 50}}, first=True)
     with pytest.raises(MTLError, match="for the same settings, got in .*model0.bin something"):
         initialized(nlp, weights)
+
+
+def test_an_encoder_of_another_kind(weights, monkeypatch):
+    monkeypatch.setattr(pretrained, "Tok2Vec", str)  # as if the one in the pipeline were none
+    with pytest.raises(MTLError, match="of the kind 'tok2vec', got 'tok2vec', which has pretr"):
+        initialized(make_nlp(["tagger"]), weights)
