@@ -10,6 +10,8 @@ from spacy.vocab import Vocab
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .static_vectors import needing_static_vectors
+
 Encoder = Model[list[Doc], list[Floats2d]]
 
 
@@ -23,7 +25,8 @@ def encode_docs(
     """
     docs = list(docs)
     if any(len(doc) for doc in docs):
-        return encoder(docs, is_train)
+        with needing_static_vectors(encoder, docs[0].vocab):
+            return encoder(docs, is_train)
     return [no_vectors(encoder, docs) for _ in docs], _no_gradient
 
 

@@ -18,6 +18,7 @@ from thinc.types import Floats2d
 from .encoding import Encoder, encode_docs, no_vectors
 from .fitting import fitting
 from .packed import Packed, doc_lengths
+from .static_vectors import check_static_vectors
 
 Head = Model[Packed, Any]
 Backprop = Callable[[dict[str, Floats2d]], None]
@@ -89,6 +90,8 @@ def forward(
 
 def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
     """Initialize the encoder, then each head on the representation that it will get."""
+    if X:
+        check_static_vectors(model.get_ref("tok2vec"), X[0].vocab)
     with fitting("the encoder `tok2vec`"):
         model.get_ref("tok2vec").initialize(X=X)
     tasks = [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]

@@ -24,6 +24,7 @@ from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
 from ..models.encoding import encode_docs
 from ..models.fitting import fitting
+from ..models.static_vectors import check_static_vectors
 from ..state import State, joined, part_of
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
 from .component import MultiTask
@@ -114,6 +115,7 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
         validate_get_examples(get_examples, "BalancedTok2Vec.initialize")
+        check_static_vectors(self.model, self.vocab)
         with fitting(f"the model of '{self.name}'"):
             self.model.initialize(X=sample_docs(get_examples, self.vocab))
 

@@ -3,6 +3,7 @@
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from thinc.types import Floats2d
 
 from ...errors import MTLError
 from ..packed import token_attributes
+from ..static_vectors import check_static_vectors, needing_static_vectors
 from ..tables import add_to_rows
 from .array_backend import FEW_ROWS
 from .backends import FewRows, Prepared, backend_for
@@ -59,7 +61,7 @@ def HashEmbed(
     return Model(
         "hash_embed",
         forward,
-        init=stock.init,
+        init=partial(_init, stock.init),
         layers=list(stock.layers),
         dims={name: stock.maybe_get_dim(name) for name in stock.dim_names},
         attrs={"settings": _Settings(columns, width, cache_bits)},
@@ -121,6 +123,13 @@ def forward(
         return docs
 
     return _parted(Y, lengths), backprop
+
+
+def _init(init_stock: Callable[..., Any], model: Model, X: Any = None, Y: Any = None) -> None:
+    """Initialize as spaCy's layer does, where there are word vectors if they are wanted."""
+    if X:
+        check_static_vectors(model, X[0].vocab)
+    init_stock(model, X, Y)
 
 
 def _no_backprop(dYs: Any) -> Any:
@@ -194,7 +203,8 @@ def _embed(
         for column, table in enumerate(nodes.tables)
     ]
     if nodes.static is not None:
-        ragged, backprop_static = nodes.static([_Words(features[:, -1], vocab)], is_train)
+        with needing_static_vectors(nodes.static, vocab):
+            ragged, backprop_static = nodes.static([_Words(features[:, -1], vocab)], is_train)
 
         def backprop_vectors(d_vectors: Any) -> None:
             backprop_static(type(ragged)(ops.as_contig(d_vectors), ragged.lengths))
