@@ -33,9 +33,7 @@ def as_fields(
         remarks.append(Remark("field 'relations' was not used", str(value["relations"])))
     if "text" not in fields and isinstance(fields.get("data"), str):  # as older versions
         fields["text"] = fields.pop("data")
-    if (
-        isinstance(fields.get("cats"), list) and "entities" in fields
-    ):  # of a project for intents and slots
+    if isinstance(fields.get("cats"), list) and "entities" in fields:  # intents and slots
         fields["labels"] = fields.pop("cats")
     if _is_annotations(fields.get("annotations")):
         fields.update(_old_annotations(fields.pop("annotations")))
