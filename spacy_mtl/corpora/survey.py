@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from ..marks import INCORRECT_SPANS
@@ -57,7 +57,7 @@ class _Labels:
         self.values: dict[str, set[str]] = {}
         self.fractions: dict[str, Remarked] = {}
 
-    def add(self, classes: dict[str, list[str]]) -> None:
+    def add(self, classes: Mapping[str, Iterable[str]]) -> None:
         for group, values in classes.items():
             self.values.setdefault(group, set()).update(values)
             for value in values:
@@ -70,9 +70,45 @@ class _Labels:
             group for group, values in self.values.items() if values and all(map(is_number, values))
         )
 
+    @property
+    def remarks(self) -> dict[str, Remarked]:
+        return {
+            f"numbers as {group or 'label'} were read as whole ones": self.fractions[group]
+            for group in sorted(self.numeric & {*self.fractions})
+        }
+
     def sorted(self, group: str) -> list[str]:
         values = self.values[group]
         return sorted(set(map(whole_number, values)) if group in self.numeric else values)
+
+
+class _EntityTags:
+    """The scheme of the entity tags, and what is unusual about them."""
+
+    def __init__(self) -> None:
+        self.detector = SchemeDetector()
+        self.without_letter = Remarked("")
+        self.beside_untagged = Remarked("")
+        self.outside = False
+
+    def add(self, tags: list[str | None]) -> None:
+        n_bare = self.detector.n_bare
+        self.detector.add(tags)
+        self.without_letter.records += self.detector.n_bare > n_bare
+        self.outside = self.outside or "O" in tags
+        known = [tag for tag in tags if tag is not None]
+        if 0 < len(known) < len(tags):
+            self.beside_untagged.example = self.beside_untagged.example or known[0]
+            self.beside_untagged.records += 1
+
+    @property
+    def remarks(self) -> dict[str, Remarked]:
+        found = {}
+        if self.beside_untagged.records and not self.outside:
+            found[_NO_O] = self.beside_untagged
+        if self.detector.scheme == "IO":
+            found[_IN_IO] = replace(self.without_letter, example=self.detector.bare)
+        return found
 
 
 class _Remarks:
@@ -81,16 +117,16 @@ class _Remarks:
     def __init__(self) -> None:
         self.found: dict[str, Remarked] = {}
         self.values: dict[str, set[str]] = {}
-        self.listed: dict[str, list[str]] = {}
 
     def add(self, remarks: list[Remark]) -> None:
         once: dict[str, Remark] = {}
         for remark in remarks:
             once.setdefault(remark.what, remark)
-            if remark.listed:
-                self.listed.setdefault(remark.what, []).append(remark.example)
-        for what, example, _, of_labels in once.values():
-            self.found.setdefault(what, Remarked(example)).records += 1
+        for what, example, listed, of_labels in once.values():
+            remarked = self.found.setdefault(what, Remarked(example))
+            all_of_it = [r.example for r in remarks if r.what == what] if listed else []
+            remarked.listed += all_of_it
+            remarked.records += len(all_of_it) or 1
             if of_labels:
                 values = self.values.setdefault(what, set())
                 if len(values) <= _MAX_LABELS:
@@ -98,9 +134,6 @@ class _Remarks:
 
     def worth_saying(self, n_records: int) -> dict[str, Remarked]:
         """All but those of what does not repeat over the file, as labels would."""
-        for what, examples in self.listed.items():
-            self.found[what].listed = examples
-            self.found[what].records = len(examples)
         few = min(_MAX_LABELS, max(_FEW, n_records // 2))
         return {w: r for w, r in self.found.items() if len(self.values.get(w, ())) <= few}
 
@@ -110,11 +143,8 @@ def survey(records: Iterable[Record]) -> Survey:
     layers: set[str] = set()
     labels = _Labels()
     cats: set[str] = set()
-    detector = SchemeDetector()
+    tags = _EntityTags()
     seen = _Remarks()
-    in_io = Remarked("")
-    tagged = Remarked("")
-    outside = False
     n_records = 0
     for record in records:
         seen.add(record.remarks)
@@ -122,31 +152,17 @@ def survey(records: Iterable[Record]) -> Survey:
             continue
         n_records += 1
         layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
-        n_bare = detector.n_bare
-        detector.add(record.ner or ())
-        outside = outside or "O" in (record.ner or ())
-        if tags := list(filter(None, record.ner or ())):
-            tagged.example = tagged.example or tags[0]
-            tagged.records += len(tags) < len(record.ner or ())
-        in_io.records += detector.n_bare > n_bare
+        tags.add(record.ner or [])
         cats.update(record.cats or ())
         labels.add(record.classes)
-        labels.add({group: [*judged] for group, judged in record.judged.items()})
-    remarks = seen.worth_saying(n_records)
-    if tagged.records and not outside:
-        remarks[_NO_O] = tagged
-    if detector.scheme == "IO":
-        remarks[_IN_IO] = replace(in_io, example=detector.bare)
-    for group in sorted(labels.numeric & {*labels.fractions}):
-        what = f"numbers as {group or 'label'} were read as whole ones"
-        remarks[what] = labels.fractions[group]
+        labels.add(record.judged)
     return Survey(
         frozenset(layers),
-        detector.scheme,
+        tags.detector.scheme,
         {group: labels.sorted(group) for group in labels.values},
         sorted(cats),
         n_records,
-        remarks,
+        {**seen.worth_saying(n_records), **tags.remarks, **labels.remarks},
         labels.numeric,
     )
 

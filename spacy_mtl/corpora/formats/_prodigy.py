@@ -35,7 +35,7 @@ def choices(fields: Fields, options: ReadOptions) -> dict[str, dict[str, bool]]:
     group = class_group("accept", options)
     if group is None or "options" not in fields or "accept" not in fields:
         return {}
-    offered, chosen = _option_ids(fields), fields.labels("accept") or []
+    offered, chosen = _option_ids(fields), fields.labels("accept")
     if strangers := [label for label in chosen if label not in offered]:
         raise FieldError(
             f"Expected in 'accept' ids of the 'options' ({', '.join(offered)}), "
@@ -58,11 +58,8 @@ def _option_ids(fields: Fields) -> list[str]:
     for option in fields.values("options"):
         if isinstance(option, dict):
             option = option.get("text") if option.get("id") is None else option["id"]
-        ids.append(option)
-    labels = Fields({"options": ids}).labels("options")
-    if labels is None or len(labels) < len(ids):
-        raise FieldError("Expected a label for each of the 'options', got null.")
-    return labels
+        ids.append("" if option is None else option)  # which is no label
+    return Fields({"options": ids}).labels("options")
 
 
 def is_question(fields: Fields) -> bool:
@@ -106,7 +103,7 @@ def read_answer(fields: Fields, line: int, options: ReadOptions) -> Record:
 
 
 def _answer_about_class(record: Record, fields: Fields, answer: str, options: ReadOptions) -> None:
-    labels, group = fields.labels("label") or [], class_group("label", options)
+    labels, group = fields.labels("label"), class_group("label", options)
     if group is None:
         record.remarks.append(_unused("field 'label'", "--cats-from names others", labels))
     elif answer == "reject" and len(labels) > 1:
