@@ -201,7 +201,8 @@ class DocBuilder:
             if values is not None:
                 cats.update({label_key(group, label): float(label in values) for label in labels})
         for group, judged in records[0].judged.items():
-            cats.update({label_key(group, label): float(is_so) for label, is_so in judged.items()})
+            whole = whole_number if group in self.survey.numeric else str
+            cats.update({label_key(group, whole(k)): float(is_so) for k, is_so in judged.items()})
         cats.update(records[0].cats or {})
         return {**self._others(records[0], cats), **cats} if self.others_negative else cats
 

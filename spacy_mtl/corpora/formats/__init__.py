@@ -85,7 +85,7 @@ def _begins_a_list(path: Path) -> bool:
         return False
     try:
         return all(isinstance(value, dict) for value in json_.loads(first))
-    except ValueError:
+    except (ValueError, RecursionError):
         return True
 
 

@@ -110,6 +110,8 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
     if record.text is None and record.words is None:
         raise FieldError(f"Expected a field 'text' or 'tokens', got {fields.names()}.")
     _check_combination(record, fields, options)
+    n_tokens = len(record.words or ())
+    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), n_tokens)]
     if record.text is not None and record.words is not None:
         record.spaces = spaces_between(align(record.words, record.text), record.text)
     return record
@@ -118,7 +120,7 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
 def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
     ner = options.ner_from if options.ner_from in fields else "ner_tags"
     grouped = isinstance(fields.get("spans"), dict)
-    record = Record(
+    return Record(
         line=line,
         text=fields.string("text"),
         words=fields.tokens("tokens"),
@@ -132,9 +134,6 @@ def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
         classes=_classes(fields, options),
         judged=choices(fields, options),
     )
-    n_words = len(record.words or ())
-    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), n_words)]
-    return record
 
 
 def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
@@ -147,8 +146,7 @@ def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
             groups["accept"] = options.group_name
     if "options" in fields:
         groups.pop("accept", None)  # `choices` reads it
-    found = {group: fields.labels(name) for name, group in groups.items() if name in fields}
-    return {group: values for group, values in found.items() if values is not None}
+    return {g: fields.labels(name) for name, g in groups.items() if fields.has_labels(name)}
 
 
 def _check_combination(record: Record, fields: Fields, options: ReadOptions) -> None:
