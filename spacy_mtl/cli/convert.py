@@ -149,7 +149,7 @@ def _convert_all(
 def _report_folder(folder: Path, output: Path) -> None:
     left = ", ".join(str(path.relative_to(folder)) for path in passed_over(folder, output))
     if left:
-        typer.echo(f"passed over, as the suffix tells no format: {left}", err=True)
+        typer.echo(f"passed over, as no known format fits: {left}", err=True)
     typer.echo(f"Wrote {output}")
 
 
