@@ -78,10 +78,13 @@ def convert(
 
     \b
     CoNLL-U:  XPOS, UPOS, FEATS, entity tags in MISC, classes as # NAME = value
-    columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
+    columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES,
+              BMES, IO
+    iob:      spaCy's word|tag|iob or word|iob
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
               morphs; Prodigy's yes/no answers and choices (options, accept)
     CSV/TSV:  a text and its classes per row, with a header
+    exports:  doccano (jsonl), Label Studio (json), INCEpTION's WebAnno TSV 3, brat (.ann)
 
     \b
     Examples:
@@ -146,7 +149,7 @@ def _convert_all(
 def _report_folder(folder: Path, output: Path) -> None:
     left = ", ".join(str(path.relative_to(folder)) for path in passed_over(folder, output))
     if left:
-        typer.echo(f"passed over, as the suffix tells no format: {left}", err=True)
+        typer.echo(f"passed over, as no known format fits: {left}", err=True)
     typer.echo(f"Wrote {output}")
 
 

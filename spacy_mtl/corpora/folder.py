@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import MTLError
-from .formats import SUFFIXES
+from .formats import SUFFIXES, is_annotated
 
 SPLITS = ("train", "dev", "test")
 
@@ -87,9 +87,9 @@ def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
 
 
 def passed_over(folder: Path, output: Path) -> list[Path]:
-    """The files that `convert_folder` passes over: their suffix tells no format, and no other file
-    belongs to them."""
-    others = [path for path in _files(folder, output) if path.suffix.lower() not in SUFFIXES]
+    """The files that `convert_folder` passes over: they are in no format that we know, and no other
+    file belongs to them."""
+    others = [path for path in _files(folder, output) if not is_annotated(path)]
     return [path for path in others if not _is_text_of_brat(path)]
 
 
@@ -103,7 +103,7 @@ def _placed(folder: Path, output: Path) -> list[tuple[Path, Path, Split]]:
     A file keeps the folders above it, without the one that told its split where that leaves all
     names different.
     """
-    files = [path for path in _files(folder, output) if path.suffix.lower() in SUFFIXES]
+    files = [path for path in _files(folder, output) if is_annotated(path)]
     if not files:
         raise MTLError(
             f"Expected files that end in {', '.join(SUFFIXES)} in {folder}, got none of them."

@@ -55,6 +55,12 @@ def find_reader(format: str, path: Path) -> Read:
     return FORMATS[format]
 
 
+def is_annotated(path: Path) -> bool:
+    """Whether a file in a folder is one to read, by its suffix and, for JSON, what is in it."""
+    format = SUFFIXES.get(path.suffix.lower(), "")
+    return json.holds_records(path) if format == "json" else bool(format)
+
+
 def _guess(path: Path) -> str:
     """The format of a file by its suffix, where several formats share one by its first line."""
     suffix = path.suffix.lower()
@@ -97,5 +103,6 @@ __all__ = [
     "attempt",
     "describe",
     "find_reader",
+    "is_annotated",
     "require_text",
 ]

@@ -45,6 +45,20 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
         yield broken
 
 
+def holds_records(path: Path) -> bool:
+    """Whether a file is annotated, and not settings or names of classes; true if it is broken."""
+    try:
+        values = list(_values(path))
+    except FormatError:
+        return True
+    if len(values) == 1 and isinstance(values[0][1], dict):
+        try:
+            values = _unwrapped(*values[0], path)
+        except FormatError:
+            return False
+    return any(isinstance(value, dict | list) for _, value in values)
+
+
 class _Converter:
     """Makes records of the values of one file."""
 

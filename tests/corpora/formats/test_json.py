@@ -3,6 +3,7 @@ import json
 import pytest
 
 from spacy_mtl.corpora import present_layers, read_docs
+from spacy_mtl.corpora.formats import is_annotated
 from spacy_mtl.errors import FormatError
 
 from ..helpers import ents, iob
@@ -241,3 +242,21 @@ def test_tasks_in_jsonl_need_the_format(write, nlp):
         read_docs(path, nlp)
     (doc,) = read_docs(path, nlp, format="json")
     assert doc.cats == {"a": 1.0}
+
+
+@pytest.mark.parametrize(
+    "content, expected",
+    [
+        ([RIO], True),
+        (RIO, True),
+        ([PAIR], True),
+        ({"data": [RIO]}, True),
+        ("[{", True),
+        (["O", "B-PER"], False),
+        ({"ner_tags": ["O", "B-PER"]}, False),
+        ({"features": {"text": {"dtype": "string"}}, "splits": {"train": {}}}, False),
+    ],
+)
+def test_files_of_a_folder_that_are_annotated(write, content, expected):
+    text = content if isinstance(content, str) else json.dumps(content)
+    assert is_annotated(write("a.json", text)) is expected
