@@ -17,6 +17,9 @@ INDEX = "spacy_mtl_index"
 # By task, the labels that the corpus knows, where these are not all.
 LABELS = "spacy_mtl_labels"
 
+# The span group of spans that are known to be no entities, under the name that Prodigy gives it.
+INCORRECT_SPANS = "incorrect_spans"
+
 
 def mark(
     example: Example, corpus: str, index: int, labels: Mapping[str, Sequence[str]] | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
@@ -30,6 +32,8 @@ class TaskEvaluation:
     name: that of the task, behind its component's where several have a task of this name.
     coverage: what the test documents say about it.
     score: with its interval over documents; None if they say nothing.
+    scores: all that the component's `score` gives for it, by its own names ("f", "macro_auc"),
+        each None if the documents say nothing.
     """
 
     name: str
@@ -38,6 +42,7 @@ class TaskEvaluation:
     coverage: Coverage
     counts: Counts
     score: Estimate | None
+    scores: dict[str, Any]
 
     @property
     def metric(self) -> str:
@@ -69,6 +74,23 @@ class TaskEvaluation:
             f"{key}_high": self.score.high,
         }
 
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it, scores from 0 to 1."""
+        found = self.score
+        return {
+            "component": self.component,
+            "writes": self.task.writes,
+            "documents": self.coverage.docs,
+            "units": self.coverage.units,
+            "unseen": self.unseen,
+            "metric": self.metric,
+            "score": found and found.value,
+            "low": found and found.low,
+            "high": found and found.high,
+            "labels": self.per_label,
+            "scores": self.scores,
+        }
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -83,6 +105,17 @@ class Evaluation:
     tasks: list[TaskEvaluation]
     samples: int
     confidence: float = CONFIDENCE
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it as JSON takes it, scores from 0 to 1 and None where nothing is labelled."""
+        return {
+            "data": str(self.path),
+            "documents": self.docs,
+            "tokens": self.tokens,
+            "samples": self.samples,
+            "confidence": self.confidence,
+            "tasks": {each.name: each.to_dict() for each in self.tasks},
+        }
 
 
 def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
@@ -101,11 +134,14 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
             f"{len(examples)} documents. Name labelled test data."
         )
     _annotate(nlp, examples)
+    by_component = {name: pipe.score(examples) for name, pipe in multitasks(nlp).items()}
     tested = []
     for name, (component, task) in tasks.items():
         counts, found = task.counts(examples), coverage[name]
         score = _estimate(counts, samples) if found.units else None
-        tested.append(TaskEvaluation(name, component, task, found, counts, score))
+        others = [other.name for _, other in tasks.values() if other is not task]
+        scores = _own_scores(task.name, others, by_component[component])
+        tested.append(TaskEvaluation(name, component, task, found, counts, score, scores))
     tokens = sum(len(example.reference) for example in examples)
     return Evaluation(test, len(examples), tokens, tested, samples)
 
@@ -128,6 +164,16 @@ def tasks_by_name(nlp: Language) -> dict[str, tuple[str, Task]]:
             f"with {', '.join(nlp.pipe_names) or 'no component'}."
         )
     return found
+
+
+def _own_scores(task: str, others: Sequence[str], scores: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a component's scores whose names begin with the task's, by what follows it."""
+    longer = tuple(f"{other}_" for other in others if other.startswith(f"{task}_"))
+    return {
+        key.removeprefix(f"{task}_"): value
+        for key, value in scores.items()
+        if key.startswith(f"{task}_") and not (longer and key.startswith(longer))
+    }
 
 
 def _annotate(nlp: Language, examples: list[Example]) -> None:

@@ -42,7 +42,7 @@ def limits(tested: Evaluation, results: Results | None) -> str:
 
 
 def training_corpora(nlp: Language, results: Results | None) -> list[str]:
-    """The names of the corpora with labels, or of all in the config; none if it has no mixture."""
+    """The names of the corpora with labels, or of all in the config; none if it mixes none."""
     if results is not None:
         infos = results.tasks.values()
         named = (name for info in infos for name, n in info.coverage.items() if n.get("units"))
@@ -51,7 +51,7 @@ def training_corpora(nlp: Language, results: Results | None) -> list[str]:
     for key in nlp.config["training"].get("train_corpus", "").split("."):
         section = section.get(key, {}) if isinstance(section, dict) else {}
     corpora = section.get("corpora") if isinstance(section, dict) else None
-    return list(corpora) if isinstance(corpora, dict) else []
+    return list(corpora) if isinstance(corpora, dict) and len(corpora) > 1 else []
 
 
 def _of_tasks(tested: Evaluation) -> Iterator[str]:

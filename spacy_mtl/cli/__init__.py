@@ -10,6 +10,7 @@ from . import card as card
 from . import compare as compare
 from . import convert as convert
 from . import convert_weights as convert_weights
+from . import evaluate as evaluate
 from . import init_config as init_config
 from . import inspect as inspect
 from . import report as report

@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from ..errors import MTLError
+from ..languages import import_failed
 
 
 class CommandGroup(TyperGroup):
@@ -17,8 +18,14 @@ class CommandGroup(TyperGroup):
         try:
             return super().invoke(ctx)
         except MTLError as error:
-            typer.secho(f"✘ {error}", err=True, fg=typer.colors.RED)
-            raise typer.Exit(1) from error
+            raise _told(error) from error
+        except ImportError as error:  # of what a pipeline needs, such as a tokenizer's package
+            raise _told(import_failed(error)) from error
+
+
+def _told(error: MTLError) -> typer.Exit:
+    typer.secho(f"✘ {error}", err=True, fg=typer.colors.RED)
+    return typer.Exit(1)
 
 
 app = typer.Typer(name="mtl", cls=CommandGroup, no_args_is_help=True, rich_markup_mode=None)

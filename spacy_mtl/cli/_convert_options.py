@@ -38,8 +38,8 @@ OutputPath = Annotated[
     Argument(
         metavar="OUTPUT",
         help="The .spacy file to write; its folder is made. For a folder, the folder in which "
-        "train/, dev/ and test/ are made, as the files' names tell (x-dev.conllu, test.csv; "
-        "all others are train).",
+        "train/, dev/ and test/ are made, as the names of subfolders and files tell (dev/x.csv, "
+        "x-val.conllu, test.csv; all others are train).",
     ),
 ]
 FormatOption = Annotated[
@@ -140,6 +140,14 @@ Layers = Annotated[
         metavar="NAMES",
         help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
         "others stay missing. Default: those that INPUT has.",
+    ),
+]
+OthersNegative = Annotated[
+    bool,
+    Option(
+        "--others-negative",
+        help="Classes that a document does not name do not apply to it (0.0) if it names any of "
+        "their group in cats. Otherwise they are missing.",
     ),
 ]
 OnErrorOption = Annotated[

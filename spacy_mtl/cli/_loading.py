@@ -40,8 +40,11 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
         config.interpolate()
     except (OSError, ValueError, ParserError) as error:
         reason = getattr(error, "strerror", None) or error
+        hint = ""
+        if "${" in str(error):
+            hint = " (where ${ is in a path: rename it, or make a link to it and name that)"
         raise MTLError(
-            f"Expected a config that can be read in {path}, got: {one_line(reason)}"
+            f"Expected a config that can be read in {path}, got: {one_line(reason)}{hint}"
         ) from error
     missing = [f"[{section}]" for section in ("nlp", "training") if section not in config]
     if missing:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from wasabi import Printer
 
-from ..corpora.audit import Finding
+from ..corpora.findings import Finding
 
 
 def print_table(

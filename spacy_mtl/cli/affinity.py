@@ -26,6 +26,7 @@ from ..affinity.lookahead import Matrix
 from ..affinity.observe import AffinityObserver, learning_multitask
 from ..affinity.replica import encoder_of
 from ..affinity.result import Affinity
+from ..config_files import config_text
 from ..errors import MTLError
 from ..files import write_folder_whole
 from ..training.signals import Stopped
@@ -152,7 +153,7 @@ def _write(output: Path, document: dict[str, Any], config: Config) -> None:
 
     def fill(folder: Path) -> None:
         (folder / "affinity.json").write_text(f"{text}\n", encoding="utf8")
-        config.to_disk(folder / "config.cfg")
+        (folder / "config.cfg").write_text(config_text(config), encoding="utf8")
 
     write_folder_whole(output, fill)
 

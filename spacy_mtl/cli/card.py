@@ -12,13 +12,13 @@ from spacy.cli._util import import_code
 from typer import Argument, Option
 
 from ..card.card import META, README, Words, check_readme, make_card, read_meta, write_card
-from ..card.evaluate import Evaluation, evaluate, tasks_by_name
+from ..card.evaluate import evaluate, tasks_by_name
 from ..card.sharing import comparison_of
 from ..errors import MTLError
 from ._app import app
 from ._loading import load_pipeline, use_device
 from ._options import Code, GpuId
-from ._printing import print_table
+from ._scores import print_scores
 
 
 @app.command("card")
@@ -91,7 +91,7 @@ def card_command(
     commands.append(shlex.join(["spacy", *sys.argv[1:]]))
     words = Words(intended_use, limits, commands)
     write_card(model, make_card(nlp, meta, tested, results, words), meta, tested)
-    _print(tested)
+    print_scores(tested)
     typer.echo(f"{model / README}, {model / META}: {tested.docs} test documents")
 
 
@@ -100,13 +100,3 @@ def _training(model: Path, code: Path | None) -> str:
     config = str(model / "config.cfg")
     given = ["--code", str(code)] if code else []
     return shlex.join(["spacy", "train", config, "--output", "training", *given])
-
-
-def _print(tested: Evaluation) -> None:
-    rows = []
-    for each in tested.tasks:
-        found = each.score
-        values = (found.value, found.low, found.high) if found is not None else ()
-        rows.append([each.name, each.metric, *(f"{value:.4f}" for value in values)])
-    rows = [[*row, *["-"] * (5 - len(row))] for row in rows]
-    print_table(["task", "metric", "score", "low", "high"], rows, n_text_columns=2)

@@ -8,14 +8,14 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-import spacy
 import typer
 from spacy.language import Language
 from tqdm import tqdm
 
 from ..corpora import LAYERS, MISSING_LABELS, Conversion, convert_file
-from ..corpora.folder import convert_folder, passed_over
-from ..errors import FormatError, MTLError
+from ..corpora.folder import Split, convert_folder, passed_over
+from ..errors import FormatError
+from ..languages import blank
 from ._app import app
 from ._convert_options import (
     CatsFrom,
@@ -32,6 +32,7 @@ from ._convert_options import (
     NerFrom,
     OnError,
     OnErrorOption,
+    OthersNegative,
     OutputPath,
     Outside,
     Quotes,
@@ -41,6 +42,7 @@ from ._convert_options import (
 _MAX_ERRORS_SHOWN = 20
 _MAX_REMARKS = 20
 _MAX_EXAMPLE = 60  # characters
+_MAX_LISTED = 20
 _UNITS = {"spans": "span groups", "cats": "docs"}
 
 
@@ -61,6 +63,7 @@ def convert(
     missing: Missing = None,
     group: Group = 1,
     layers: Layers = "",
+    others_negative: OthersNegative = False,
     on_error: OnErrorOption = OnError.stop,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
@@ -73,7 +76,7 @@ def convert(
     CoNLL-U:  XPOS, UPOS, FEATS, entity tags in MISC, classes as # NAME = value
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
-              morphs; Prodigy's rejected or ignored lines are left out
+              morphs; Prodigy's yes/no answers and choices (options, accept)
     CSV/TSV:  a text and its classes per row, with a header
 
     \b
@@ -97,8 +100,9 @@ def convert(
         "missing": MISSING_LABELS if missing is None else _names(missing),
         "group": group,
         "layers": _names(layers) or None,
+        "others_negative": others_negative,
     }
-    done = _convert_all(input_path, output_path, _blank(lang), on_error, options)
+    done = _convert_all(input_path, output_path, blank(lang), on_error, options)
     for name in groups:
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
@@ -112,10 +116,16 @@ def _convert_all(
     """Convert a file or the files of a folder, with a summary of each."""
     done: list[Conversion] = []
 
-    def convert_one(source: Path, target: Path) -> None:
+    def convert_one(source: Path, target: Path, split: Split | None = None) -> None:
         done.append(_convert_one(source, target, nlp, on_error, options))
-        shown = source if input_path.is_dir() else target
+        shown = f"{source} ({split.name})" if split else str(target)
         typer.echo(_summary(done[-1], shown))
+        if split and split.doubt:
+            typer.echo(
+                f"{source} is taken as {split.name}, though {split.doubt}; if that is wrong, "
+                "rename it or put it into a folder train/, dev/ or test/",
+                err=True,
+            )
         if not any(done[-1].units.values()):
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
@@ -128,7 +138,7 @@ def _convert_all(
 
 
 def _report_folder(folder: Path, output: Path) -> None:
-    left = ", ".join(path.name for path in passed_over(folder))
+    left = ", ".join(str(path.relative_to(folder)) for path in passed_over(folder, output))
     if left:
         typer.echo(f"passed over, as the suffix tells no format: {left}", err=True)
     typer.echo(f"Wrote {output}")
@@ -161,19 +171,12 @@ class _ErrorPrinter:
             typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
 
 
-def _blank(lang: str) -> Language:
-    try:
-        return spacy.blank(lang)
-    except ImportError as error:
-        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
-
-
 def _names(joined: str) -> list[str]:
     return [name.strip() for name in joined.split(",") if name.strip()]
 
 
-def _summary(conversion: Conversion, output: Path) -> str:
-    lines = [f"{output}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
+def _summary(conversion: Conversion, shown: str) -> str:
+    lines = [f"{shown}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
     for layer in LAYERS:
         if conversion.units[layer]:
             unit = _UNITS.get(layer, "tokens")
@@ -184,7 +187,16 @@ def _summary(conversion: Conversion, output: Path) -> str:
         lines.append(f"  {conversion.errors:,} left out because of an error")
     for what, remarked in islice(conversion.remarks.items(), _MAX_REMARKS):
         example = shorten(remarked.example, _MAX_EXAMPLE, placeholder="...")
-        lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
+        if remarked.listed:
+            lines += [f"  {what}: {remarked.records:,}", *_listed(remarked.listed)]
+        else:
+            lines.append(f"  {what}: {remarked.records:,} rows, such as {example!r}")
     if len(conversion.remarks) > _MAX_REMARKS:
         lines.append(f"  and {len(conversion.remarks) - _MAX_REMARKS} remarks more")
     return "\n".join(lines)
+
+
+def _listed(examples: list[str]) -> list[str]:
+    lines = [f"    {example}" for example in examples[:_MAX_LISTED]]
+    more = len(examples) - _MAX_LISTED
+    return lines + ([f"    and {more:,} more"] if more > 0 else [])

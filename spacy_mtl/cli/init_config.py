@@ -12,6 +12,7 @@ import typer
 from typer import Argument, Option
 from wasabi import Printer
 
+from ..config_files import config_text
 from ..corpora.audit import audit
 from ..corpora.coverage import combine, files_of, measure_all
 from ..errors import MTLError
@@ -122,7 +123,7 @@ def _write(proposal: Proposal, output_path: Path, labels_path: Path) -> None:
     for task in proposal.tasks:
         labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
         write_whole(labels_path / f"{task.name}.json", f"{labels}\n".encode())
-    write_whole(output_path, f"{proposal.config.to_str()}\n".encode())
+    write_whole(output_path, config_text(proposal.config).encode())
 
 
 def _print_summary(proposal: Proposal) -> None:

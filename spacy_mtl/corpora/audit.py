@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from textwrap import shorten
 
-from .coverage import Coverage, Layer, LayerCoverage, combine, unseen_labels
+from .coverage import Coverage, LayerCoverage, combine, unseen_labels
+from .findings import FEW, Finding, Layers, listed, of_kind
+from .layer_coverage import REJECTED
+from .repeats import contradictions
+from .span_findings import (
+    blank_ends,
+    broken_entities,
+    crossing_sentences,
+    empty_labels,
+    label_sets,
+    overlapping_spans,
+)
 
 SPARSE = 0.1  # share of labelled units below which a layer is called sparse
 MAJORITY = 0.95  # share of Docs with one class from which on its group is called imbalanced
 NEARLY_ALL = 0.95  # share of Docs with one class from which on the others look like mistakes
-FEW = 10  # number of examples below which a label is called rare
-_MAX_LABELS = 8
-
-Layers = Mapping[Layer, LayerCoverage]
-
-
-class Finding(NamedTuple):
-    """Something that hurts.
-
-    kind: What it is, for machines: "overlap", "unseen-labels", "unlearnable", "unscored",
-        "label-sets", "sparse", "imbalance", "rare-labels", "not-exclusive", "overlapping-spans".
-    message: What was found where, what follows, and what to do about it.
-    """
-
-    kind: str
-    message: str
+_MAX_TEXT = 60  # characters of an example
 
 
 def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Finding]:
@@ -34,18 +31,64 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     train: The training files.
     held_out: The files to evaluate on; there may be none.
     """
+    unlabelled = _unlabelled([*train, *held_out])
+    train, held_out = map(_without_rejected, (train, held_out))
     known = combine(train)
+    files = [*train, *held_out]
     return [
+        *unlabelled,
+        *broken_entities(files),
+        *_contradictions(files),
         *_overlap(train, held_out),
         *_unlearnable(known, held_out),
         *_unseen_labels(known, held_out),
         *(_unscored(known, combine(held_out)) if held_out else ()),
-        *_label_sets(train),
+        *label_sets(train),
+        *_no_labels(known, held_out),
+        *_positives_only(known, held_out),
         *_sparse(train),
         *_imbalance(known),
         *_rare_labels(known),
         *_not_exclusive(known),
-        *_overlapping_spans(known),
+        *empty_labels(known),
+        *overlapping_spans(known),
+        *blank_ends(known),
+        *crossing_sentences(known),
+    ]
+
+
+def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
+    for file in files:
+        if not file.layers:
+            yield Finding(
+                "unlabelled",
+                f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
+                "span or class. It teaches and measures nothing. Look at how it was made, with "
+                "`spacy mtl convert --cats-from` or `--columns` for example.",
+            )
+
+
+def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
+    exclusive = [layer for layer, found in combine(files).items() if found.exclusive]
+    repeated = {file.path: file.repeated for file in files}
+    for layer, found in contradictions(repeated, exclusive).items():
+        text, unit, (one, other), (here, there) = found[0]
+        at = f", {unit!r}" if unit else ""
+        example = shorten(text, _MAX_TEXT, placeholder=" ...")
+        one, other = (shorten(value, _MAX_TEXT, placeholder=" ...") for value in (one, other))
+        yield Finding(
+            "contradiction",
+            f"{len(found):,} {'text stands' if len(found) == 1 else 'texts stand'} several times "
+            f"with contradicting {layer}, such as {example!r}{at}: {one} in {here}, {other} in "
+            f"{there}. No model can get both right. Correct what is wrong, or keep one of them.",
+        )
+
+
+def _without_rejected(files: Sequence[Coverage]) -> list[Coverage]:
+    """Rejected spans are no layer of their own, and teach as they are."""
+    return [
+        replace(file, layers={k: v for k, v in file.layers.items() if k != REJECTED})
+        for file in files
     ]
 
 
@@ -77,7 +120,7 @@ def _unseen_labels(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Find
         for layer, labels in unseen_labels(known, dev).items():
             yield Finding(
                 "unseen-labels",
-                f"{dev.path} has labels of {layer} that no training file has: {_listed(labels)}. "
+                f"{dev.path} has labels of {layer} that no training file has: {listed(labels)}. "
                 "They cannot be learned. Check how they are spelled, or split the data anew.",
             )
 
@@ -91,30 +134,56 @@ def _unscored(known: Layers, measured: Layers) -> Iterator[Finding]:
         )
 
 
-def _label_sets(train: Sequence[Coverage]) -> Iterator[Finding]:
-    """Span labels that one training file has, and another should have but does not.
-
-    Spans that nobody marked count as none, so that a label that was not looked for is taught to
-    be absent. Reported where the rate of the files that have it lets expect `FEW` or more.
-    """
-    for layer, total in combine(train).items():
-        files = [file for file in train if layer in file.layers]
-        if layer.kind not in ("ents", "spans") or len(files) < 2:
+def _no_labels(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Finding]:
+    for layer, found in of_kind(known, "ents", "spans", "cats"):
+        what = {"ents": "an entity", "spans": "a span"}.get(layer.kind, "having a class")
+        if not found.labels.total():
+            yield Finding(
+                "no-labels",
+                f"{found.units:,} training {layer.unit} are labelled with {layer}, none of them "
+                f"as {what}, which teaches that there is none. If nobody looked, leave the "
+                "layer out with `spacy mtl convert --layers`.",
+            )
             continue
-        for file in files:
-            own = file.layers[layer]
-            units_elsewhere = total.units - own.units
-            missed = {
-                label: n
-                for label, n in total.labels.items()
-                if not own.labels[label] and n * own.units >= FEW * units_elsewhere
-            }
-            if missed:
+        for dev in held_out:
+            if layer in dev.layers and not dev.layers[layer].labels.total():
                 yield Finding(
-                    "label-sets",
-                    f"{file.path} has {layer}, but none of the labels {_listed(missed)} of the "
-                    "other training files. If nobody looked for them, it teaches that they are "
-                    "not there. Annotate them, or move one of the label sets to a span group.",
+                    "no-labels",
+                    f"{dev.path} has {layer}, but nothing in it is labelled as {what}, so that "
+                    "no F-score can be measured on it. If nobody looked, leave the layer out "
+                    "with `spacy mtl convert --layers`.",
+                )
+
+
+def _positives_only(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Finding]:
+    """Class groups, or classes of them, that nothing says of that they do not apply."""
+    for layer, found in of_kind(known, "cats"):
+        positives = {
+            label: n for label, n in found.labels.items() if n and not found.negatives[label]
+        }
+        if not positives or (found.exclusive and len(found.labels) > 1):
+            continue
+        if len(found.labels) == 1:
+            cure = "Write 0.0 for the class in docs that are known not to have it."
+        else:
+            cure = (
+                "If the classes that a doc does not name do not apply to it, convert with "
+                "--others-negative, or set `others_negative = true` in the task's block of the "
+                "config. Otherwise write 0.0 where a class is known not to apply."
+            )
+        yield Finding(
+            "positives-only",
+            f"No training doc says (by 0.0) that one of these classes of {layer} does not apply: "
+            f"{listed(positives)}. So their score becomes 1 for every text. {cure}",
+        )
+    for dev in held_out:
+        for layer, found in dev.layers.items():
+            learned = known.get(layer, LayerCoverage())
+            if learned.negatives and not (learned.exclusive or found.negatives):
+                yield Finding(
+                    "positives-only",
+                    f"{dev.path} says of no class of {layer} that it does not apply (0.0), so that "
+                    "a wrong class costs nothing there. Convert it as the training files.",
                 )
 
 
@@ -133,7 +202,7 @@ def _sparse(train: Sequence[Coverage]) -> Iterator[Finding]:
 
 
 def _imbalance(known: Layers) -> Iterator[Finding]:
-    for layer, found in _of_kind(known, "cats"):
+    for layer, found in of_kind(known, "cats"):
         label, n = found.labels.most_common(1)[0]
         if n > MAJORITY * found.units:
             yield Finding(
@@ -145,18 +214,18 @@ def _imbalance(known: Layers) -> Iterator[Finding]:
 
 
 def _rare_labels(known: Layers) -> Iterator[Finding]:
-    for layer, found in _of_kind(known, "ents", "spans", "cats"):
+    for layer, found in of_kind(known, "ents", "spans", "cats"):
         rare = {label: n for label, n in found.labels.items() if n < FEW}
         if rare:
             yield Finding(
                 "rare-labels",
-                f"Labels of {layer} with fewer than {FEW} training examples: {_listed(rare)}. "
+                f"Labels of {layer} with fewer than {FEW} training examples: {listed(rare)}. "
                 "They will hardly be learned. Find more, merge them, or leave them out.",
             )
 
 
 def _not_exclusive(known: Layers) -> Iterator[Finding]:
-    for layer, found in _of_kind(known, "cats"):
+    for layer, found in of_kind(known, "cats"):
         if not found.exclusive and found.one_class >= NEARLY_ALL * found.units:
             yield Finding(
                 "not-exclusive",
@@ -164,26 +233,3 @@ def _not_exclusive(known: Layers) -> Iterator[Finding]:
                 f"with {layer} have no class or several, so it counts as multi-label. If each "
                 "should have one, correct them.",
             )
-
-
-def _overlapping_spans(known: Layers) -> Iterator[Finding]:
-    for layer, found in _of_kind(known, "spans"):
-        if found.overlapping:
-            yield Finding(
-                "overlapping-spans",
-                f"{found.overlapping:,} of the {found.labels.total():,} training spans of {layer} "
-                "overlap an earlier one. spacy_mtl.NER.v1 finds flat spans and learns one of them.",
-            )
-
-
-def _of_kind(known: Layers, *kinds: str) -> Iterable[tuple[Layer, LayerCoverage]]:
-    return [(layer, found) for layer, found in known.items() if layer.kind in kinds]
-
-
-def _listed(labels: Mapping[str, int]) -> str:
-    """The most frequent labels, each with its number."""
-    ranked = sorted(labels.items(), key=lambda item: (-item[1], item[0]))
-    listed = ", ".join(f"{label} ({n:,})" for label, n in ranked[:_MAX_LABELS])
-    return listed + (
-        f" and {len(ranked) - _MAX_LABELS:,} more" if len(ranked) > _MAX_LABELS else ""
-    )

@@ -61,7 +61,7 @@ def _check_text(record: Record, path: Path) -> None:
         if not word:
             raise FormatError("Expected a token, got an empty one.", path, record.line_of(i))
         require_text(word, path, record.line_of(i))
-    for values in record.classes.values():
+    for values in (*record.classes.values(), *record.judged.values()):
         for value in values:
             require_text(value, path, record.line)
 

@@ -7,76 +7,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy
-from spacy.strings import get_string_id
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import MTLError
-from ..tasks.textcat import class_value
-from .layers import LAYERS, count_units
+from .layer_coverage import Layer, LayerCoverage, count_broken_entities, layers_of
+from .layers import LAYERS
+from .repeats import Repeated, text_id
 from .stored import docs_of, read_doc_bin
-
-_TAG_ATTRS = {"tag": "TAG", "pos": "POS", "morph": "MORPH"}
-
-
-class Layer(NamedTuple):
-    """A layer of annotation, or one group of it.
-
-    kind: One of `LAYERS`.
-    group: For `spans` the key in `Doc.spans`; for `cats` what stands before the "=" in the
-        group's keys, "" for keys without one.
-    """
-
-    kind: str
-    group: str = ""
-
-    @property
-    def unit(self) -> str:
-        """What is labelled or not: "tokens" or "docs"."""
-        return "docs" if self.kind in ("spans", "cats") else "tokens"
-
-    def __str__(self) -> str:
-        return f"{self.kind}[{self.group}]" if self.group else self.kind
-
-
-@dataclass
-class LayerCoverage:
-    """How far a layer is annotated, and with what.
-
-    units: Number of labelled tokens, or Docs for `spans` and `cats`.
-    labels: How often each label occurs: tokens, entities, spans, or Docs of a class. A class
-        that is only ever said not to apply has 0.
-    one_class: Number of Docs with exactly one class of the group.
-    overlapping: Number of spans that overlap an earlier one of their group.
-    """
-
-    units: int = 0
-    labels: Counter[str] = field(default_factory=Counter)
-    one_class: int = 0
-    overlapping: int = 0
-
-    @property
-    def exclusive(self) -> bool:
-        """Whether every labelled Doc has exactly one class."""
-        return 0 < self.units == self.one_class
-
-    @property
-    def imbalance(self) -> float | None:
-        """How many times as often the most frequent label occurs as the rarest that does."""
-        counts = [n for n in self.labels.values() if n]
-        return max(counts) / min(counts) if len(counts) > 1 else None
-
-    def add(self, other: LayerCoverage) -> None:
-        """Add the counts of another."""
-        self.units += other.units
-        self.labels.update(other.labels)
-        self.one_class += other.one_class
-        self.overlapping += other.overlapping
 
 
 @dataclass
@@ -90,6 +32,9 @@ class Coverage:
     layers: What is annotated, in the order of `LAYERS`; a layer that is not there is missing.
     texts: A hash of each text, without its whitespace, in which files differ by how they were
         tokenized.
+    repeated: What texts have that are there several times, in all of the files that
+        `measure_all` has measured together.
+    broken_entities: Number of tokens whose ENT_IOB and ENT_TYPE contradict each other.
     """
 
     path: Path
@@ -99,17 +44,22 @@ class Coverage:
     duplicates: int = 0
     layers: dict[Layer, LayerCoverage] = field(default_factory=dict)
     texts: set[int] = field(default_factory=set)
+    repeated: dict[int, Repeated] = field(default_factory=dict)
+    broken_entities: int = 0
 
     def add(self, doc: Doc) -> None:
         """Count a Doc."""
         self.docs += 1
         self.tokens += len(doc)
         self.sentences += _count_sentences(doc)
-        if text := "".join(doc.text.split()):
-            text_id = get_string_id(text)
-            self.duplicates += text_id in self.texts
-            self.texts.add(text_id)
-        for layer, found in _layers_of(doc):
+        self.broken_entities += count_broken_entities(doc)
+        text = text_id(doc)
+        if text in self.texts:
+            self.duplicates += 1
+            self.repeated.setdefault(text, Repeated())
+        elif text is not None:
+            self.texts.add(text)
+        for layer, found in layers_of(doc):
             self.layers.setdefault(layer, LayerCoverage()).add(found)
 
     def share(self, layer: Layer) -> float:
@@ -139,12 +89,25 @@ def measure(path: str | Path, progress: bool = False) -> Coverage:
 
 
 def measure_all(paths: Iterable[str | Path], progress: bool = False) -> list[Coverage]:
-    """The coverage of each file; raises MTLError also if one is named twice."""
+    """The coverage of each file; raises MTLError also if one is named twice.
+
+    Files with texts that stand several times, in one or in several files, are read twice.
+    """
     files = [Path(path) for path in paths]
     twice = [path for path, n in Counter(path.resolve() for path in files).items() if n > 1]
     if twice:
         raise MTLError(f"Expected different files, got {twice[0]} more than once.")
-    return [measure(path, progress) for path in files]
+    coverages = [measure(path, progress) for path in files]
+    seen: set[int] = set()
+    shared: set[int] = set()
+    for coverage in coverages:
+        shared |= seen & coverage.texts
+        seen |= coverage.texts
+    for coverage in coverages:
+        coverage.repeated.update((text, Repeated()) for text in coverage.texts & shared)
+        if coverage.repeated:
+            _compare_repeated(coverage, progress)
+    return coverages
 
 
 def files_of(paths: Iterable[str | Path]) -> list[Path]:
@@ -210,6 +173,14 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _compare_repeated(coverage: Coverage, progress: bool) -> None:
+    for file in _files(coverage.path):
+        for doc in _read(file, progress):
+            text = text_id(doc)
+            if text in coverage.repeated:
+                coverage.repeated[text].add(doc)
+
+
 def _read(path: Path, progress: bool) -> Iterator[Doc]:
     doc_bin = read_doc_bin(path)
     yield from tqdm(
@@ -220,49 +191,6 @@ def _read(path: Path, progress: bool) -> Iterator[Doc]:
         leave=False,
         disable=None if progress else True,
     )
-
-
-def _layers_of(doc: Doc) -> Iterator[tuple[Layer, LayerCoverage]]:
-    """What one Doc has."""
-    units = count_units(doc)
-    for kind, attr in _TAG_ATTRS.items():
-        if units[kind]:
-            yield Layer(kind), LayerCoverage(units[kind], _count_values(doc, attr))
-    if units["ents"]:
-        labels = Counter(ent.label_ for ent in doc.ents)
-        yield Layer("ents"), LayerCoverage(units["ents"], labels)
-    for key, spans in doc.spans.items():
-        labels = Counter(span.label_ for span in spans)
-        overlapping = _count_overlapping(spans)
-        yield Layer("spans", key), LayerCoverage(1, labels, overlapping=overlapping)
-    groups: dict[str, Counter[str]] = {}
-    for key, value in doc.cats.items():
-        group, equals, _ = key.partition("=")
-        present = int(class_value(key, value) >= 0.5)
-        groups.setdefault(group if equals else "", Counter())[key] = present
-    for name, labels in groups.items():
-        one_class = int(labels.total() == 1)
-        yield Layer("cats", name), LayerCoverage(1, labels, one_class=one_class)
-
-
-def _count_values(doc: Doc, attr: str) -> Counter[str]:
-    values, counts = numpy.unique(doc.to_array([attr]), return_counts=True)
-    strings = doc.vocab.strings
-    return Counter(
-        {
-            strings[value]: n
-            for value, n in zip(values.tolist(), counts.tolist(), strict=True)
-            if value
-        }
-    )
-
-
-def _count_overlapping(spans: SpanGroup) -> int:
-    overlapping = end = 0
-    for span in sorted(spans, key=lambda span: span.start):
-        overlapping += span.start < end
-        end = max(end, span.end)
-    return overlapping
 
 
 def _count_sentences(doc: Doc) -> int:

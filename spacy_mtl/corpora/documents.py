@@ -14,8 +14,10 @@ from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..errors import FormatError, MTLError
+from ..marks import INCORRECT_SPANS
 from .alignment import align
 from .labels import whole_number
+from .layers import class_group
 from .records import CharSpan, Record
 from .survey import Survey
 
@@ -44,15 +46,23 @@ class DocBuilder:
     path: The file, for messages.
     survey: What the whole of it has.
     layers: The layers to write; all others stay missing.
+    others_negative: Whether the classes that a document does not name are known not to apply,
+        where it names any of their group.
     """
 
     def __init__(
-        self, nlp: Language | Vocab, path: Path, survey: Survey, layers: frozenset[str]
+        self,
+        nlp: Language | Vocab,
+        path: Path,
+        survey: Survey,
+        layers: frozenset[str],
+        others_negative: bool = False,
     ) -> None:
         self.nlp = nlp
         self.path = path
         self.survey = survey
         self.layers = layers
+        self.others_negative = others_negative
 
     def build(self, records: Sequence[Record]) -> Doc:
         """Make one Doc out of consecutive records, each of which is a sentence of it.
@@ -63,9 +73,10 @@ class DocBuilder:
         first = records[0]
         doc = self._tokenize(first) if first.words is None else self._join(records)
         if first.ents is not None and "ents" in self.layers:
-            doc.set_ents(self._ents(doc, first, first.ents))
-        if first.spans is not None and "spans" in self.layers:
-            for key, spans in first.spans.items():
+            default = "missing" if first.partial else "outside"
+            doc.set_ents(self._ents(doc, first, first.ents), default=default)
+        for key, spans in (first.spans or {}).items():
+            if "spans" in self.layers or (key == INCORRECT_SPANS and "ents" in self.layers):
                 doc.spans[key] = self._spans(doc, first, spans)
         if "cats" in self.layers:
             doc.cats = self._cats(records)
@@ -163,8 +174,18 @@ class DocBuilder:
             values = self._shared_value(records, group)
             if values is not None:
                 cats.update({label_key(group, label): float(label in values) for label in labels})
+        for group, judged in records[0].judged.items():
+            whole = whole_number if group in self.survey.numeric else str
+            cats.update({label_key(group, whole(k)): float(is_so) for k, is_so in judged.items()})
         cats.update(records[0].cats or {})
-        return cats
+        return {**self._others(records[0], cats), **cats} if self.others_negative else cats
+
+    def _others(self, record: Record, cats: Iterable[str]) -> dict[str, float]:
+        """All classes of the groups of `cats` as 0.0, but of those with a yes or no to each."""
+        groups = {class_group(key) for key in cats} - set(record.judged)
+        labels = self.survey.labels
+        named = [label_key(group, label) for group in labels for label in labels[group]]
+        return {key: 0.0 for key in [*self.survey.cats, *named] if class_group(key) in groups}
 
     def _shared_value(self, records: Sequence[Record], group: str) -> list[str] | None:
         shared: list[str] | None = None

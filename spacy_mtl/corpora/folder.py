@@ -5,71 +5,157 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import MTLError
 from .formats import SUFFIXES
 
-Convert = Callable[[Path, Path], None]
+SPLITS = ("train", "dev", "test")
 
-_SPLITS = {"dev": "dev", "devel": "dev", "valid": "dev", "validation": "dev", "test": "test"}
+_NAMES = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("dev", "devel", "development", "devtest", "testa"), "dev"),
+    **dict.fromkeys(("val", "valid", "validate", "validation", "eval", "evaluation"), "dev"),
+    **dict.fromkeys(("test", "tests", "testing", "testb", "heldout", "holdout"), "test"),
+}
+_TWO_WORDS = ("devtest", "heldout", "holdout", "testa", "testb")
+# Names that look like those of held-out files, but are not.
+_DOUBTFUL = {"validated", "trainval", "traindev"}
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_ENDINGS = re.compile(r"(?<=.)(set|split|data)$")
 
 
-def split_of(path: Path) -> str:
-    """The split that a file's name tells: "dev" or "test" if a part of it says so, else "train".
+class Split(NamedTuple):
+    """Where a file belongs.
 
-    "en_ewt-ud-dev.conllu" is dev, "reviews.csv" is train.
+    name: "train", "dev" or "test".
+    told_by: The name of the file or folder that says so, "" if nothing does.
+    doubt: Why it may belong elsewhere, "" if nothing says so.
     """
-    for word in re.split(r"[^a-z]+", path.stem.lower()):
-        if word in _SPLITS:
-            return _SPLITS[word]
-    return "train"
+
+    name: str
+    told_by: str = ""
+    doubt: str = ""
+
+
+Convert = Callable[[Path, Path, Split], None]
+
+
+def split_of(path: Path) -> Split:
+    """The split that a file's folders and its name tell, else "train".
+
+    The nearest folder whose name tells one goes first, then the file's own name. A name tells it
+    by one of its words: "en_ewt-ud-dev.conllu" and "ValSet.csv" are dev, "reviews.csv" is train.
+
+    path: Relative to the folder that is converted.
+    """
+    names = [*reversed(path.parts[:-1]), path.stem]
+    told = [(name, splits) for name in names if (splits := _splits_in(name))]
+    if not told:
+        doubtful = sorted({word for name in names for word in _words(name)} & _DOUBTFUL)
+        return Split("train", doubt=f"it says {doubtful[0]!r}" if doubtful else "")
+    name, (*_, split) = told[0]
+    others = sorted({each for _, splits in told for each in splits} - {split})
+    return Split(split, name, f"it says {' and '.join(others)} too" if others else "")
 
 
 def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
     """Convert each annotated file of a folder into the subfolders train, dev and test of `output`.
 
-    Readers take these subfolders as a whole. Files of other formats are passed over. Either all
-    files are converted or `output` stays as it was.
+    Files in its subfolders are converted too. Readers take the subfolders of `output` as a whole.
+    Files of other formats are passed over. Either all files are converted or `output` stays as
+    it was.
 
-    convert: makes a `.spacy` file, its second argument, of an annotated one.
+    convert: makes a `.spacy` file, its second argument, of an annotated one, which belongs to the
+        split that is the third.
     RAISES (MTLError): If there is no annotated file, or `output` has `.spacy` files that would
         not come from this folder.
     """
-    pairs = _pairs(folder, output)
-    _check_strangers(output, {target for _, target in pairs})
+    placed = _placed(folder, output)
+    _check_strangers(output, {output / target for _, target, _ in placed})
     staging = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
-        for source, target in pairs:
-            convert(source, staging / target.relative_to(output))
-        for _, target in pairs:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (staging / target.relative_to(output)).replace(target)
+        for source, target, split in placed:
+            convert(source, staging / target, split)
+        for _, target, _ in placed:
+            (output / target).parent.mkdir(parents=True, exist_ok=True)
+            (staging / target).replace(output / target)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def passed_over(folder: Path) -> list[Path]:
-    """The files of a folder whose suffix tells no format."""
-    files = (path for path in sorted(folder.iterdir()) if path.is_file())
-    return [path for path in files if path.suffix.lower() not in SUFFIXES]
+def passed_over(folder: Path, output: Path) -> list[Path]:
+    """The files that `convert_folder` passes over, as their suffix tells no format."""
+    return [path for path in _files(folder, output) if path.suffix.lower() not in SUFFIXES]
 
 
-def _pairs(folder: Path, output: Path) -> list[tuple[Path, Path]]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+def _placed(folder: Path, output: Path) -> list[tuple[Path, Path, Split]]:
+    """Each annotated file, the file to make of it within the output, and its split.
+
+    A file keeps the folders above it, without the one that told its split where that leaves all
+    names different.
+    """
+    files = [path for path in _files(folder, output) if path.suffix.lower() in SUFFIXES]
     if not files:
         raise MTLError(
             f"Expected files that end in {', '.join(SUFFIXES)} in {folder}, got none of them."
         )
-    names = {path: f"{path.stem}_{path.suffix[1:]}.spacy" for path in files}
-    return [(path, output / split_of(path) / name) for path, name in names.items()]
+    sources = [path.relative_to(folder) for path in files]
+    splits = [split_of(source) for source in sources]
+    pairs = list(zip(sources, splits, strict=True))
+    targets = [split.name / _shortened(source, split.told_by) for source, split in pairs]
+    if len(set(targets)) < len(targets):
+        targets = [split.name / source for source, split in pairs]
+    renamed = [path.with_name(f"{path.stem}_{path.suffix[1:]}.spacy") for path in targets]
+    return list(zip(files, renamed, splits, strict=True))
+
+
+def _shortened(path: Path, name: str) -> Path:
+    """The path without the last of its folders that has this name."""
+    folders = list(path.parts[:-1])
+    if name in folders:
+        del folders[len(folders) - 1 - folders[::-1].index(name)]
+    return Path(*folders, path.name)
+
+
+def _files(folder: Path, output: Path) -> Iterator[Path]:
+    """All files below a folder, sorted, through links too.
+
+    What is hidden is left out, and the output's own folders, which may be below it.
+    """
+    seen = {os.path.realpath(output / split) for split in SPLITS} if output != folder else set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        seen.add(os.path.realpath(parent))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.realpath(Path(parent, name)) not in seen
+        )
+        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+
+
+def _splits_in(name: str) -> list[str]:
+    """The splits that the words of a name tell, in their order; two words may be one, "test-a"."""
+    words = [_ENDINGS.sub("", word) for word in _words(name)]
+    splits = []
+    while words:
+        word = words.pop(0)
+        if words and word + words[0] in _TWO_WORDS:
+            word += words.pop(0)
+        if word in _NAMES:
+            splits.append(_NAMES[word])
+    return splits
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def _check_strangers(output: Path, targets: set[Path]) -> None:
     """Readers would take them along: data of another folder, or of a file that was renamed."""
-    splits = {"train", *_SPLITS.values()}
-    found = {path for split in splits for path in (output / split).glob("*.spacy")}
+    found = {path for split in SPLITS for path in (output / split).rglob("*.spacy")}
     strangers = sorted(str(path) for path in found - targets)
     if strangers:
         raise MTLError(

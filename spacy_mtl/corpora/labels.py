@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from ..errors import FormatError
 from .records import CharSpan, Record, Remark
@@ -16,6 +17,8 @@ _BLANKS = (
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 _WHOLE = re.compile(r"([-+]?\d+)\.0*")
 _TAG = re.compile(r"([A-Z][-_])(.+)", re.S)
+
+_Value = TypeVar("_Value", bool, float)
 
 _NAMES = {"tags": "tag", "pos": "pos", "morphs": "morph", "ner": "entity tag"}
 _NO_LABEL = {"tags": ("", "_"), "pos": ("", "_"), "morphs": (), "ner": ("", "_", "-")}
@@ -59,9 +62,12 @@ def clean_labels(record: Record, missing: Collection[str], path: Path) -> Record
             groups.setdefault(strip_blanks(key), []).extend(_spans(spans))
         record.spans = groups
     if record.cats is not None:
-        record.cats = _cats(record, record.cats, path)
+        record.cats = _merged(record, record.cats, path)
     classes = {group: _class(record, group, missing) for group in record.classes}
     record.classes = {group: values for group, values in classes.items() if values is not None}
+    for group, judged in record.judged.items():
+        merged = _merged(record, judged, path)
+        record.judged[group] = {k: is_so for k, is_so in merged.items() if k not in missing}
     return record
 
 
@@ -102,8 +108,8 @@ def _taken_as_missing(label: str, name: str, source: Sequence[str]) -> Remark:
     return Remark(what, " ".join(source))
 
 
-def _cats(record: Record, cats: dict[str, float], path: Path) -> dict[str, float]:
-    cleaned: dict[str, float] = {}
+def _merged(record: Record, cats: dict[str, _Value], path: Path) -> dict[str, _Value]:
+    cleaned: dict[str, _Value] = {}
     for key, value in cats.items():
         label = strip_blanks(key)
         if cleaned.setdefault(label, value) != value:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..errors import MTLError
@@ -24,6 +25,14 @@ LAYERS = (*_TOKEN_LAYERS, "spans", "cats")
 _OTHER_TOKEN_LAYERS = {"dep": ("DEP", "HEAD"), "lemma": ("LEMMA",), "sents": ("SENT_START",)}
 
 OTHER_LAYERS = tuple(_OTHER_TOKEN_LAYERS)
+
+_ALL_TOKEN_LAYERS = {**_TOKEN_LAYERS, **_OTHER_TOKEN_LAYERS}
+
+
+def class_group(key: str) -> str:
+    """The class group of a key of `doc.cats`: what stands before the first "=", else ""."""
+    group, equals, _ = key.partition("=")
+    return group if equals else ""
 
 
 def check_layer(layer: str) -> None:
@@ -68,11 +77,27 @@ def blank_layer(doc: Doc, layer: str) -> None:
     elif layer == "cats":
         doc.cats = {}
     else:
-        attrs: list[int | str] = [*{**_TOKEN_LAYERS, **_OTHER_TOKEN_LAYERS}[layer]]
-        values: Any = numpy.zeros((len(doc), len(attrs)), dtype="uint64")
-        if layer == "sents":
-            values[:1] = 1  # as in a new Doc
-        doc.from_array(attrs, values)
+        blank_tokens(doc, layer, numpy.ones(len(doc), dtype=bool))
+
+
+def blank_tokens(doc: Doc, layer: str, tokens: NDArray[numpy.bool_]) -> None:
+    """Make a layer missing in some of the tokens, in place.
+
+    layer: One that tokens have.
+    tokens: For each token, whether it is one of them.
+    """
+    attrs: list[int | str] = [*_ALL_TOKEN_LAYERS[layer]]
+    values: Any = doc.to_array(attrs).reshape(len(doc), len(attrs))
+    values[tokens] = 0
+    if layer == "sents":
+        values[:1] = 1  # as in a new Doc
+    doc.from_array(attrs, values)
+
+
+def token_values(doc: Doc, layer: str) -> NDArray[numpy.uint64]:
+    """By token, the attribute that says whether it is labelled; 0 if it is not."""
+    values: NDArray[numpy.uint64] = doc.to_array([_ALL_TOKEN_LAYERS[layer][0]]).ravel()
+    return values
 
 
 def count_units(doc: Doc) -> dict[str, int]:

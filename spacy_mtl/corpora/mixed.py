@@ -14,6 +14,7 @@ from spacy.training import Example
 from ..errors import MTLError
 from ..marks import mark
 from ..pipeline.live import multitasks
+from .augmented import Augmenter, Reader, keeping_missing, read_keeping_missing
 from .layers import (
     OTHER_LAYERS,
     blank_layer,
@@ -29,7 +30,6 @@ _ATTRIBUTES = {
     "sents": {"token.is_sent_start", "doc.sents"},
 }
 
-Reader = Callable[[Language], Iterable[Example]]
 KnownLabels = dict[str, dict[str, list[str]]]
 
 
@@ -48,6 +48,8 @@ class MixedCorpus:
         annotation lacks one of the others, that says nothing. Only `multitask` can mask them.
     sizes: for some of the names, the number of documents, which `spacy_mtl.MixtureBatches.v1`
         counts otherwise when it streams. A corpus without end needs one.
+    augmenter: gives the examples to train on for each one of any corpus. What the documents lack
+        stays missing, as for the readers' own augmenters, see `KeepsMissing`.
     """
 
     def __init__(
@@ -56,16 +58,21 @@ class MixedCorpus:
         layers: Mapping[str, list[str]] | None = None,
         labels: Mapping[str, Any] | None = None,
         sizes: Mapping[str, int] | None = None,
+        augmenter: Augmenter | None = None,
     ) -> None:
         if not corpora:
             raise MTLError("Expected at least one corpus in `corpora`, got none.")
         for name, reader in corpora.items():
             if not callable(reader):
                 raise MTLError(f"Expected a reader for the corpus '{name}', got {reader!r}.")
-        self.corpora = dict(corpora)
+        self.corpora = {
+            name: read_keeping_missing(reader, f"the corpus '{name}'")
+            for name, reader in corpora.items()
+        }
         self.layers = dict(layers or {})
         self.labels = _checked_labels(labels or {}, self.corpora)
         self.sizes = dict(sizes or {})
+        self.augmenter = augmenter and keeping_missing(augmenter, "the mixed corpora")
         self.warned: dict[str, set[str]] = {}  # layers of which somebody was told, by corpus
         _check_names("layers", self.layers, self.corpora)
         _check_names("sizes", self.sizes, self.corpora)
@@ -129,7 +136,7 @@ class Mixture:
         """
         silent = set(OTHER_LAYERS) - _other_layers_learned(self.nlp)
         index = -1
-        for index, given in enumerate(self.corpus.corpora[name](self.nlp)):
+        for index, given in enumerate(self._augmented(name)):
             example = Example(given.predicted, given.reference.copy())
             mark(example, name, index, self.corpus.labels.get(name))
             if name in self.corpus.layers:
@@ -141,6 +148,14 @@ class Mixture:
                 f"Expected documents in the corpus '{name}', got none. Check the path of its "
                 "reader and what the reader leaves out, or take the corpus out."
             )
+
+    def _augmented(self, name: str) -> Iterator[Example]:
+        augmenter = self.corpus.augmenter
+        for given in self.corpus.corpora[name](self.nlp):
+            if augmenter is None:
+                yield given
+            else:
+                yield from augmenter(self.nlp, Example(given.predicted, given.reference.copy()))
 
     def _warn(self, name: str, blanked: set[str]) -> None:
         """Say what a corpus loses, each layer once."""
@@ -163,9 +178,10 @@ def create_mixed_corpus(
     layers: dict[str, list[str]] | None = None,
     labels: dict[str, Any] | None = None,
     sizes: dict[str, int] | None = None,
+    augmenter: Callable[[Language, Example], Any] | None = None,
 ) -> MixedCorpus:
     """Make the reader `spacy_mtl.MixedCorpus.v1`; see `MixedCorpus`."""
-    return MixedCorpus(corpora, layers, labels, sizes)
+    return MixedCorpus(corpora, layers, labels, sizes, augmenter)
 
 
 def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Corpus, Example
 
 from ..errors import MTLError
+from .augmented import keeping_missing
 from .stored import stored_docs
 
 
@@ -19,7 +21,14 @@ class GoldTokenCorpus(Corpus):
     For corpora that were tokenized by hand or by another tool, where a comparison should not
     depend on the tokenizer. Not for pipelines that will see raw text: they should be trained
     and scored on the tokens that they will meet, which is what `spacy.Corpus.v1` does.
+
+    What a document lacks stays missing after the augmenter, see `KeepsMissing`.
     """
+
+    def __init__(self, path: str | Path, **settings: Any) -> None:
+        """settings: as for `spacy.Corpus`."""
+        super().__init__(path, **settings)
+        self.augmenter = keeping_missing(self.augmenter, f"the corpus {path}")
 
     def _make_example(self, nlp: Language, reference: Doc, gold_preproc: bool) -> Example:
         return Example(_bare_copy(nlp, reference), reference)

@@ -42,6 +42,7 @@ def read_docs(
     missing: Iterable[str] = MISSING_LABELS,
     group: int = 1,
     layers: Iterable[str] | None = None,
+    others_negative: bool = False,
     on_error: str | OnError = "stop",
     progress: bool = False,
 ) -> DocStream:
@@ -74,6 +75,8 @@ def read_docs(
         document; 0 for whole source documents.
     layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
         Any other stays missing.
+    others_negative: Whether categories that a document does not give are 0.0, if it gives any of
+        the same class group; otherwise they are missing.
     on_error: "stop" raises the first error; "skip" logs each and leaves the sentence or
         document out; a function is called with each instead of logging it.
     progress: Whether to show a progress bar, if stderr is a terminal.
@@ -100,7 +103,7 @@ def read_docs(
     read = partial(_read, find_reader(format, path), path, options)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
-    builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path))
+    builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path), others_negative)
     items = _with_progress(read(), "Converting" if progress else "")
     docs = DocStream(items, builder, group, handle)
     docs.remarks = found.remarks

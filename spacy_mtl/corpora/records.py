@@ -49,12 +49,14 @@ class Remark(NamedTuple):
     what: The sentence that is printed, with the name as the user knows it, such as
         "field 'meta' was not used" or "'-1' in 'label' was taken as missing (--missing)".
     example: What stood there.
+    listed: Whether the user should see what stood there in every such record.
     of_labels: Whether it is said only if what stands there repeats over the file, as labels do and
         neither numbers of rows nor texts.
     """
 
     what: str
     example: str
+    listed: bool = False
     of_labels: bool = False
 
 
@@ -79,9 +81,12 @@ class Record:
     spans: The same for each group of `Doc.spans`.
     cats: Categories that the source gives as `Doc.cats`.
     classes: The values of each class group; the group "" has no name.
+    judged: Of each class group the classes that are known to apply or not, if not all are.
     document: Number of the source document; records with the same one may share a Doc.
     is_sentence: Whether the words are known to be one sentence.
     rejected: Whether the annotator wants this record left out.
+    partial: Whether this is the answer to a question, so that nothing is known of what was not
+        asked: of tokens outside of `ents`.
     remarks: What was seen and not used, or read in a way that may surprise.
     """
 
@@ -98,9 +103,11 @@ class Record:
     spans: dict[str, list[CharSpan]] | None = None
     cats: dict[str, float] | None = None
     classes: dict[str, list[str]] = field(default_factory=dict)
+    judged: dict[str, dict[str, bool]] = field(default_factory=dict)
     document: int = 0
     is_sentence: bool = False
     rejected: bool = False
+    partial: bool = False
     remarks: list[Remark] = field(default_factory=list)
 
     def line_of(self, token: int) -> int:

@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import MTLError
+from .augmented import read_keeping_missing
 
 
 class Subset:
@@ -28,7 +29,7 @@ class Subset:
             raise MTLError(f"Expected a fraction above 0 and up to 1, got {fraction}.")
         if not callable(reader):
             raise MTLError(f"Expected a reader to take a fraction of, got {reader!r}.")
-        self.reader = reader
+        self.reader = read_keeping_missing(reader, "the reader of a subset")
         self.fraction = fraction
         self.seed = seed
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..marks import INCORRECT_SPANS
 from .labels import is_number, whole_number
 from .layers import LAYERS
 from .records import Record, Remark
@@ -20,10 +21,11 @@ _MAX_LABELS = 1000
 
 @dataclass
 class Remarked:
-    """How many records have a remark, and an example of what stood there."""
+    """How many records have a remark, an example of what stood there, and all if it is listed."""
 
     example: str
     records: int = 0
+    listed: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Survey:
     layers: The layers with any annotation.
     scheme: The scheme of its entity tags.
     labels: All values of each class group, sorted.
+    cats: All categories that records give as `Doc.cats`, sorted.
     n_records: Number of its records, without the rejected ones.
     remarks: What there is to say of its records, by the sentence that says it.
     numeric: Class groups whose values are all numbers, so that "1.0" is "1".
@@ -41,6 +44,7 @@ class Survey:
     layers: frozenset[str]
     scheme: str
     labels: dict[str, list[str]]
+    cats: list[str]
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
     numeric: frozenset[str] = frozenset()
@@ -53,7 +57,7 @@ class _Labels:
         self.values: dict[str, set[str]] = {}
         self.fractions: dict[str, Remarked] = {}
 
-    def add(self, classes: dict[str, list[str]]) -> None:
+    def add(self, classes: Mapping[str, Iterable[str]]) -> None:
         for group, values in classes.items():
             self.values.setdefault(group, set()).update(values)
             for value in values:
@@ -66,9 +70,45 @@ class _Labels:
             group for group, values in self.values.items() if values and all(map(is_number, values))
         )
 
+    @property
+    def remarks(self) -> dict[str, Remarked]:
+        return {
+            f"numbers as {group or 'label'} were read as whole ones": self.fractions[group]
+            for group in sorted(self.numeric & {*self.fractions})
+        }
+
     def sorted(self, group: str) -> list[str]:
         values = self.values[group]
         return sorted(set(map(whole_number, values)) if group in self.numeric else values)
+
+
+class _EntityTags:
+    """The scheme of the entity tags, and what is unusual about them."""
+
+    def __init__(self) -> None:
+        self.detector = SchemeDetector()
+        self.without_letter = Remarked("")
+        self.beside_untagged = Remarked("")
+        self.outside = False
+
+    def add(self, tags: list[str | None]) -> None:
+        n_bare = self.detector.n_bare
+        self.detector.add(tags)
+        self.without_letter.records += self.detector.n_bare > n_bare
+        self.outside = self.outside or "O" in tags
+        known = [tag for tag in tags if tag is not None]
+        if 0 < len(known) < len(tags):
+            self.beside_untagged.example = self.beside_untagged.example or known[0]
+            self.beside_untagged.records += 1
+
+    @property
+    def remarks(self) -> dict[str, Remarked]:
+        found = {}
+        if self.beside_untagged.records and not self.outside:
+            found[_NO_O] = self.beside_untagged
+        if self.detector.scheme == "IO":
+            found[_IN_IO] = replace(self.without_letter, example=self.detector.bare)
+        return found
 
 
 class _Remarks:
@@ -82,8 +122,11 @@ class _Remarks:
         once: dict[str, Remark] = {}
         for remark in remarks:
             once.setdefault(remark.what, remark)
-        for what, example, of_labels in once.values():
-            self.found.setdefault(what, Remarked(example)).records += 1
+        for what, example, listed, of_labels in once.values():
+            remarked = self.found.setdefault(what, Remarked(example))
+            all_of_it = [r.example for r in remarks if r.what == what] if listed else []
+            remarked.listed += all_of_it
+            remarked.records += len(all_of_it) or 1
             if of_labels:
                 values = self.values.setdefault(what, set())
                 if len(values) <= _MAX_LABELS:
@@ -99,11 +142,9 @@ def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
     labels = _Labels()
-    detector = SchemeDetector()
+    cats: set[str] = set()
+    tags = _EntityTags()
     seen = _Remarks()
-    in_io = Remarked("")
-    tagged = Remarked("")
-    outside = False
     n_records = 0
     for record in records:
         seen.add(record.remarks)
@@ -111,28 +152,17 @@ def survey(records: Iterable[Record]) -> Survey:
             continue
         n_records += 1
         layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
-        n_bare = detector.n_bare
-        detector.add(record.ner or ())
-        outside = outside or "O" in (record.ner or ())
-        if tags := list(filter(None, record.ner or ())):
-            tagged.example = tagged.example or tags[0]
-            tagged.records += len(tags) < len(record.ner or ())
-        in_io.records += detector.n_bare > n_bare
+        tags.add(record.ner or [])
+        cats.update(record.cats or ())
         labels.add(record.classes)
-    remarks = seen.worth_saying(n_records)
-    if tagged.records and not outside:
-        remarks[_NO_O] = tagged
-    if detector.scheme == "IO":
-        remarks[_IN_IO] = replace(in_io, example=detector.bare)
-    for group in sorted(labels.numeric & {*labels.fractions}):
-        what = f"numbers as {group or 'label'} were read as whole ones"
-        remarks[what] = labels.fractions[group]
+        labels.add(record.judged)
     return Survey(
         frozenset(layers),
-        detector.scheme,
+        tags.detector.scheme,
         {group: labels.sorted(group) for group in labels.values},
+        sorted(cats),
         n_records,
-        remarks,
+        {**seen.worth_saying(n_records), **tags.remarks, **labels.remarks},
         labels.numeric,
     )
 
@@ -145,10 +175,11 @@ def _has(record: Record, layer: str) -> bool:
     if layer == "morph":  # a file without any features was not annotated with them
         return any(record.morphs or ())
     if layer == "ents":
-        return _any_known(record.ner) or record.ents is not None
+        rejected = INCORRECT_SPANS in (record.spans or ())
+        return _any_known(record.ner) or record.ents is not None or rejected
     if layer == "spans":
         return bool(record.spans)
-    return bool(record.cats or record.classes)
+    return bool(record.cats or record.classes or record.judged)
 
 
 def _any_known(values: list[str | None] | None) -> bool:

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from ..config_files import path_setting
 from ..errors import MTLError
 from .sources import code_of, used_sources
 
@@ -115,6 +116,7 @@ def execute(
     Both are called by several threads.
     Raises RunError after all the others are done, if one of them failed.
     """
+    path_setting(cache)  # where the log is, as a setting of the logger
     runs = list(runs)
     keys = [run.key() for run in runs]
     locks = {key: Lock() for key in keys}

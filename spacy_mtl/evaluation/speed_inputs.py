@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from ..corpora.coverage import files_of
 from ..corpora.reading import read_docs
 from ..errors import MTLError
+from ..languages import blank
 
 Words = tuple[list[str], list[bool]]  # of a document, and whether a space follows each
 
@@ -78,7 +78,7 @@ def read_words(path: Path, lang: str, limit: int | None) -> list[Words]:
     """
     if not path.exists():
         raise MTLError(f"Expected a file with documents, but {path} does not exist.")
-    docs = islice(_read(path, spacy.blank(lang)), limit)
+    docs = islice(_read(path, blank(lang)), limit)
     documents = [([t.text for t in doc], [bool(t.whitespace_) for t in doc]) for doc in docs]
     if not any(words for words, _ in documents):
         raise MTLError(

@@ -15,10 +15,10 @@ from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .encoding import Encoder, encode_docs, no_vectors
 from .fitting import fitting
 from .packed import Packed, doc_lengths
 
-Encoder = Model[list[Doc], list[Floats2d]]
 Head = Model[Packed, Any]
 Backprop = Callable[[dict[str, Floats2d]], None]
 Sharing = Model[list[Doc], dict[str, Any]]
@@ -116,8 +116,10 @@ def encode(
     model: Sharing, docs: list[Doc], is_train: bool
 ) -> tuple[Packed, Callable[[Floats2d], None]]:
     """Run the shared encoder and put its output into one matrix."""
-    vectors, bp_vectors = model.get_ref("tok2vec")(docs, is_train)
-    packed = Packed(model.ops.flatten(vectors), doc_lengths(docs), docs)
+    encoder = model.get_ref("tok2vec")
+    vectors, bp_vectors = encode_docs(encoder, docs, is_train)
+    X = model.ops.flatten(vectors or [no_vectors(encoder, docs)])
+    packed = Packed(X, doc_lengths(docs), docs)
 
     def backprop(dX: Floats2d) -> None:
         lengths: Any = packed.lengths

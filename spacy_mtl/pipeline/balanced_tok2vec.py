@@ -3,7 +3,6 @@
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,6 +12,7 @@ import srsly
 from spacy import util
 from spacy.language import Language
 from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec
+from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
@@ -22,12 +22,14 @@ from .. import registry  # noqa: F401  the default config names a function in it
 from ..balancing.base import Balancer
 from ..balancing.fixed import FixedWeights
 from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..models.encoding import encode_docs
 from ..models.fitting import fitting
 from ..state import State, joined, part_of
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
-from .component import INIT_SAMPLE, MultiTask
+from .component import MultiTask
 from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
+from .sample import sample_docs
 from .saving import BALANCER, whole
 from .word_batches import WordBatches
 
@@ -112,9 +114,12 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
         validate_get_examples(get_examples, "BalancedTok2Vec.initialize")
-        sample = list(islice(get_examples(), INIT_SAMPLE))
         with fitting(f"the model of '{self.name}'"):
-            super().initialize(lambda: sample, nlp=nlp)
+            self.model.initialize(X=sample_docs(get_examples, self.vocab))
+
+    def predict(self, docs: Iterable[Doc]) -> list[Floats2d]:
+        """(n_tokens, width) vectors of each document."""
+        return encode_docs(self.model, list(docs), False)[0]
 
     def update(
         self,
@@ -138,7 +143,7 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
             self._weights = {}
         docs = [eg.predicted for eg in examples]
         set_dropout_rate(self.model, drop)
-        vectors, backprop = self.model.begin_update(docs)
+        vectors, backprop = encode_docs(self.model, docs, True)
         batch = EncodedBatch(self.name, self.model.ops, vectors, backprop, losses, sgd or None)
         identity = batch_id(docs)
         for component, listeners in self.listener_map.items():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from typing import Any
 
 from spacy.language import Language
@@ -21,20 +20,22 @@ from ..models import sharing
 from ..models.heads import resize_outputs, set_outputs
 from ..models.packed import Packed
 from ..tasks.base import Decoded, Task
+from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
+from .pretrained import load_pretrained
 from .progress import TrainingProgress
+from .sample import sample_docs
 from .saving import Saving
 from .steps import apply_gradients, balanced_gradients, task_step
+from .tunable import Tunable
 from .word_batches import WordBatches
 
-INIT_SAMPLE = 10
 
-
-class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
+class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,
@@ -151,6 +152,7 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
         self._begin_anew()
         if nlp is not None:
             warn_if_homogeneous(self.balancer, nlp)
+            warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
@@ -160,8 +162,9 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
         for name, task in self.tasks.items():
             if not self._resize(name, before[name]):
                 set_outputs(sharing.head_of(self.model, name), len(task.columns))
-        sample = [eg.x for eg in islice(get_examples(), INIT_SAMPLE)]
-        self.model.initialize(X=sample)
+        self.model.initialize(X=sample_docs(get_examples, self.vocab))
+        if nlp is not None:
+            load_pretrained(nlp, self.name, self.model)
 
     def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
         """Each active task's decision for the batch."""
@@ -267,17 +270,18 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
-        ("ents_f") for the first task of its kind. A task always gives numbers."""
+        ("ents_f") for the first task of its kind. Those of a task are None if the references
+        label nothing of it, and otherwise numbers, whatever is predicted."""
         examples = list(examples)
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
-        main = {}
+        main: dict[str, float | None] = {}
         for name, task in self.tasks.items():
+            labelled = any(task.is_labelled(example) for example in examples)
             for key, value in task.score(examples).items():
-                if value is None:
-                    value = {} if "_per_" in key else 0.0
+                value = _reported(key, value, labelled)
                 if key == task.main_score:
-                    main[name] = float(value)
+                    main[name] = value
                 scores.setdefault(key, value)
                 scores[f"{name}_{task.own_key(key)}"] = value
         self.history.record(main)
@@ -306,3 +310,14 @@ class MultiTask(Saving, TrainingProgress, WordBatches, TrainablePipe):
                     "Call nlp.initialize() with examples or labels first, or load a trained model."
                 )
         return names
+
+
+def _reported(key: str, value: Any, labelled: bool) -> Any:
+    """What a score is shown as, given whether anything is labelled; descriptions stay."""
+    if isinstance(value, str):
+        return value
+    if not labelled:
+        return None
+    if value is None:
+        return {} if "_per_" in key else 0.0
+    return value

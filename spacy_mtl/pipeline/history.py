@@ -11,19 +11,20 @@ from ..state import State
 
 
 class ScoreHistory:
-    """The main score of every task at each evaluation, in their order.
+    """The main score of every task at each evaluation, in their order; None if it was not
+    measured, as nothing was labelled.
 
     The component's `score` records it; samplers and callbacks, which spaCy's loop tells no
     scores, read it.
     """
 
     def __init__(self) -> None:
-        self._rows: list[dict[str, float]] = []
+        self._rows: list[dict[str, float | None]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def record(self, scores: Mapping[str, float]) -> None:
+    def record(self, scores: Mapping[str, float | None]) -> None:
         """Add an evaluation: main score by task."""
         self._rows.append(dict(scores))
 
@@ -32,13 +33,17 @@ class ScoreHistory:
         self._rows.clear()
 
     def scores(self, task: str) -> list[float]:
-        """A task's main scores, oldest first."""
-        return [row[task] for row in self._rows if task in row]
+        """A task's main scores at the evaluations that measured it, oldest first."""
+        return [score for score in self.at_evaluations(task) if score is not None]
+
+    def at_evaluations(self, task: str) -> list[float | None]:
+        """A task's main score at every evaluation, None at those that did not measure it."""
+        return [row.get(task) for row in self._rows]
 
     def state(self) -> State:
         """See `spacy_mtl.state.Stateful`."""
         tasks = sorted({task for row in self._rows for task in row})
-        return {task: np.asarray([r.get(task, np.nan) for r in self._rows]) for task in tasks}
+        return {t: np.asarray(self.at_evaluations(t), dtype="float64") for t in tasks}
 
     def load_state(self, state: State) -> None:
         """See `spacy_mtl.state.Stateful`."""
@@ -46,6 +51,6 @@ class ScoreHistory:
         if len(lengths) > 1:
             raise MTLError(f"Expected as many scores of every task, got {sorted(lengths)}.")
         self._rows = [
-            {task: float(column[i]) for task, column in state.items() if not np.isnan(column[i])}
+            {task: None if np.isnan(c[i]) else float(c[i]) for task, c in state.items()}
             for i in range(next(iter(lengths), 0))
         ]

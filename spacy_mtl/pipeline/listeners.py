@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -19,11 +20,10 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
 
     Without, spaCy gives zeros in place of vectors, those of the other, or fails inside a layer.
     """
-    listeners = [node for node in model.walk() if hasattr(node, "upstream_name")]
     before = nlp.component_names
     before = before[: before.index(component)] if component in before else before
-    encoders = {name: pipe for name, pipe in nlp.components if hasattr(pipe, "listener_map")}
-    for listener in listeners:
+    encoders = {name: pipe for name, pipe in nlp.components if _hands_on(pipe)}
+    for listener in _listeners(model):
         upstream = listener.upstream_name
         heard = [name for name in before if name in encoders and upstream in ("*", name)]
         if not heard:
@@ -37,17 +37,51 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
         _check_last(component, heard[-1], before, encoders)
 
 
+def upstream_encoders(nlp: Language, component: str, model: Model) -> dict[str, Any]:
+    """By name, the encoders that listeners in the component's model hear: the last before it of
+    those that they name."""
+    names = nlp.component_names
+    before = [name for name in names[: names.index(component)] if _hands_on(nlp.get_pipe(name))]
+    heard = {}
+    for node in model.walk():
+        for name in reversed(before):
+            if getattr(node, "upstream_name", None) in ("*", name):
+                heard[name] = nlp.get_pipe(name)
+                break
+    return heard
+
+
+def _hands_on(pipe: Any) -> bool:
+    """Whether other components can listen to it."""
+    return hasattr(pipe, "listener_map")
+
+
 def check_vectors(model: Model, component: str, docs: Sequence[Doc]) -> None:
     """Raise MTLError if documents come without the vectors of the encoder to listen to."""
-    listener: Any = model.maybe_get_ref("tok2vec") if model.has_ref("tok2vec") else None
-    if not isinstance(listener, Tok2VecListener):
-        return
-    if any(len(doc) and not doc.tensor.size for doc in docs):
-        raise MTLError(
-            f"Expected documents with the token vectors of the encoder '{listener.upstream_name}' "
-            f"that '{component}' listens to, got one without. Run the encoder before it, and do "
-            "not disable or exclude it."
-        )
+    for listener in _listeners(model):
+        if any(len(doc) and not _has_vectors(doc, listener) for doc in docs):
+            upstream: str = listener.upstream_name
+            named = "an encoder" if upstream == "*" else f"the encoder '{upstream}'"
+            usual = "tok2vec" if isinstance(listener, Tok2VecListener) else "transformer"
+            listed = [usual if upstream == "*" else upstream, component]
+            raise MTLError(
+                f"Expected documents with the token vectors of {named} that '{component}' listens "
+                "to, got one without. Run the encoder before it, and do not disable or exclude "
+                f"it. If '{component}' is among the `annotating_components` of [training], its "
+                f"encoder must be there too: annotating_components = {json.dumps(listed)}"
+            )
+
+
+def _listeners(model: Model) -> Iterator[Any]:
+    encoder = model.get_ref("tok2vec") if model.has_ref("tok2vec") else model
+    return (node for node in encoder.walk() if hasattr(node, "upstream_name"))
+
+
+def _has_vectors(doc: Doc, listener: Any) -> bool:
+    """Whether the encoder of a listener has run on the document, spaCy's or a transformer."""
+    if isinstance(listener, Tok2VecListener):
+        return bool(doc.tensor.size)
+    return not Doc.has_extension("trf_data") or doc._.trf_data is not None
 
 
 def _check_last(component: str, heard: str, before: Sequence[str], encoders: Any) -> None:

@@ -104,7 +104,7 @@ def _of_tags(task: Tagger, example: Example) -> Iterator[Outcome]:
 
 
 def _of_classes(task: TextCat, example: Example) -> Iterator[Outcome]:
-    gold, guess = example.reference.cats, example.predicted.cats
+    gold, guess = task.gold_classes(example.reference), example.predicted.cats
     if task.exclusive:
         best = best_class(task, guess)
         yield guess[task.labels[best]], best == best_class(task, gold)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -20,6 +19,7 @@ from ..corpora.coverage import files_of
 from ..corpora.stored import stored_docs
 from ..errors import MTLError, one_line
 from ..evaluation.runs import PREDICTIONS, RESULT, SPEC
+from ..languages import blank
 from ..registry import registry
 from ..tasks.base import Task
 
@@ -95,8 +95,10 @@ def gather(folder: Path, test: Path | None = None, affinity: Path | None = None)
     results = Results.load(folder)
     config = _config(folder / results.full.systems[results.joint[0]].runs[0] / SPEC)
     try:
-        nlp = spacy.blank(config["nlp"]["lang"])
+        nlp = blank(config["nlp"]["lang"])
         tasks = {name: _task(config, results, name) for name in results.tasks}
+    except MTLError:
+        raise
     except Exception as error:  # of the registry and of functions of others
         raise MTLError(
             "Expected the tasks of the comparison's config to be there to be made again, got: "

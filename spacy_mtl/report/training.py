@@ -53,11 +53,14 @@ def _chart(n: int, component: str, task: str, histories: Sequence[list[Row]]) ->
         for place in (0, -1)
     )
     name = f"figure-training-{n}"
+    scores = f"the dev score goes from {percent(first[0])} to {percent(last[0])} %"
+    if not any(math.isfinite(value) for run in found["score"] for value in run):
+        scores = "no dev score was measured"
     return Chart(
         name,
         task,
-        f"{task}: from the first evaluation to the last, the dev score goes from "
-        f"{percent(first[0])} to {percent(last[0])} %, the loss from {number(first[1])} to "
+        f"{task}: from the first evaluation to the last, {scores}, the loss from "
+        f"{number(first[1])} to "
         f"{number(last[1])}, the weight from {number(first[2])} to {number(last[2])}.",
         panels(name, drawn),
         _table(task, steps, found),

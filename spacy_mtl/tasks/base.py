@@ -130,8 +130,14 @@ class Task(Protocol):
     def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
         """The confidence of each decision about labelled units, and whether it is right."""
 
+    def is_labelled(self, example: Example) -> bool:
+        """Whether the reference labels any unit, so that there is something to score."""
+
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        """Metrics over the labelled units, under the standard names of spaCy's scorer."""
+        """Metrics over the labelled units, under the standard names of spaCy's scorer.
+
+        The component shows None for those of which `is_labelled` says that there are none.
+        """
 
     def counts(self, examples: Sequence[Example]) -> Counts:
         """What is right and wrong in each document, over the labelled units.

@@ -61,6 +61,10 @@ class LabelledTask:
         """See `Task`."""
         raise NotImplementedError
 
+    def is_labelled(self, example: Example) -> bool:
+        """See `Task`."""
+        raise NotImplementedError
+
     def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
         """See `Task`."""
         right = decoded.labels == targets.gold

@@ -63,6 +63,32 @@ def _smooth(P: Any, index: Ints1d, gold: Ints1d, smoothing: float, known: Any) -
     P[index, gold] += (moved + each)[:, 0].astype(P.dtype)
 
 
+def partial_cross_entropy(
+    scores: Floats2d, possible: ArrayXd, mask: ArrayXd, known: ArrayXd | None = None
+) -> tuple[float, Floats2d]:
+    """The summed -log of the probability of the possible classes together, and its gradient.
+
+    possible: (rows, classes) bool, the classes that a row may have, of those that are known; other
+    arguments as for `softmax_cross_entropy`.
+    """
+    xp: Any = get_array_module(scores)
+    rows = xp.flatnonzero(mask)
+    kept = scores[rows]
+    if known is not None:
+        kept = xp.where(known[rows], kept, -xp.inf)
+    among = xp.where(possible[rows], kept, -xp.inf)
+    d_scores = xp.zeros_like(scores)
+    d_scores[rows] = softmax(kept) - softmax(among)
+    return float((_log_sum(xp, kept) - _log_sum(xp, among)).sum()), d_scores
+
+
+def _log_sum(xp: Any, scores: Any) -> Any:
+    if not len(scores):
+        return xp.zeros(0)
+    highest = scores.max(axis=1)
+    return highest + xp.log(xp.exp(scores - highest[:, None]).sum(axis=1))
+
+
 def sigmoid(scores: Floats2d) -> Floats2d:
     """Elementwise probabilities, without overflow."""
     xp: Any = get_array_module(scores)

@@ -1,6 +1,7 @@
 """Named entities, or any other flat labelled spans, as BILUO tags."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -10,10 +11,10 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Ops, get_array_module
-from thinc.types import ArrayXd, Floats2d, Ints1d
+from thinc.api import Ops
+from thinc.types import ArrayXd, Floats2d
 
-from ..marks import known_labels
+from ..marks import INCORRECT_SPANS, known_labels
 from ..models import biluo
 from ..models.best_path import best_path
 from ..models.heads import TokenHead
@@ -23,11 +24,19 @@ from ..models.span_rows import SpanRows
 from .alignment import require_same_tokens
 from .base import Decoded, Task, host
 from .counts import UNSEEN, Counts
+from .crf import crf_loss
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .span_confidences import note_decoded_spans, span_outcomes
-from .spans import entity_attributes, gold_biluo, only_types, preset_biluo, spans_of
-from .targets import ColumnTargets
+from .spans import (
+    entity_attributes,
+    gold_biluo,
+    only_types,
+    preset_biluo,
+    rejected_spans,
+    spans_of,
+)
+from .targets import ColumnTargets, SpanTargets
 
 Triple = tuple[str, int, int]  # label, first token, token after the last
 
@@ -49,6 +58,9 @@ class NER(LabelledTask):
         decoding goes around them.
     spans_key: write to this span group, for a second task of the kind.
     hidden_width: of a layer of the head's own, 0 for none.
+    incorrect_spans_key: the span group with spans that are known to be wrong, as of stock `ner`.
+        The CRF learns that they are not there: its likelihood is then that of all paths without
+        them. Without `crf` they are not used, which is said once.
 
     Not for overlapping or nested spans.
     """
@@ -59,11 +71,13 @@ class NER(LabelledTask):
         overwrite: bool = False,
         spans_key: str | None = None,
         hidden_width: int = 0,
+        incorrect_spans_key: str | None = None,
     ) -> None:
         self.crf = crf
         self.overwrite = overwrite
         self.spans_key = spans_key
         self.hidden_width = hidden_width
+        self.incorrect_spans_key = incorrect_spans_key
         super().__init__("ner")
 
     def columns_of(self, labels: Iterable[str]) -> list[str]:
@@ -76,6 +90,7 @@ class NER(LabelledTask):
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
+        self._warned_of_incorrect = False
         self._ids = np.asarray([get_string_id(label) for label in self._labels], dtype="uint64")
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
@@ -87,25 +102,49 @@ class NER(LabelledTask):
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> SpanTargets:
         self.warn_of_unknown(examples)
-        parts = [gold_biluo(example, self._ids, self.spans_key) for example in examples]
+        gold = _joined([gold_biluo(example, self._ids, self.spans_key) for example in examples])
         known = self.known_columns(examples, per_token=True)
-        return ColumnTargets.of(_joined(parts), known, ops)
+        rejected = None
+        if self.crf and self.incorrect_spans_key is not None:
+            rejected = rejected_spans(examples, self._ids, self.incorrect_spans_key, gold)
+        else:
+            self._warn_of_incorrect(examples)
+        return SpanTargets.of_spans(ColumnTargets.of(gold, known, ops), rejected)
+
+    def _warn_of_incorrect(self, examples: Iterable[Example]) -> None:
+        """Say once that there are rejected spans, which the task does not use."""
+        key = self.incorrect_spans_key or INCORRECT_SPANS
+        if self._warned_of_incorrect or key == self.spans_key:
+            return
+        if any(example.reference.spans.get(key) for example in examples):
+            self._warned_of_incorrect = True
+            warnings.warn(
+                f"Documents have rejected spans in doc.spans['{key}'], which the task "
+                f"'{self.name}' does not use. To learn from them, set `crf = true` and "
+                f'`incorrect_spans_key = "{key}"` in its block of the config.',
+                stacklevel=2,
+            )
 
     def loss(
-        self, scores: Floats2d, targets: ColumnTargets, packed: Packed
+        self, scores: Floats2d, targets: SpanTargets, packed: Packed
+    ) -> tuple[float, Floats2d]:
+        if self.crf:
+            return self._crf_loss(scores, targets, packed)
+        return softmax_cross_entropy(scores, targets.classes, targets.mask, known=targets.known)
+
+    def _crf_loss(
+        self, scores: Floats2d, targets: SpanTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
         classes, mask, known = targets.classes, targets.mask, targets.known
-        if self.crf:
-            return crf_loss(scores, classes, mask, packed.lengths, known)
-        return softmax_cross_entropy(scores, classes, mask, known=known)
+        return crf_loss(scores, classes, mask, packed.lengths, known, targets.rejected)
 
     def negative_log_likelihood(
-        self, scores: Floats2d, targets: ColumnTargets, packed: Packed
+        self, scores: Floats2d, targets: SpanTargets, packed: Packed
     ) -> float:
         """That of the CRF, as its marginals are the confidences, however the task is trained."""
-        return crf_loss(scores, targets.classes, targets.mask, packed.lengths, targets.known)[0]
+        return self._crf_loss(scores, targets, packed)[0]
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         allowed = self._constraints(packed, ops)
@@ -167,6 +206,12 @@ class NER(LabelledTask):
         (spans,) = self._decoded_spans([doc], tags)
         new = [span for span in spans if (span.start, span.end) not in taken]
         doc.set_ents(preset + new, blocked=_blocked(doc))
+
+    def is_labelled(self, example: Example) -> bool:
+        reference = self._as_known(example).reference
+        if self.spans_key is not None:
+            return bool(len(reference)) and self.spans_key in reference.spans
+        return bool(reference.to_array("ENT_IOB").any())
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         examples = list(examples)
@@ -254,38 +299,6 @@ class NER(LabelledTask):
         """(n_tokens,) what belongs to documents whose span group is there and stays as it is."""
         keeps = [not self.overwrite and self.spans_key in doc.spans for doc in packed.docs]
         return np.repeat(np.asarray(keeps, dtype=bool), packed.lengths)
-
-
-def crf_loss(
-    scores: Floats2d,
-    classes: Ints1d,
-    mask: ArrayXd,
-    lengths: NDArray[np.int32],
-    known: ArrayXd | None = None,
-) -> tuple[float, Floats2d]:
-    """The negative log-likelihood of the labelled tokens under the CRF, and its gradient.
-
-    Documents without a labelled token are left out. scores: (n_tokens, n_columns). known: the
-    same shape, bool, the columns that paths may take; None for all.
-    """
-    xp: Any = get_array_module(scores)
-    n_docs = len(lengths)
-    doc_of = np.repeat(np.arange(n_docs), lengths)
-    labelled = np.bincount(doc_of[host(mask)], minlength=n_docs) > 0
-    keep = xp.asarray(labelled[doc_of])
-    kept, kept_lengths = scores[keep], lengths[labelled]
-    if known is not None:
-        kept = xp.where(known[keep], kept, biluo.FORBIDDEN)
-    log_z, posterior = biluo.marginals(xp, kept, kept_lengths)
-    allowed = xp.ones(kept.shape, dtype=bool)
-    rows = xp.flatnonzero(mask[keep])
-    allowed[rows] = False
-    allowed[rows, classes[keep][rows]] = True
-    clamped = xp.where(allowed, kept, biluo.FORBIDDEN)
-    log_gold, posterior_gold = biluo.marginals(xp, clamped, kept_lengths)
-    d_scores = xp.zeros_like(scores)
-    d_scores[keep] = (posterior - posterior_gold).astype(scores.dtype)
-    return float(xp.sum(log_z - log_gold)), d_scores
 
 
 def _joined(parts: Sequence[Any]) -> NDArray[np.int32]:

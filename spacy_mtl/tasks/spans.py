@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..errors import MTLError
 from ..models.span_rows import SpanRows
 from .alignment import index_of, once_aligned, same_tokens
 
@@ -101,12 +102,47 @@ def _from_group(example: Example, ids: Ids, key: str) -> Columns:
         if kind < 0:
             result[span.start : span.end] = MISSING
             continue
-        tags = [1] * len(span)
-        tags[0], tags[-1] = 0, 2
-        if len(span) == 1:
-            tags = [3]
-        result[span.start : span.end] = 1 + np.asarray(tags) * len(ids) + kind
+        result[span.start : span.end] = 1 + _biluo(len(span)) * len(ids) + kind
     return result
+
+
+def rejected_spans(
+    examples: Sequence[Example], ids: Ids, key: str, gold: Columns
+) -> NDArray[np.int64]:
+    """(n_spans, 3) first and last row and type of the spans of a group that are not there.
+
+    Left out are those of other types, those that do not align, and those that the gold columns
+    of the tokens rule out anyway. gold: (n_tokens,) of all examples.
+    RAISES (MTLError): If a span is in the gold annotation too.
+    """
+    found = set()
+    offset = 0
+    for example in examples:
+        group = example.reference.spans.get(key) or ()
+        if group and not same_tokens(example):
+            group = example.get_aligned_spans_y2x(group, allow_overlap=True)
+        for span in group:
+            kind = int(index_of(np.asarray([span.label], dtype="uint64"), ids)[0])
+            if kind < 0:
+                continue
+            own = 1 + _biluo(len(span)) * len(ids) + kind
+            there = gold[offset + span.start : offset + span.end]
+            if (there == own).all():
+                raise MTLError(
+                    f"Expected spans in doc.spans['{key}'] that are no gold spans, got "
+                    f"'{span.text}' ({span.label_}) in both. Remove it from one of the two."
+                )
+            if ((there == own) | (there == MISSING)).all():
+                found.add((offset + span.start, offset + span.end - 1, kind))
+        offset += len(example.predicted)
+    return np.asarray(sorted(found), dtype="int64").reshape(-1, 3)
+
+
+def _biluo(length: int) -> NDArray[np.int64]:
+    """(length,) the labels of a span as 0, 1, 2 and 3 for B, I, L and U."""
+    labels = np.ones(length, dtype="int64")
+    labels[0], labels[-1] = 0, 2
+    return labels if length > 1 else np.full(1, 3)
 
 
 def only_types(doc: Doc, types: Collection[str], spans_key: str | None) -> Doc:

@@ -132,6 +132,9 @@ class Tagger(LabelledTask):
             if self.overwrite or not token.has_morph():
                 token.set_morph(analyses[label])
 
+    def is_labelled(self, example: Example) -> bool:
+        return bool(example.reference.to_array(self.attr).any())
+
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         attr = ATTRS[self.attr]
         examples = list(examples)

@@ -41,6 +41,56 @@ class ColumnTargets:
 
 
 @dataclass(frozen=True)
+class SpanTargets(ColumnTargets):
+    """One gold column for each token, and spans that are not there.
+
+    rejected: (n_spans, 3) the rows of the first and the last token, and the type; each is a unit
+    more. None where they are not used.
+    """
+
+    rejected: NDArray[np.int64] | None = None
+
+    @classmethod
+    def of_spans(cls, tokens: ColumnTargets, rejected: NDArray[np.int64] | None) -> SpanTargets:
+        """The targets of the tokens with those of the spans."""
+        n_units = tokens.n_units + (0 if rejected is None else len(rejected))
+        return cls(tokens.classes, tokens.mask, n_units, tokens.known, rejected)
+
+
+@dataclass(frozen=True)
+class ClassTargets(ColumnTargets):
+    """One gold column for each document, or columns that it cannot be.
+
+    possible: (n_docs, n_columns) bool, the columns that are left to documents of which only wrong
+    ones are known, none for all other documents; each such document is a unit more. None where
+    there is no such document.
+    """
+
+    possible: Any = None
+
+    @classmethod
+    def of_classes(
+        cls, gold: NDArray, wrong: NDArray[np.bool_], known: NDArray[np.bool_] | None, ops: Ops
+    ) -> ClassTargets:
+        """Targets on the model's device. wrong: (n_docs, n_columns) which columns are wrong.
+
+        A document without a gold column whose columns are all wrong says nothing: one must apply.
+        """
+        labelled = ColumnTargets.of(gold, known, ops)
+        there = np.ones(wrong.shape, dtype=bool) if known is None else known
+        possible = there & ~wrong
+        partly = (gold < 0) & (there & wrong).any(axis=1) & possible.any(axis=1)
+        possible &= partly[:, None]
+        return cls(
+            labelled.classes,
+            labelled.mask,
+            labelled.n_units + int(partly.sum()),
+            labelled.known,
+            ops.xp.asarray(possible) if partly.any() else None,
+        )
+
+
+@dataclass(frozen=True)
 class CellTargets:
     """A truth for each unit and column.
 

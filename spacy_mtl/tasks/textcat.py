@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,15 @@ from ..models.sharing import Head
 from .base import Decoded, Task, host
 from .counts import Counts
 from .labels import LabelledTask, some
-from .losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
-from .targets import CellTargets, ColumnTargets
+from .losses import (
+    binary_cross_entropy,
+    partial_cross_entropy,
+    sigmoid,
+    softmax,
+    softmax_cross_entropy,
+)
+from .positives import PositivesWarning
+from .targets import CellTargets, ClassTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
 
@@ -35,11 +43,14 @@ class TextCat(LabelledTask):
 
     exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
         more, and multi-label documents are labelled key by key; what is missing is masked,
-        never a negative.
+        never a negative. An exclusive document of which only classes that it has not are known,
+        as 0, teaches that it has one of the others, and is not scored.
     threshold: from which score on a class counts as assigned, for the scores of evaluation.
     group: what the group's keys begin with, by default the task's name.
     ngram_size, ngram_rows, ngram_attr: of the bag of n-grams, see `DocumentHead`.
     overwrite: replace scores that are already on the Doc.
+    others_negative: for a multi-label group, the classes that a document does not name do not
+        apply to it if it names any. Without it they are missing.
     """
 
     def __init__(
@@ -51,9 +62,8 @@ class TextCat(LabelledTask):
         ngram_rows: int = 65536,
         ngram_attr: str = "ORTH",
         overwrite: bool = True,
+        others_negative: bool = False,
     ) -> None:
-        if not 0.0 <= threshold <= 1.0:
-            raise MTLError(f"Expected `threshold` between 0 and 1, got {threshold}.")
         if ngram_size < 1 or ngram_rows < 1:
             raise MTLError(
                 "Expected `ngram_size` and `ngram_rows` of at least 1, "
@@ -61,6 +71,11 @@ class TextCat(LabelledTask):
             )
         if ngram_attr not in NGRAM_ATTRS:
             raise MTLError(f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {ngram_attr!r}.")
+        if exclusive and others_negative:
+            raise MTLError(
+                "Expected `others_negative = true` with `exclusive = false`, got it with "
+                "`exclusive = true`, where the others are negative anyway. Leave it out."
+            )
         self.exclusive = exclusive
         self.threshold = threshold
         self.group = group
@@ -68,11 +83,27 @@ class TextCat(LabelledTask):
         self.ngram_rows = ngram_rows
         self.ngram_attr = ngram_attr
         self.overwrite = overwrite
+        self.others_negative = others_negative
         super().__init__("textcat")
+
+    @property
+    def threshold(self) -> float:
+        """From which score on a class counts as assigned; MTLError if it is set outside 0 to 1."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
+            raise MTLError(f"Expected `threshold` between 0 and 1, got {value!r}.")
+        self._threshold = float(value)
 
     @property
     def writes(self) -> str:
         return "doc.cats"
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        super().set_labels(labels)
+        self._positives = PositivesWarning()
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
         examples = list(examples)
@@ -105,7 +136,7 @@ class TextCat(LabelledTask):
     def make_head(self) -> Head:
         return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ColumnTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ClassTargets:
         self.warn_of_unknown(examples)
         truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
         mask = np.zeros(truths.shape, dtype=bool)
@@ -117,10 +148,20 @@ class TextCat(LabelledTask):
                     mask[row, place[key]] = True
         known = self.known_columns(examples)
         if self.exclusive:
-            return ColumnTargets.of(self._one_of(truths), known, ops)
+            one_of = self._one_of(truths)
+            wrong = mask & (truths == 0)
+            wrong[[self._is_of_unknown_class(example.reference) for example in examples]] = False
+            return ClassTargets.of_classes(one_of, wrong, known, ops)
+        if self.others_negative:
+            mask |= mask.any(axis=1, keepdims=True)
         if known is not None:
             mask &= known
+        self._positives.learn(truths[mask])
         return CellTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
+
+    def _is_of_unknown_class(self, doc: Doc) -> bool:
+        """Whether the document's class is of the group, but none of the labels."""
+        return any(doc.cats[label] >= 0.5 for label in self.labels_in(doc) - set(self._labels))
 
     def _one_of(self, truths: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n_docs,) each document's one positive class, -1 if it has none among the labels."""
@@ -139,11 +180,16 @@ class TextCat(LabelledTask):
             )
 
     def loss(
-        self, scores: Floats2d, targets: CellTargets | ColumnTargets, packed: Packed
+        self, scores: Floats2d, targets: CellTargets | ClassTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
         if isinstance(targets, CellTargets):
             return binary_cross_entropy(scores, targets.truths, targets.mask)
-        return softmax_cross_entropy(scores, targets.classes, targets.mask, known=targets.known)
+        known, possible = targets.known, targets.possible
+        loss, d_scores = softmax_cross_entropy(scores, targets.classes, targets.mask, known=known)
+        if possible is None:
+            return loss, d_scores
+        rest, d_rest = partial_cross_entropy(scores, possible, possible.any(axis=1), known)
+        return loss + rest, d_scores + d_rest
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         if self.exclusive:
@@ -169,6 +215,8 @@ class TextCat(LabelledTask):
         self.warn_of_unknown(examples)
         labelled = [eg for eg in examples if self.is_scored(eg)]
         gold = [self._own_cats(eg.reference, "cats") for eg in labelled]
+        if not self.exclusive:
+            self._positives.check(self.name, gold)
         known = self._labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
@@ -226,17 +274,25 @@ class TextCat(LabelledTask):
         """The group's part of `doc.cats`, of a reference without what its corpus does not know."""
         known = doc.user_data.get(LABELS, {}).get(self.name)
         labels = self._labels if known is None else [k for k in self._labels if k in known]
+        if self.others_negative and not doc.cats.keys().isdisjoint(self._labels):
+            return {label: doc.cats.get(label, 0.0) for label in labels}
         return {label: doc.cats[label] for label in labels if label in doc.cats}
 
-    def is_scored(self, example: Example) -> bool:
-        """Whether the reference says what `targets` learns from, and there is a prediction."""
+    def gold_classes(self, doc: Doc) -> dict[str, float]:
+        """What a reference says of the task's classes."""
+        return self._own_cats(doc, "cats")
+
+    def is_labelled(self, example: Example) -> bool:
         gold = self._own_cats(example.reference, "cats")
         for key, value in gold.items():
             class_value(key, value)
         if self.exclusive:
             self._check_one(gold)
-        said = any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
-        return said and bool(self._own_cats(example.predicted, "cats"))
+        return any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
+
+    def is_scored(self, example: Example) -> bool:
+        """Whether the reference says what `targets` learns from, and there is a prediction."""
+        return self.is_labelled(example) and bool(self._own_cats(example.predicted, "cats"))
 
     def _is_right(self, example: Example) -> bool:
         """Whether the best class, or every annotated class of a multi-label task, is right."""

@@ -93,7 +93,8 @@ class Mutable:
 def logged(info: Mapping[str, Any], score_weights: Mapping[str, Any]) -> dict[str, Any]:
     """What of an evaluation a logger needs to write its row once more."""
     shown = [name for name, weight in score_weights.items() if weight is not None]
-    scores = {name: float(info["other_scores"].get(name, 0.0)) for name in shown}
+    measured = info["other_scores"]
+    scores = {n: float(measured[n]) for n in shown if measured.get(n) is not None}
     losses = {name: float(loss) for name, loss in info["losses"].items()}
     numbers = {name: info[name] for name in ("epoch", "step", "words", "seconds")}
     return {**numbers, "score": float(info["score"]), "other_scores": scores, "losses": losses}

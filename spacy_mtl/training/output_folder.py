@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.training.loop import DIR_MODEL_BEST, DIR_MODEL_LAST
 
+from ..config_files import save_pipeline
 from ..errors import MTLError
 from ..files import put_right, remove, write_folder_whole, write_whole
 from .checkpoints import Checkpoint, Checkpoints
@@ -120,7 +122,7 @@ class OutputFolder:
 
     def save_model(self, nlp: Language, is_best: bool) -> None:
         """Write `model-last`, and if it is the best `model-best` too."""
-        self._writing(lambda: write_folder_whole(self.last, nlp.to_disk))
+        self._writing(lambda: write_folder_whole(self.last, partial(save_pipeline, nlp)))
         if is_best:
             self._writing(lambda: write_folder_whole(self.best, self._copy_last))
 

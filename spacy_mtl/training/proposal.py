@@ -18,8 +18,11 @@ from spacy import util
 from spacy.language import Language
 from thinc.api import Config
 
+from ..config_files import path_setting
 from ..corpora.coverage import Coverage, combine, short_names
+from ..corpora.layer_coverage import REJECTED
 from ..errors import MTLError
+from ..languages import blank
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
 from .proposed_tasks import (
@@ -82,7 +85,8 @@ def propose(
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
         no package for transformers.
     """
-    tasks = propose_tasks(combine(train), combine([*train, dev]), short_texts(train))
+    known = combine(train)
+    tasks = propose_tasks(known, combine([*train, dev]), short_texts(train))
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
@@ -104,6 +108,11 @@ def propose(
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     learned = {task.name: task.layer for task in tasks if task.settings.get("exclusive", True)}
     notes += label_set_notes(learned, corpora)
+    if REJECTED in known and all(task.layer.kind != "ents" for task in tasks):
+        notes.append(
+            "The training files have rejected spans, but no entities that were accepted, so that "
+            "no task learns from them. Add some."
+        )
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
     config["training"]["logger"] = LOGGER
@@ -134,10 +143,7 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
             "Expected spacy-transformers, which a config for the GPU needs, got no such package. "
             'Install it with: pip install "spacy-mtl[transformers]"'
         )
-    try:
-        util.get_lang_class(lang)
-    except ImportError as error:
-        raise MTLError(f"Expected the code of a language, such as 'en', got {lang!r}.") from error
+    blank(lang)
     config = init_config(lang=lang, pipeline=["tagger"], optimize=optimize, gpu=gpu)
     listener = config["components"].pop("tagger")["model"]["tok2vec"]
     encoder = config["nlp"]["pipeline"][0]
@@ -179,13 +185,16 @@ def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | Non
     config["components"]["multitask"]["tasks"] = {task.name: task.settings for task in tasks}
     if labels is None:
         return
-    config["paths"]["labels"] = labels.as_posix()
+    folder = path_setting(labels)
+    if "$" not in folder:  # else a variable with more behind it is not filled in rightly
+        config["paths"]["labels"] = folder
+        folder = "${paths.labels}"
     # Without `require`, tasks whose file is not found would be initialized with other labels.
     config["initialize"]["components"]["multitask"] = {
         "labels": {
             task.name: {
                 "@readers": "spacy.read_labels.v1",
-                "path": f"${{paths.labels}}/{task.name}.json",
+                "path": f"{folder}/{task.name}.json",
                 "require": True,
             }
             for task in tasks
@@ -194,32 +203,34 @@ def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | Non
 
 
 def _set_corpora(config: Config, corpora: Mapping[str, Coverage], dev: Coverage) -> None:
-    """Name the files in [paths], and mix the training files if there are several."""
-    paths = {name: file.path.as_posix() for name, file in corpora.items()}
-    config["paths"].update(paths, dev=dev.path.as_posix())
-    if len(corpora) > 1:
-        reader = config["corpora"]["train"]
-        config["corpora"]["train"] = {
-            "@readers": "spacy_mtl.MixedCorpus.v1",
-            "corpora": {name: {**reader, "path": f"${{paths.{name}}}"} for name in corpora},
-            "layers": {
-                name: list(dict.fromkeys(layer.kind for layer in file.layers))
-                for name, file in corpora.items()
-            },
-            "labels": {},
-            "sizes": {},
-        }
-        batcher = config["training"]["batcher"]
-        if batcher["@batchers"] == "spacy.batch_by_words.v1":
-            batcher.pop("get_length")
-            batcher.update(
-                {
-                    "@batchers": "spacy_mtl.MixtureBatches.v1",
-                    **SAMPLING,
-                    "seed": "${training.seed}",
-                    "references": {},
-                }
-            )
+    """Name the files in [paths], and mix the training files, be it one."""
+    paths = {name: path_setting(file.path) for name, file in corpora.items()}
+    config["paths"].update(paths, dev=path_setting(dev.path))
+    reader = config["corpora"]["train"]
+    config["corpora"]["train"] = {
+        "@readers": "spacy_mtl.MixedCorpus.v1",
+        "corpora": {name: {**reader, "path": f"${{paths.{name}}}"} for name in corpora},
+        "layers": {},
+        "labels": {},
+        "sizes": {},
+    }
+    if len(corpora) == 1:
+        return
+    config["corpora"]["train"]["layers"] = {
+        name: list(dict.fromkeys(layer.kind for layer in file.layers))
+        for name, file in corpora.items()
+    }
+    batcher = config["training"]["batcher"]
+    if batcher["@batchers"] == "spacy.batch_by_words.v1":
+        batcher.pop("get_length")
+        batcher.update(
+            {
+                "@batchers": "spacy_mtl.MixtureBatches.v1",
+                **SAMPLING,
+                "seed": "${training.seed}",
+                "references": {},
+            }
+        )
 
 
 def _corpus_names(paths: Sequence[Path]) -> list[str]:

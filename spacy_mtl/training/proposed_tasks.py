@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..corpora.coverage import Coverage, Layer, LayerCoverage
+from ..corpora.coverage import Coverage
+from ..corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 from ..pipeline.factory import RESERVED
 
 Block = dict[str, Any]
@@ -47,17 +48,23 @@ def propose_tasks(
 ) -> list[ProposedTask]:
     """A task for each layer that has something to learn.
 
+    Rejected spans have none: the task of the entities learns from them, as a CRF.
+
     known: What the training files have.
     everything: What all files have, by which a class group is exclusive or not.
     short: Layers whose documents are short.
     """
     tasks: list[ProposedTask] = []
     for layer, found in known.items():
+        if layer == REJECTED:
+            continue
         exclusive = layer.kind == "cats" and everything[layer].exclusive
         if len(found.labels) > int(exclusive):
             task = _propose_task(layer, sorted(found.labels), exclusive, tasks)
             if layer.kind == "cats" and layer in short:
                 task.settings["ngram_size"] = 2
+            if layer.kind == "ents" and REJECTED in known:
+                task.settings.update(crf=True, incorrect_spans_key=REJECTED.group)
             tasks.append(task)
     return tasks
 

@@ -91,6 +91,7 @@ class Unfreeze:
         self._applied: tuple[int, frozenset[str]] | None = None
         self._warned = False
         self._told: set[tuple[str, str]] = set()  # component and task that patience has stopped
+        self._unmeasured: set[str] = set()  # tasks of which was said that evaluations lack them
 
     def __call__(self, nlp: Language, info: Mapping[str, Any]) -> None:
         """Freeze, unfreeze, start and stop what is due at `info["step"]`.
@@ -162,12 +163,30 @@ class Unfreeze:
         resting = set()
         for task in component.tasks:
             period = self.tasks.get(task, Period())
-            evaluations = list(zip(steps, history.scores(task), strict=False))
+            evaluations = [
+                (at, score)
+                for at, score in zip(steps, history.at_evaluations(task), strict=True)
+                if score is not None
+            ]
+            if steps and not evaluations and period.patience is not None:
+                self._warn_unmeasured(task)
             if not period.trained(step, evaluations):
                 resting.add(task)
                 if (name, task) not in self._told and _tell(task, period, evaluations):
                     self._told.add((name, task))
         return resting
+
+    def _warn_unmeasured(self, task: str) -> None:
+        """Say once that patience waits for scores that the dev corpus does not give."""
+        if task in self._unmeasured:
+            return
+        self._unmeasured.add(task)
+        warnings.warn(
+            f"The task '{task}' has `patience`, but no score to go by: the dev corpus has no "
+            "labels for it, so it is not stopped. Label some of that corpus, or take `patience` "
+            f"out of [training.before_update.tasks.{task}].",
+            stacklevel=2,
+        )
 
     def _steps(self, name: str, history: ScoreHistory, step: int) -> list[int]:
         """The step of each evaluation: new ones came after the step before this one."""
@@ -265,8 +284,8 @@ def _tell(task: str, period: Period, evaluations: Sequence[tuple[int, float]]) -
     else:
         warnings.warn(
             f"The task '{task}' is stopped at step {step} by its patience: its score has been 0 "
-            "at every evaluation. If the dev corpus has no labels for it, take `patience` out of "
-            f"[training.before_update.tasks.{task}].",
+            "at every evaluation. If it only needs longer, raise `patience` in "
+            f"[training.before_update.tasks.{task}], or take it out.",
             stacklevel=2,
         )
     return True

@@ -1,7 +1,6 @@
-"""Texts, and runs in processes of their own that can be killed."""
+"""Texts, and calls at the places where a run changes files."""
 
 import json
-import multiprocessing
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -40,29 +39,28 @@ def annotate(model: Path, source: Path, output: Path, **options: Any) -> Summary
     return summary
 
 
-def start(function: Callable[[], Any]) -> Any:
-    """Call a function in a copy of this process."""
-    process = multiprocessing.get_context("fork").Process(target=function)
-    process.start()
-    return process
-
-
-def wait(process: Any) -> int:
-    """The exit code of a process, which must end within a minute."""
-    process.join(60)
-    if process.is_alive():
-        process.kill()
-        raise AssertionError("a process hangs")
-    return process.exitcode
-
-
 def call_at_change(folder: Path, number: int, call: Callable[[], Any]) -> None:
     """From now on, call a function before the n-th time that this process changes the folder."""
+
+    def is_it(event: str, args: Any) -> bool:
+        return event in EVENTS and str(args[0]).startswith(str(folder))
+
+    call_at(is_it, number, call)
+
+
+def call_behind_two_parts(output: Path, call: Callable[[], Any]) -> None:
+    """From now on, call a function when the output has a third part and the journal two."""
+    journal = str(output.with_name(f"{output.name}.partial") / "journal.json")
+    call_at(lambda event, args: event == "os.rename" and str(args[1]) == journal, 4, call)
+
+
+def call_at(is_it: Callable[[str, Any], bool], number: int, call: Callable[[], Any]) -> None:
+    """From now on, call a function before the n-th event of some kind."""
     left = number
 
-    def hook(event: str, args: tuple[Any, ...]) -> None:
+    def hook(event: str, args: Any) -> None:
         nonlocal left
-        if event in EVENTS and str(args[0]).startswith(str(folder)):
+        if is_it(event, args):
             left -= 1
             if left == 0:
                 call()

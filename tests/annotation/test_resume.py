@@ -1,9 +1,9 @@
 """Runs that are killed, stopped or fail, and go on."""
 
-import os
+import multiprocessing
 import signal
 import sys
-import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -11,19 +11,26 @@ from typing import Any
 
 import pytest
 import typer
+from forks import kill, kill_after_calls, start, wait, was_killed
 from spacy.tokens import DocBin
 
 from spacy_mtl.annotation import Options, annotate_file
 from spacy_mtl.cli import app
 from spacy_mtl.errors import MTLError
 
-from .helpers import annotate, call_at_change, read_jsonl, start, texts, wait, write_jsonl
+from .helpers import (
+    annotate,
+    call_at_change,
+    call_behind_two_parts,
+    read_jsonl,
+    texts,
+    write_jsonl,
+)
+
+# That a process may make before it is killed: the documents take some 650,000.
+CALLS = 100_000
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-
-
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def content(output: Path) -> dict[str, Any]:
@@ -34,22 +41,11 @@ def content(output: Path) -> dict[str, Any]:
     }
 
 
-def source_of(folder: Path, n: int, also: str = "wait") -> Path:
-    rows = [{"id": i, "text": text} for i, text in enumerate(texts(n, also))]
+def source_of(folder: Path, n: int) -> Path:
+    rows = [{"id": i, "text": text} for i, text in enumerate(texts(n))]
     for i in range(3, n, 7):
         rows[i]["text"] = "boom"
     return write_jsonl(folder / "in.jsonl", rows)
-
-
-def wait_for_change(path: Path, process: Any) -> None:
-    """Until a file is written, or the process ends."""
-
-    def state() -> int | None:
-        return path.stat().st_mtime_ns if path.exists() else None
-
-    before = state()
-    while state() == before and process.is_alive():
-        time.sleep(0.001)
 
 
 def test_killed_at_random_moments(loaded: Path, tmp_path: Path) -> None:
@@ -58,51 +54,41 @@ def test_killed_at_random_moments(loaded: Path, tmp_path: Path) -> None:
     output = tmp_path / "killed.jsonl"
     random = Random(0)
     kills = 0
-    while not output.exists():
-        process = start(partial(annotate, loaded, source, output, resume=True))
-        wait_for_change(tmp_path / "killed.jsonl.partial" / "journal.json", process)
-        process.join(random.uniform(0, 0.04))
-        kills += process.is_alive()
-        process.kill()
-        assert wait(process) in (0, -signal.SIGKILL)
-    assert kills >= 10
-    annotate_file(str(loaded), str(source), str(output), Options(resume=True))
+    while was_killed(
+        start(partial(annotate_until, loaded, source, output, random.randint(1, CALLS)))
+    ):
+        kills += 1
+    assert kills >= 5
     assert content(output) == content(tmp_path / "whole.jsonl")
     assert len(read_jsonl(output)) == 240 - len(range(3, 240, 7))
     assert not (tmp_path / "killed.jsonl.partial").exists()
 
 
-@pytest.mark.parametrize(
-    ("name", "step"),
-    [
-        ("out.jsonl", 3),
-        ("out", 5),
-        ("out.spacy", 7),
-        ("out.parquet", 9),
-        *(
-            pytest.param(name, 1, marks=pytest.mark.slow)
-            for name in ("out.jsonl", "out", "out.spacy", "out.parquet")
-        ),
-    ],
-)
-def test_killed_at_changes_of_files(name: str, step: int, loaded: Path, tmp_path: Path) -> None:
-    source = source_of(tmp_path, 8, also="")
+def annotate_until(model: Path, source: Path, output: Path, calls: int) -> None:
+    """Go on for so many calls."""
+    kill_after_calls(calls)
+    annotate(model, source, output, resume=True)
+
+
+@pytest.mark.parametrize("name", ["out.jsonl", "out", "out.spacy", "out.parquet"])
+def test_killed_at_changes_of_files(name: str, loaded: Path, tmp_path: Path) -> None:
+    source = source_of(tmp_path, 8)
     whole = tmp_path / "whole" / name
     annotate(loaded, source, whole)
-    for number in range(1, 200, step):
+    for number in range(1, 200):
         folder = tmp_path / str(number)
         output = folder / name
-        process = start(partial(annotate_until, loaded, source, output, folder, number))
-        code = wait(process)
+        killed = was_killed(start(partial(annotate_up_to, loaded, source, output, folder, number)))
         annotate_file(str(loaded), source, output, Options(resume=True, part_size=4))
         assert content(output) == content(whole), f"killed at change {number}"
         assert {path.name for path in folder.iterdir()} == {name, f"{name}.errors.jsonl"}
-        if code == 0:
+        if not killed:
             break
     assert 20 < number < 190
 
 
-def annotate_until(model: Path, source: Path, output: Path, folder: Path, number: int) -> None:
+def annotate_up_to(model: Path, source: Path, output: Path, folder: Path, number: int) -> None:
+    """Annotate up to the n-th change of the folder."""
     call_at_change(folder, number, kill)
     annotate(model, source, output)
 
@@ -110,14 +96,16 @@ def annotate_until(model: Path, source: Path, output: Path, folder: Path, number
 def unfinished(model: Path, folder: Path, **options: Any) -> tuple[Path, Path]:
     """An input, and an output of which a part is done."""
     source, output = source_of(folder, 40), folder / "out.jsonl"
-    process = start(partial(annotate, model, source, output, **options))
-    journal = folder / "out.jsonl.partial" / "journal.json"
-    for _ in range(3):
-        wait_for_change(journal, process)
-    process.kill()
-    process.join()
-    assert journal.exists() and not output.exists()
+    assert was_killed(start(partial(annotate_two_parts, kill, model, source, output, **options)))
     return source, output
+
+
+def annotate_two_parts(
+    call: Callable[[], Any], model: Path, source: Path, output: Path, **options: Any
+) -> None:
+    """Annotate, and call a function when two parts are done and a third one begun."""
+    call_behind_two_parts(output, call)
+    annotate(model, source, output, **options)
 
 
 def test_unfinished_run_is_not_replaced(loaded: Path, tmp_path: Path) -> None:
@@ -147,7 +135,7 @@ def test_beginning_anew(loaded: Path, tmp_path: Path) -> None:
 def test_changed_input_is_refused(loaded: Path, tmp_path: Path) -> None:
     source, output = unfinished(loaded, tmp_path)
     data = source.read_bytes()
-    source.write_bytes(data.replace(b"wait 5", b"wait 6"))
+    source.write_bytes(data.replace(b' 5"', b' 6"'))
     with pytest.raises(MTLError, match="the input to be the same"):
         annotate(loaded, source, output, resume=True)
     source.write_bytes(data)
@@ -189,9 +177,16 @@ def test_missing_output_is_refused(loaded: Path, tmp_path: Path) -> None:
 
 
 def test_two_at_the_same_time_are_refused(loaded: Path, tmp_path: Path) -> None:
-    source, output = source_of(tmp_path, 2000), tmp_path / "out.jsonl"
-    process = start(partial(annotate, loaded, source, output))
-    wait_for_change(tmp_path / "out.jsonl.partial" / "journal.json", process)
+    source, output = source_of(tmp_path, 40), tmp_path / "out.jsonl"
+    ours, theirs = multiprocessing.Pipe()
+
+    def wait_to_be_killed() -> None:
+        theirs.send("two parts are done")
+        signal.pause()
+
+    process = start(partial(annotate_two_parts, wait_to_be_killed, loaded, source, output))
+    theirs.close()
+    ours.recv()
     try:
         for options in ({"resume": True}, {"overwrite": True}):
             with pytest.raises(MTLError, match="another process"):
@@ -222,22 +217,19 @@ def fail_on_full_disk(model: Path, source: Path, output: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_the_command(number: int, loaded: Path, tmp_path: Path) -> None:
-    source, output = source_of(tmp_path, 400), tmp_path / "out.jsonl"
+    source, output = source_of(tmp_path, 40), tmp_path / "out.jsonl"
     arguments = ["annotate", str(loaded), str(source), str(output), "--part-size", "4"]
-    process = start(partial(run_command, arguments, tmp_path / "stderr"))
-    journal = tmp_path / "out.jsonl.partial" / "journal.json"
-    for _ in range(3):
-        wait_for_change(journal, process)
-    os.kill(process.pid, number)
-    assert wait(process) == 128 + number
+    assert wait(start(partial(run_command, arguments, number, output))) == 128 + number
     printed = (tmp_path / "stderr").read_text(encoding="utf-8")
     assert f"Stopped by {signal.Signals(number).name}" in printed and "Traceback" not in printed
     assert not output.exists()
     assert annotate(loaded, source, output, resume=True, part_size=1000).before >= 4
 
 
-def run_command(arguments: list[str], stderr: Path) -> None:
-    with stderr.open("w", encoding="utf-8") as sys.stderr:
+def run_command(arguments: list[str], number: int, output: Path) -> None:
+    """Run a command, which gets a signal when two parts are done."""
+    call_behind_two_parts(output, partial(signal.raise_signal, number))
+    with output.with_name("stderr").open("w", encoding="utf-8") as sys.stderr:
         try:
             typer.main.get_command(app).main(arguments)
         finally:
@@ -246,10 +238,8 @@ def run_command(arguments: list[str], stderr: Path) -> None:
 
 def test_parts_of_an_unfinished_run_can_be_read(loaded: Path, tmp_path: Path) -> None:
     source, output = source_of(tmp_path, 40), tmp_path / "out"
-    process = start(partial(annotate, loaded, source, output))
-    for _ in range(3):
-        wait_for_change(tmp_path / "out.partial" / "journal.json", process)
-    process.kill()
-    process.join()
-    for path in (tmp_path / "out.partial" / "parts").glob("*.spacy"):
+    assert was_killed(start(partial(annotate_two_parts, kill, loaded, source, output)))
+    paths = list((tmp_path / "out.partial" / "parts").glob("*.spacy"))
+    assert len(paths) >= 2
+    for path in paths:
         assert 1 <= len(DocBin().from_disk(path)) <= 4

@@ -1,3 +1,4 @@
+import json
 import runpy
 from pathlib import Path
 
@@ -81,6 +82,19 @@ def test_skip_shows_some_errors_and_counts_all(source, tmp_path):
     assert lines[0].startswith(f"left out: {source}:11: Expected 10 columns")
     assert lines[20:] == ["left out: 10 more"]
     assert len(docs(output)) == 3
+
+
+def test_contradictory_answers_are_listed(tmp_path):
+    rows = []
+    for i in range(23):
+        asked = {"text": f"text {i}", "label": "spam", "_is_binary": True}
+        rows += [{**asked, "answer": answer} for answer in ("accept", "reject")]
+    path = tmp_path / "a.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    result = invoke("convert", path, tmp_path / "a.spacy")
+    assert "contradictory answers, left out: 23" in result.stdout
+    assert "class 'spam' of 'text 19' accepted (line 39), rejected (line 40)" in result.stdout
+    assert "and 3 more" in result.stdout and "text 20" not in result.stdout
 
 
 def test_rejected_records_are_mentioned(tmp_path):
@@ -252,3 +266,15 @@ def test_options_of_reading(tmp_path: Path) -> None:
     for option, text in [("--quotes", "fine"), ("--no-quotes", '"fine"')]:
         assert invoke("convert", path, output, option).exit_code == 0
         assert docs(output)[0].text == text
+
+
+def test_folder_says_where_each_file_went(folder: Path, tmp_path: Path) -> None:
+    (folder / "val").mkdir()
+    (folder / "val" / "a.csv").write_text("text,label\nso so,good\n", encoding="utf8")
+    (folder / "z.csv").rename(folder / "validated.csv")
+    result = invoke("convert", folder, tmp_path / "corpus")
+    assert result.exit_code == 0, result.output
+    for line in ("a.csv (train): 1 docs", "val/a.csv (dev): 1 docs", "validated.csv (train): 1"):
+        assert f"{folder}/{line}" in result.stdout
+    assert f"{folder}/validated.csv is taken as train, though it says 'validated'" in result.stderr
+    assert len(docs(tmp_path / "corpus" / "dev" / "a_csv.spacy")) == 1

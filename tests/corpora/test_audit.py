@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from spacy_mtl.corpora.audit import Finding, audit
-from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
+from spacy_mtl.corpora.coverage import Coverage
+from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 
 TAG, ENTS, SPANS, CATS = Layer("tag"), Layer("ents"), Layer("spans", "sc"), Layer("cats", "mood")
 
@@ -18,7 +19,8 @@ def tags(units: int = 1000, **labels: int) -> LayerCoverage:
 
 
 def classes(units: int, one_class: int, **labels: int) -> LayerCoverage:
-    return LayerCoverage(units, Counter(labels), one_class=one_class)
+    negatives = Counter({label: units - n for label, n in labels.items()})
+    return LayerCoverage(units, Counter(labels), negatives, one_class)
 
 
 def only(findings: list[Finding]) -> str:
@@ -104,3 +106,9 @@ def test_spans_that_overlap():
     found = LayerCoverage(100, Counter(A=50), overlapping=7)
     message = only(audit([coverage("a", {SPANS: found})], []))
     assert message.startswith("7 of the 50 training spans of spans[sc] overlap")
+
+
+def test_nothing_is_said_of_rejected_spans():
+    rejected = {REJECTED: LayerCoverage(3, Counter(PER=3), overlapping=2)}
+    train = coverage("train", {Layer("tag"): tags(), **rejected})
+    assert audit([train], [coverage("dev", {Layer("tag"): tags()}, docs=5)]) == []

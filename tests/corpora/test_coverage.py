@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from spacy_mtl.corpora.coverage import (
     Coverage,
@@ -176,3 +177,24 @@ def test_short_names():
         "ner/train.spacy",
         "news.spacy",
     ]
+
+
+def shaped(*cats):
+    total = LayerCoverage()
+    for each in cats:
+        doc = Doc(Vocab(), words=["a"])
+        doc.cats = each
+        coverage = Coverage(Path("x"))
+        coverage.add(doc)
+        total.add(coverage.layers[Layer("cats")])
+    return total
+
+
+def test_documents_of_which_classes_were_rejected_may_have_another_one():
+    a, b = {"A": 1.0, "B": 0.0, "C": 0.0}, {"A": 0.0, "B": 1.0, "C": 0.0}
+    assert shaped(a, b, {"A": 0.0}).exclusive
+    assert shaped(a, b, {"A": 0.0, "B": 0.0}).exclusive
+    assert not shaped(a, b, dict.fromkeys("ABC", 0.0)).exclusive  # has none
+    assert not shaped(a, b, {"A": 1.0, "C": 1.0}).exclusive
+    assert not shaped(a, {"A": 0.0}, {"B": 0.0}).exclusive  # mostly questions one by one
+    assert not shaped({"A": 1.0}, {"B": 0.0}, {"C": 1.0}).exclusive

@@ -153,3 +153,10 @@ def test_a_number_is_a_name_beside_names(read):
     docs, remarks = read("a.csv", "text,label", "a,1", "b,1.0", "c,beta")
     assert [sorted(doc.cats) for doc in docs] == [["1", "1.0", "beta"]] * 3
     assert not remarks
+
+
+def test_classes_that_were_judged_one_by_one(read):
+    options = [{"id": "good "}, {"id": "NA"}, {"id": "bad"}]
+    row = {"text": "Hm", "options": options, "accept": ["good "], "answer": "accept"}
+    (doc,), _ = read("a.jsonl", row)
+    assert doc.cats == {"good": 1.0, "bad": 0.0}

@@ -38,6 +38,7 @@ class Page:
     def take(self, block: Block) -> None:
         """Run or check a block."""
         if block.file:
+            Path(block.file).parent.mkdir(parents=True, exist_ok=True)
             Path(block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "text":
             self._expect(block.text)

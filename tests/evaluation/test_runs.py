@@ -1,13 +1,13 @@
 import json
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+import os
+from functools import partial
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
+from forks import start
 from spacy.cli.init_config import init_config
 from spacy.tokens import Doc, DocBin
 
@@ -129,33 +129,34 @@ def test_code_is_imported_and_counts_by_its_content(folder: Path, tmp_path: Path
     assert run.key() != before
 
 
-def test_a_worker_ends_with_the_process_that_started_it(folder: Path, tmp_path: Path) -> None:
-    run = _run(folder, max_steps=100_000)
-    script = f"""
-from pathlib import Path
-from spacy_mtl.evaluation.runs import Run, execute
-execute([Run(**{vars(run)!r})], Path({str(tmp_path)!r}))
+# A callback with which the process that trains opens a pipe, which its end closes.
+ANNOUNCE = """
+import os
+import spacy
+
+@spacy.registry.callbacks("own.announce.v1")
+def make(path: str):
+    def announce(nlp, info):
+        if info["step"] == 1:
+            os.write(os.open(path, os.O_WRONLY), b"x")
+    return announce
 """
-    parent = subprocess.Popen([sys.executable, "-c", script], start_new_session=True)
-    log = tmp_path / run.key() / runs.HISTORY
-    _wait(lambda: log.exists() and log.stat().st_size > 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_worker_ends_with_the_process_that_started_it(folder: Path, tmp_path: Path) -> None:
+    pipe, code = tmp_path / "pipe", tmp_path / "own.py"
+    os.mkfifo(pipe)
+    code.write_text(ANNOUNCE, encoding="utf-8")
+    config = _config(folder, max_steps=1_000_000, patience=0)
+    config["training"]["before_update"] = {"@callbacks": "own.announce.v1", "path": str(pipe)}
+    run = Run("long", config, 0, str(folder / "test.spacy"), str(code))
+    parent = start(partial(execute, [run], tmp_path / "cache"))
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    connection.wait([reading, parent.sentinel])
+    os.set_blocking(reading, True)
+    assert os.read(reading, 1) == b"x"
     parent.kill()
-    parent.wait()
-    size = _wait(lambda: _stands_still(log))
-    assert size
-
-
-def _wait(condition: Callable[[], Any], seconds: float = 300.0) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("nothing happened")
-
-
-def _stands_still(log: Path) -> int:
-    """The file's size, if nobody has written for a second; else 0."""
-    size = log.stat().st_size
-    time.sleep(1.0)
-    return size if log.stat().st_size == size else 0
+    parent.join()
+    assert os.read(reading, 1) == b""  # not before the worker's end
+    assert not (tmp_path / "cache" / run.key() / runs.RESULT).exists()

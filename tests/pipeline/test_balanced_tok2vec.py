@@ -14,7 +14,7 @@ from spacy.pipeline.tok2vec import Tok2VecListener
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed, load_model_from_config
-from thinc.api import Config
+from thinc.api import Config, Model
 
 from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.balancing.gradients import TaskGradients
@@ -278,6 +278,25 @@ def test_documents_without_tokens():
     assert gradient(nlp, empty, losses) == []
     assert losses["tok2vec"] == 0.0
     assert len(gradient(nlp, [*make_examples(nlp), *empty])) == len(expected)
+    assert [len(doc) for doc in nlp.pipe(["", ""])] == [0, 0]
+
+
+def test_initialization_looks_for_documents_with_tokens():
+    """An encoder that learns its width from documents, which those without tokens do not tell."""
+
+    def encode(model: Any, docs: list[Doc], is_train: bool) -> Any:
+        assert docs and all(len(doc) for doc in docs)
+        return [model.ops.alloc2f(len(doc), 4) for doc in docs], list
+
+    def init(model: Any, X: Any = None, Y: Any = None) -> None:
+        model.set_dim("nO", model.predict(X)[0].shape[1])
+
+    nlp = spacy.blank("en")
+    empty, filled = Example(Doc(nlp.vocab), Doc(nlp.vocab)), make_examples(make_pipeline())
+    for examples in ([*[empty] * 12, *filled], [empty]):
+        model: Any = Model("own", encode, init=init, dims={"nO": None})
+        BalancedTok2Vec(nlp.vocab, model).initialize(lambda given=examples: given)
+        assert model.get_dim("nO") == 4
 
 
 def test_weights_scale_what_a_component_sends():

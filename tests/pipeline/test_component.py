@@ -4,11 +4,19 @@ import itertools
 from typing import Any
 
 import pytest
+import spacy
 from spacy.language import Language
+from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from spacy.util import load_model_from_config
+from thinc.api import Model
 
+from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.errors import MTLError
+from spacy_mtl.models.sharing import HardSharing
+from spacy_mtl.pipeline.component import MultiTask
+from spacy_mtl.tasks.tagger import Tagger
+from spacy_mtl.tasks.textcat import TextCat
 
 from .helpers import (
     LAYERS,
@@ -20,6 +28,8 @@ from .helpers import (
     make_examples,
     make_nlp,
     multitask,
+    randomize_heads,
+    run_spacy,
     step,
     train,
     trained,
@@ -73,13 +83,45 @@ def test_standard_scores_are_those_of_the_first_of_a_kind(learned):
 
 
 @pytest.mark.parametrize("layers", [[], *([layer] for layer in LAYERS)])
-def test_every_task_has_a_score_whatever_is_labelled(learned, layers):
+def test_a_task_has_scores_where_it_is_labelled(learned, layers):
     scores = learned.evaluate(make_examples(learned, layers))
     for layer, key in MAIN_SCORES.items():
-        assert scores[key] == (1.0 if layer in layers else 0.0)
-    ours = {k: v for k, v in scores.items() if not k.startswith("token_")}
-    assert None not in ours.values()
-    assert all(isinstance(v, dict) == ("_per_" in k) for k, v in ours.items() if "desc" not in k)
+        assert scores[key] == (1.0 if layer in layers else None)
+        own = {k: v for k, v in scores.items() if k.startswith(f"{layer}_") and "desc" not in k}
+        for name, value in own.items():
+            assert (value is None) == (layer not in layers)
+            assert value is None or isinstance(value, dict) == ("_per_" in name)
+    assert all(isinstance(scores[key], str) for key in scores if key.endswith("_desc"))
+
+
+def test_scores_are_there_at_all_evaluations_or_at_none():
+    """Whatever an untrained pipeline or one of other weights predicts."""
+    nlp = trained(make_nlp(), 0)
+    examples = make_examples(nlp, ["ner", "topic"])
+    found = []
+    for seed in range(3):
+        scores = nlp.evaluate(examples)
+        found.append({key for key, value in scores.items() if value is None})
+        randomize_heads(nlp, seed)
+    assert found[0] == found[1] == found[2] and "tagger_acc" in found[0]
+    history = multitask(nlp).history
+    assert history.scores("tagger") == [] and history.at_evaluations("tagger") == [None] * 3
+    assert len(history.scores("ner")) == 3
+    state = history.state()
+    history.clear()
+    history.load_state(state)
+    assert history.at_evaluations("tagger") == [None] * 3 and len(history) == 3
+
+
+def test_evaluating_prints_what_is_not_labelled_as_missing(learned, tmp_path):
+    learned.to_disk(tmp_path / "model")
+    docs = [example.reference for example in make_examples(learned, ["ner"])]
+    DocBin(docs=docs).to_disk(tmp_path / "dev.spacy")
+    result = run_spacy("evaluate", tmp_path / "model", tmp_path / "dev.spacy")
+    rows = [line.split() for line in result.splitlines() if line.strip()]
+    shown = {row[0]: row[-1] for row in rows}
+    assert (shown["TAG"], shown["POS"], shown["MORPH"], shown["TEXTCAT"]) == ("-",) * 4
+    assert ["NER", "F", "100.00"] in rows
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
@@ -194,6 +236,31 @@ def test_empty_and_blank_documents(inline, texts):
         assert all(0.0 <= value <= 1.0 for value in doc.cats.values())
     if texts == [""]:
         assert nlp("").text == ""
+
+
+@pytest.mark.parametrize("sized", [False, True])
+def test_own_encoders_never_see_a_batch_without_tokens(sized):
+    """One that fails on such a batch, and need not say what its width is."""
+
+    def encode(model: Any, docs: list[Doc], is_train: bool) -> Any:
+        assert any(len(doc) for doc in docs)
+        return [model.ops.alloc2f(len(doc), 3) + 1 for doc in docs], list
+
+    dims: Any = {"nO": 3} if sized else {}
+    encoder: Any = Model("own", encode, dims=dims)
+    nlp = spacy.blank("en")
+    tasks: Any = {"words": Tagger(), "kind": TextCat()}
+    for name, task in tasks.items():
+        task.name = name
+    component = MultiTask(nlp.vocab, HardSharing(encoder), "own", tasks, FixedWeights())
+    empty = Example(Doc(nlp.vocab), Doc(nlp.vocab))
+    empty.reference.cats = {"good": 1.0, "bad": 0.0}
+    labels = {"words": ["A", "B"], "kind": ["good", "bad"]}
+    component.initialize(lambda: [empty], labels=labels)
+    for docs in ([Doc(nlp.vocab)], [Doc(nlp.vocab), Doc(nlp.vocab)], []):
+        component.set_annotations(docs, component.predict(docs))
+        assert all(set(doc.cats) == {"good", "bad"} for doc in docs)
+    assert component.update([empty])["own"] == 0.0
 
 
 def test_no_entity_of_white_space(learned):

@@ -2,7 +2,7 @@ import pytest
 
 from spacy_mtl.errors import MTLError
 
-from .helpers import ENCODER, LISTENER, TASKS, make_examples, make_nlp
+from .helpers import ENCODER, LISTENER, TASKS, make_examples, make_nlp, multitask
 
 
 def test_another_encoder_between() -> None:
@@ -24,3 +24,16 @@ def test_two_components_each_behind_its_encoder() -> None:
     nlp.add_pipe("multitask", name="second", config=settings)
     nlp.initialize(lambda: make_examples(nlp))
     assert nlp.pipe_names == ["tok2vec", "multitask", "other", "second"]
+
+
+@pytest.mark.parametrize(
+    ("upstream", "name"), [("tok2vec", "the encoder 'tok2vec'"), ("*", "an encoder")]
+)
+def test_annotating_in_training_needs_the_encoder_too(upstream: str, name: str) -> None:
+    nlp = make_nlp(["tagger"])
+    multitask(nlp).model.get_ref("tok2vec").upstream_name = upstream
+    nlp.initialize(lambda: make_examples(nlp))
+    message = f"vectors of {name} .*annotating_components = ..tok2vec., .multitask..$"
+    with pytest.raises(MTLError, match=message):
+        nlp.update(make_examples(nlp), annotates=["multitask"])
+    nlp.update(make_examples(nlp), annotates=["tok2vec", "multitask"])

@@ -155,6 +155,6 @@ def test_several_processes_agree_with_one(saved, tmp_path):
     )
     texts = [*TEXTS, ""]
     command = [sys.executable, str(script), str(saved), *texts]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    result = subprocess.run(command, capture_output=True, text=True)
     expected = [f"{method} True {len(texts)}" for method in ("fork", "spawn")]
     assert result.stdout.splitlines() == expected, result.stderr

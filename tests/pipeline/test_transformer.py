@@ -1,5 +1,6 @@
 """On a transformer: a tiny BERT of random weights that the test builds itself."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,21 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from .helpers import LAYERS, TASKS, TEXTS, annotations, make_examples, multitask, train, trained
+from spacy_mtl.annotation import annotate_file
+from spacy_mtl.errors import MTLError
+
+from .helpers import (
+    LAYERS,
+    TASKS,
+    TEXTS,
+    annotations,
+    make_examples,
+    multitask,
+    step,
+    train,
+    trained,
+)
+from .helpers import LISTENER as TOK2VEC_LISTENER
 
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
@@ -51,10 +66,9 @@ def bert(tmp_path_factory) -> Iterator[Path]:
         yield path
 
 
-def make_transformer(bert: Path) -> Language:
-    nlp = spacy.blank("en")
+def encoder_of(bert: Path) -> dict[str, Any]:
     spans = {"@span_getters": "spacy-transformers.strided_spans.v1", "window": 32, "stride": 24}
-    encoder = {
+    return {
         "@architectures": "spacy-transformers.TransformerModel.v3",
         "name": str(bert),
         "tokenizer_config": {"use_fast": True},
@@ -63,7 +77,11 @@ def make_transformer(bert: Path) -> Language:
         "grad_scaler_config": {},
         "get_spans": spans,
     }
-    nlp.add_pipe("transformer", config={"model": encoder})
+
+
+def make_transformer(bert: Path) -> Language:
+    nlp = spacy.blank("en")
+    nlp.add_pipe("transformer", config={"model": encoder_of(bert)})
     model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": LISTENER}
     tasks = {name: TASKS[name] for name in LAYERS}
     nlp.add_pipe("multitask", config={"model": model, "tasks": tasks})
@@ -119,10 +137,58 @@ def test_blank_documents(learned):
     assert all(len(doc.cats) == 5 for doc in docs)
 
 
-def test_replaced_listeners_predict_the_same(learned):
+def test_replaced_listeners_predict_the_same(learned, bert):
     before = annotations(learned)
+    source = make_transformer(bert).from_bytes(learned.to_bytes())
     nlp = spacy.blank("en")
-    nlp.add_pipe("transformer", source=learned)
-    nlp.add_pipe("multitask", source=learned)
+    nlp.add_pipe("transformer", source=source)
+    nlp.add_pipe("multitask", source=source)
     nlp.replace_listeners("transformer", "multitask", ["model.tok2vec"])
     assert annotations(nlp) == before
+
+
+@pytest.mark.parametrize("texts", [[""], ["", ""], ["", "Ana", ""]])
+def test_texts_without_tokens(learned, texts):
+    docs = list(learned.pipe(texts))
+    assert [doc.text for doc in docs] == texts
+    assert all(len(doc.cats) == 5 and "things" in doc.spans for doc in docs)
+    assert learned.evaluate([Example(Doc(learned.vocab), Doc(learned.vocab))])["ents_f"] is None
+    assert set(learned("").cats) == set(docs[0].cats)
+
+
+def test_blank_lines_of_a_file(learned, tmp_path):
+    learned.to_disk(tmp_path / "model")
+    source = tmp_path / "lines.txt"
+    source.write_text("\n\nAna loves Bob\n\n", encoding="utf-8")
+    summary = annotate_file(str(tmp_path / "model"), str(source), str(tmp_path / "out.jsonl"))
+    assert summary is not None and (summary.documents, summary.failed) == (4, 0)
+    rows = (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(row)["text"] for row in rows] == ["", "", "Ana loves Bob", ""]
+
+
+def test_without_the_transformer_there_is_no_annotation(learned):
+    """Where zeros would be taken for its vectors."""
+    no_sgd: Any = False
+    examples = make_examples(learned)
+    with pytest.raises(MTLError, match='annotating_components = ."transformer", "multitask".'):
+        learned.update(examples, sgd=no_sgd, annotates=["multitask"])
+    with learned.select_pipes(disable="transformer"), pytest.raises(MTLError, match="an encoder"):
+        learned("Ana")
+    learned.update(examples, sgd=no_sgd, annotates=["transformer", "multitask"])
+
+
+@pytest.mark.parametrize("factory", [None, "balanced_tok2vec"])
+def test_a_transformer_as_own_encoder_without_tokens(bert, factory):
+    encoder = {**encoder_of(bert), "@architectures": "spacy-transformers.Tok2VecTransformer.v3"}
+    encoder.update(grad_factor=1.0, pooling={"@layers": "reduce_mean.v1"})
+    nlp = spacy.blank("en")
+    if factory:
+        nlp.add_pipe(factory, name="tok2vec", config={"model": encoder})
+        encoder = TOK2VEC_LISTENER
+    model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": encoder}
+    nlp.add_pipe("multitask", config={"model": model, "tasks": {"ner": TASKS["ner"]}})
+    empty = Example(nlp.make_doc(""), Doc(nlp.vocab))
+    nlp.initialize(lambda: [*[empty] * 10, *make_examples(nlp)])
+    step(nlp, nlp.resume_training(), [empty, empty])
+    assert [len(doc) for doc in nlp.pipe(["", "Ana", ""])] == [0, 1, 0]
+    assert not nlp("").ents

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from spacy_mtl.tasks.losses import binary_cross_entropy, sigmoid, softmax, softmax_cross_entropy
+from spacy_mtl.tasks.losses import (
+    binary_cross_entropy,
+    partial_cross_entropy,
+    sigmoid,
+    softmax,
+    softmax_cross_entropy,
+)
 
 SCORES = np.random.default_rng(0).normal(size=(6, 4)) * 2
 CLASSES = np.asarray([3, 0, 1, -1, 2, 0])
@@ -103,6 +109,42 @@ def test_all_classes_known_changes_no_bit(smoothing):
     assert again == loss
     assert d_again.dtype == np.float32
     assert d_again.tobytes() == d_scores.tobytes()
+
+
+@pytest.mark.parametrize("known", [None, KNOWN])
+def test_gradient_of_partial_cross_entropy(known, numeric_gradient):
+    possible = np.random.default_rng(2).random(SCORES.shape) < 0.5
+    possible &= True if known is None else known
+    mask = MASK & possible.any(axis=1)
+    assert mask.any()
+    scores = SCORES.copy()
+    there = np.where(np.ones(SCORES.shape, dtype=bool) if known is None else known, 0.0, -1e30)
+
+    def loss_of_the_rest():
+        P = np.exp(log_softmax(scores + there))
+        return -np.log((P * possible)[mask].sum(axis=1)).sum()
+
+    loss, d_scores = partial_cross_entropy(scores, possible, mask, known)
+    assert loss == pytest.approx(loss_of_the_rest())
+    numeric = numeric_gradient(loss_of_the_rest, scores, eps=1e-5)
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-8)
+    assert not d_scores[~mask].any()
+
+
+def test_partial_cross_entropy_of_one_class_is_the_ordinary_one():
+    one = np.arange(SCORES.shape[1]) == CLASSES[:, None]
+    loss, d_scores = partial_cross_entropy(SCORES, one, MASK)
+    expected, d_expected = softmax_cross_entropy(SCORES, CLASSES, MASK)
+    assert loss == pytest.approx(expected)
+    np.testing.assert_allclose(d_scores, d_expected, atol=1e-12)
+
+
+def test_a_class_that_is_all_but_certain_can_be_wrong():
+    scores = np.asarray([[200.0, 0.0, 0.0]])
+    others = np.asarray([[False, True, True]])
+    loss, d_scores = partial_cross_entropy(scores, others, np.asarray([True]))
+    assert loss == pytest.approx(200 - np.log(2))
+    np.testing.assert_allclose(d_scores, [[1.0, -0.5, -0.5]], atol=1e-12)
 
 
 def test_gradient_of_binary_cross_entropy(numeric_gradient):

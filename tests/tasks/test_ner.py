@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,8 +10,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import NumpyOps
 
+from spacy_mtl.errors import MTLError
 from spacy_mtl.marks import mark
-from spacy_mtl.tasks.ner import NER, crf_loss
+from spacy_mtl.tasks.crf import crf_loss
+from spacy_mtl.tasks.ner import NER
 
 OPS = NumpyOps()
 LABELS = ["PER", "LOC"]
@@ -181,6 +185,88 @@ def test_crf_learns_around_foreign_entities(make_doc, pack):
     loss, d_scores = task.loss(np.zeros((4, 9), dtype="f"), targets, pack([reference]))
     assert 0 < loss < 20
     assert np.isfinite(d_scores).all()
+
+
+# Rejected spans
+
+
+def with_rejected(make_doc, words, *spans, key="incorrect_spans", x_words=None, **annotation):
+    reference = make_doc(words, **annotation)
+    reference.spans[key] = [Span(reference, *span) for span in spans]
+    return Example(make_doc(x_words or words), reference)
+
+
+def test_rejected_spans_are_targets(make_doc):
+    task = ner(crf=True, incorrect_spans_key="incorrect_spans")
+    examples = [
+        Example(make_doc("a b"), make_doc("a b")),
+        with_rejected(make_doc, "c d e", (0, 2, "PER"), (2, 3, "LOC")),
+        with_rejected(make_doc, "f g", (0, 1, "PER"), (0, 1, "PER"), (0, 2, "ORG")),
+    ]
+    targets = task.targets(examples, OPS)
+    assert targets.rejected.tolist() == [[2, 3, 0], [4, 4, 1], [5, 5, 0]]
+    assert not targets.mask.any()
+    assert targets.n_units == 3
+
+
+def test_what_the_entities_rule_out_is_no_unit_more(make_doc):
+    task = ner(crf=True, incorrect_spans_key="no")
+    ents = ["B-PER", "I-PER", "O", ""]
+    spans = [(0, 2, "LOC"), (0, 1, "PER"), (2, 3, "PER"), (2, 4, "LOC"), (3, 4, "LOC")]
+    example = with_rejected(make_doc, "a b c d", *spans, key="no", ents=ents)
+    targets = task.targets([example], OPS)
+    assert targets.rejected.tolist() == [[3, 3, 1]]
+    assert targets.n_units == 4
+
+
+@pytest.mark.parametrize("key", [None, "x"])
+def test_a_span_cannot_be_right_and_rejected(key, make_doc):
+    task = ner(crf=True, incorrect_spans_key="no", spans_key=key)
+    example = with_rejected(make_doc, "a b", (0, 2, "PER"), key="no", ents=["B-PER", "I-PER"])
+    example.reference.spans["x"] = [Span(example.reference, 0, 2, "PER")]
+    with pytest.raises(MTLError, match=r"got 'a b' \(PER\) in both"):
+        task.targets([example], OPS)
+
+
+def test_rejected_spans_on_other_tokens(make_doc):
+    task = ner(crf=True, incorrect_spans_key="no")
+    spans = [(0, 2, "PER"), (1, 2, "LOC"), (1, 3, "LOC")]
+    example = with_rejected(make_doc, "a b c", *spans, key="no", x_words="a bc")
+    assert task.targets([example], OPS).rejected.tolist() == [[1, 1, 1]]
+
+
+def test_rejected_spans_are_unlearned(make_doc, pack):
+    """Steps down the gradient take the probability from the span, and leave the rest open."""
+    task = ner(crf=True, incorrect_spans_key="no")
+    example = with_rejected(make_doc, "a b c", (0, 2, "PER"), key="no")
+    targets, packed = task.targets([example], OPS), pack([example.predicted])
+    scores = scores_of(task, ["B-PER", "L-PER", "U-LOC"])
+    for _ in range(60):
+        scores -= task.loss(scores, targets, packed)[1]
+    assert task.loss(scores, targets, packed)[0] < 0.1
+    found = task.decode(scores, packed, OPS).labels.tolist()
+    assert task.columns[found[2]] == "U-LOC"
+    assert [task.columns[column] for column in found[:2]] != ["B-PER", "L-PER"]
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"crf": True}, {"incorrect_spans_key": "incorrect_spans"}]
+)
+def test_rejected_spans_that_are_not_used_are_said_once(settings, make_doc):
+    task = ner(**settings)
+    examples = [with_rejected(make_doc, "a b", (0, 2, "PER"))]
+    with pytest.warns(UserWarning, match="does not use") as caught:
+        assert task.targets(examples, OPS).n_units == 0
+        task.targets(examples, OPS)
+    assert len(caught) == 1
+
+
+def test_nothing_is_said_of_rejected_spans_where_there_are_none(make_doc):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ner().targets([with_rejected(make_doc, "a b")], OPS)
+        used = ner(crf=True, incorrect_spans_key="incorrect_spans")
+        used.targets([with_rejected(make_doc, "a b", (0, 2, "PER"))], OPS)
 
 
 # Presets
@@ -429,9 +515,23 @@ def test_document_without_predicted_group_counts_as_missed(make_doc):
 
 
 @pytest.mark.parametrize("key", [None, "x"])
-def test_component_gives_numbers_without_annotation(key, make_doc):
+def test_component_gives_numbers_where_something_is_annotated(key, make_doc):
+    """That there is no entity is an annotation too."""
     config = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": key}
     component = English().add_pipe("multitask", config={"tasks": {"n": config}})
-    found = component.score([Example(make_doc("a"), make_doc("a"))])
-    assert found["n_p"] == found["n_r"] == found["n_f"] == 0.0
-    assert None not in found.values()
+    nothing = make_doc("a b c d e")
+    none, some = (annotated(make_doc, spans) for spans in ([], [(0, 2, "PER")]))
+    for guess in (nothing, none, some):
+        found = component.score([Example(guess, nothing)])
+        assert found["n_p"] is found["n_r"] is found["n_f"] is None
+    for guess in (nothing, none, some):
+        found = component.score([Example(guess, nothing), Example(guess, none)])
+        assert found["n_p"] == found["n_r"] == found["n_f"] == 0.0
+        assert None not in found.values()
+
+
+def test_documents_of_entities_that_their_corpus_does_not_know_are_not_labelled(make_doc):
+    example = Example(make_doc("a b c d e"), annotated(make_doc, [(0, 5, "LOC")]))
+    assert ner().is_labelled(example)
+    mark(example, "a", 0, {"ner": ["PER"]})
+    assert not ner().is_labelled(example)

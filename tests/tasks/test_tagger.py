@@ -255,12 +255,16 @@ def test_missing_tags_are_left_out_of_the_score(make_doc):
 
 
 @pytest.mark.parametrize("attr", VALUES)
-def test_component_gives_numbers_without_annotation(attr, make_doc):
+def test_component_gives_numbers_where_something_is_annotated(attr, make_doc):
     config = {"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": attr}
     component = English().add_pipe("multitask", config={"tasks": {"t": config}})
-    found = component.score([Example(make_doc("a"), make_doc("a"))])
-    assert found["t_acc"] == found[f"{attr.lower()}_acc"] == 0.0
-    assert None not in found.values()
+    gold = {"TAG": {"tags": ["", "NN"]}, "POS": {"pos": ["", "X"]}, "MORPH": {"morphs": ["", "_"]}}
+    nothing, something = make_doc("a b"), make_doc("a b", **gold[attr])
+    unlabelled = [Example(doc, nothing) for doc in (nothing, something)]
+    keys = ("t_acc", f"{attr.lower()}_acc")
+    assert all(component.score(unlabelled)[key] is None for key in keys)
+    found = component.score([*unlabelled, Example(nothing, something)])
+    assert all(found[key] == 0.0 for key in keys) and None not in found.values()
 
 
 def test_own_keys():

@@ -46,14 +46,53 @@ def test_exclusive_targets(example):
         example({"A": 0.0, "B": 1.0, "C": 0.0}),
         example({}),
         example({"C": 1.0}),  # the positive class alone says all
-        example({"A": 0.0, "B": 0.0}),  # no positive: the class is not known
+        example({"A": 0.0, "B": 0.0, "C": 0.0}),  # no positive: the class is not known
         example({"other": 1.0}),
         example({"A": True, "other": 1.0}, words=""),
     ]
     targets = textcat().targets(examples, OPS)
     assert targets.mask.tolist() == [True, False, True, False, False, True]
     assert targets.classes[targets.mask].tolist() == [1, 2, 0]
+    assert targets.n_units == 3 and targets.possible is None
+
+
+def test_an_exclusive_document_can_be_known_not_to_have_classes(example, pack):
+    """It learns -log of the probability of the classes that are left."""
+    cats = [{"A": 0.0}, {"B": 1.0}, {"A": 0.0, "C": 0.0}, {}, {"A": 0.0, "B": 0.0, "C": 0.0}]
+    examples = [example(each) for each in cats]
+    task = textcat()
+    targets = task.targets(examples, OPS)
+    assert targets.mask.tolist() == [False, True, False, False, False]
     assert targets.n_units == 3
+    scores = np.random.default_rng(0).normal(size=(5, 3)).astype("f")
+    P = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    loss, d_scores = task.loss(scores, targets, pack([eg.predicted for eg in examples]))
+    expected = -np.log(1 - P[0, 0]) - np.log(P[1, 1]) - np.log(P[2, 1])
+    assert loss == pytest.approx(float(expected), rel=1e-5)
+    assert d_scores.dtype == np.float32 and not d_scores[3:].any()
+    assert d_scores[0, 0] == pytest.approx(P[0, 0]) and (d_scores[0, 1:] < 0).all()
+    np.testing.assert_allclose(d_scores[2], P[2] - [0, 1, 0], atol=1e-6)
+
+
+def test_classes_that_are_left_are_those_that_the_corpus_knows(example, pack):
+    left, nothing_left = example({"A": 0.0}), example({"B": 0.0, "A": 0.0})
+    for each in (left, nothing_left):
+        mark(each, "x", 0, {"textcat": ["A", "B"]})
+    task = textcat()
+    targets = task.targets([left, nothing_left], OPS)
+    assert targets.n_units == 1
+    scores = np.asarray([[1.0, -1.0, 9.0], [0.0, 0.0, 0.0]], dtype="f")
+    loss, d_scores = task.loss(scores, targets, pack([left.predicted, nothing_left.predicted]))
+    assert loss == pytest.approx(np.log1p(np.exp(2.0)))
+    assert d_scores[0, 2] == 0.0 and not d_scores[1].any()
+
+
+def test_a_class_that_the_task_does_not_know_leaves_none_of_its_own(example):
+    task = textcat()
+    task.set_labels(["textcat=A", "textcat=B"])
+    foreign = example({"textcat=C": 1.0, "textcat=A": 0.0})
+    with pytest.warns(UserWarning, match="textcat=C"):
+        assert task.targets([foreign], OPS).n_units == 0
 
 
 def test_multilabel_targets_are_masked_key_by_key(example):
@@ -84,7 +123,7 @@ def test_no_examples(exclusive):
 
 
 def test_loss_of_unlabelled_documents_is_exactly_zero(example, pack):
-    examples = [example({"A": 1.0}), example({}), example({"B": 0.0})]
+    examples = [example({"A": 1.0}), example({}), example(dict.fromkeys(LABELS, 0.0))]
     scores = np.random.default_rng(0).normal(size=(3, 3)).astype("f")
     packed = pack([eg.x for eg in examples])
     task = textcat()
@@ -92,6 +131,7 @@ def test_loss_of_unlabelled_documents_is_exactly_zero(example, pack):
     assert loss == pytest.approx(np.logaddexp.reduce(scores[0]) - scores[0, 0], rel=1e-5)
     assert d_scores[0].all() and not d_scores[1:].any()
     task = textcat(exclusive=False)
+    examples[2] = example({"B": 0.0})
     loss, d_scores = task.loss(scores, task.targets(examples, OPS), packed)
     expected = np.log1p(np.exp(-scores[0, 0])) + np.log1p(np.exp(scores[2, 1]))
     assert loss == pytest.approx(expected, rel=1e-5)
@@ -296,6 +336,22 @@ def test_always_numbers(exclusive, example):
         found = task.score(examples)
         for key in ("cats_score", "cats_macro_f", "cats_micro_f", "cats_macro_auc", "cats_acc"):
             assert found[key] == 0.0
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+def test_component_gives_numbers_where_something_is_annotated(exclusive, example):
+    config = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
+    component = English().add_pipe("multitask", config={"tasks": {"c": config}})
+    component.set_labels({"c": LABELS})
+    rejected, guess = dict.fromkeys(LABELS, 0.0), one("B", 0.8)
+    nothing = [{}, {"other": 1.0}, *([rejected] if exclusive else [])]
+    for predicted in ({}, guess):
+        found = component.score([example(gold, predicted) for gold in nothing])
+        assert found["c_score"] is found["cats_macro_f"] is found["c_acc"] is None
+        assert isinstance(found["cats_score_desc"], str)
+        found = component.score([example({}, predicted), example(one("A"), predicted)])
+        assert found["c_score"] == found["cats_macro_f"] == found["c_acc"] == 0.0
+        assert None not in found.values()
 
 
 def test_documents_without_prediction_are_left_out(exclusive_examples, example):

@@ -22,12 +22,13 @@ def run(
     nlp: Language | None = None,
     layers: Any = TASKS,
     log: dict[str, Any] = OURS,
+    dev: Any = TASKS,
     **training: Any,
 ) -> str:
     """Train for five steps with spaCy's loop, into `folder`/out; what it printed."""
     nlp = make_nlp(TASKS, conflict_every=1) if nlp is None else nlp
     config: Any = nlp.config.copy()
-    for name, own in (("train", layers), ("dev", TASKS)):
+    for name, own in (("train", layers), ("dev", dev)):
         config["paths"][name] = str(write_corpus(folder / f"{name}.spacy", nlp, own))
     config["training"].update(max_steps=4, eval_frequency=2, patience=0, score_weights=SCORES)
     config["training"].update(logger=log, **training)

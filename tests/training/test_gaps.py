@@ -23,7 +23,7 @@ def nlp() -> Language:
 def record(nlp: Language):  # type: ignore[no-untyped-def]
     """Sets the evaluations, main scores by task."""
 
-    def record(*evaluations: dict[str, float]) -> None:
+    def record(*evaluations: dict[str, float | None]) -> None:
         history = multitask(nlp).history
         history.load_state({})
         for scores in evaluations:
@@ -88,6 +88,13 @@ def test_tasks_that_do_not_train_have_no_gap(nlp: Language, record) -> None:  # 
 def test_no_gap_without_scores(nlp: Language, record, evaluations) -> None:  # type: ignore[no-untyped-def]
     record(*evaluations)
     assert Gaps()([corpus(nlp, "tagger")], nlp.vocab) == [0.0]
+
+
+def test_evaluations_without_labels_do_not_count(nlp: Language, record) -> None:  # type: ignore[no-untyped-def]
+    record({"tagger": 0.8}, {"tagger": None}, {"tagger": 0.6}, {"tagger": None})
+    assert Gaps()([corpus(nlp, "tagger")], nlp.vocab) == pytest.approx([0.25])
+    record({"tagger": None}, {"tagger": None})
+    assert Gaps({"tagger": 0.5})([corpus(nlp, "tagger")], nlp.vocab) == [0.0]
 
 
 def test_needs_the_component(nlp: Language) -> None:

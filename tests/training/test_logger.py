@@ -83,6 +83,16 @@ def test_a_task_without_labels(tmp_path):
         assert row["conflict"] == {} and "%" not in line
 
 
+def test_a_task_that_the_dev_corpus_does_not_label(tmp_path):
+    printed = run(tmp_path, make_nlp(TASKS), dev=["ner"])
+    for row in read_rows(tmp_path / "out" / "training.jsonl"):
+        assert row["tasks"]["tagger"]["score"] is row["tasks"]["sentiment"]["score"] is None
+        assert row["tasks"]["ner"]["score"] is not None
+        assert "tagger_acc" not in row["scores"] and "sentiment_score" not in row["scores"]
+    lines = [line.split() for line in printed.splitlines() if re.match(r" +\d+ +\d+ ", line)]
+    assert lines and all((line[4], line[10]) == ("-", "-") != line[7] for line in lines)
+
+
 def test_beside_a_component_of_spacys(tmp_path):
     nlp = spacy.blank("en")
     nlp.add_pipe("tok2vec", config={"model": ENCODER})

@@ -26,7 +26,10 @@ def test_one_training_file():
     assert list(proposed.corpora) == ["train"]
     assert config["paths"]["train"] == "a/x.spacy"
     assert config["paths"]["dev"] == "dev.spacy"
-    assert config["corpora"]["train"]["@readers"] == "spacy.Corpus.v1"
+    train = Config(config).interpolate()["corpora"]["train"]
+    assert (train["@readers"], train["layers"]) == ("spacy_mtl.MixedCorpus.v1", {})
+    assert train["corpora"]["train"]["path"] == "a/x.spacy"
+    assert config["training"]["batcher"]["@batchers"] == "spacy.batch_by_words.v1"
     assert Config(config).interpolate()["initialize"]["components"]["multitask"] == {
         "labels": {
             "tagger": {

@@ -1,6 +1,6 @@
 from collections import Counter
 
-from spacy_mtl.corpora.coverage import Layer, LayerCoverage
+from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
 from spacy_mtl.training.proposed_tasks import propose_tasks
 
 TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
@@ -68,3 +68,14 @@ def test_nothing_to_learn_from_one_class_or_no_label():
     assert tasks({MOOD: single, ENTS: LayerCoverage(10)}) == {}
     flag = LayerCoverage(10, Counter(A=5), one_class=5)
     assert list(tasks({BARE: flag})) == ["textcat"]
+
+
+def test_rejected_spans_have_no_task_but_that_of_the_entities():
+    rejected = LayerCoverage(units=3, labels=Counter(PER=3))
+    ents = LayerCoverage(units=50, labels=Counter(PER=9))
+    proposed = tasks({Layer("ents"): ents, Layer("spans", "incorrect_spans"): rejected})
+    assert list(proposed) == ["ner"]
+    (task,) = propose_tasks(layers := {Layer("ents"): ents, REJECTED: rejected}, layers)
+    assert task.settings["crf"] is True
+    assert task.settings["incorrect_spans_key"] == "incorrect_spans"
+    assert propose_tasks({REJECTED: rejected}, {REJECTED: rejected}) == []

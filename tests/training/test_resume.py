@@ -2,26 +2,25 @@
 
 import json
 import os
-import random
-import signal
-import time
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
+from random import Random
 from shutil import copytree
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from forks import kill_after_calls, start, wait, was_killed
 from pipeline.helpers import ENCODER
 from thinc.api import Config
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training.checkpoints import ARRAYS, read_checkpoint
+from spacy_mtl.training.loop import Loop
 
 from .runs import Killed, frozen, interrupted, killed_at, log, mixed, models, run, stock
-
-KILLS = [5, 11]
 
 
 def with_balancer(name: str, **settings: Any) -> Callable[[Path], Config]:
@@ -112,7 +111,6 @@ def test_killed_at_steps(tmp_path: Path, name: str) -> None:
         pytest.importorskip("torchjd", reason="torchjd is not installed")
     config = {**CONFIGS, **MORE}[name](tmp_path)
     run(config, tmp_path / "whole")
-    interrupted(config, tmp_path / "parts", KILLS)
     assert models(tmp_path / "parts") == models(tmp_path / "whole")
     assert log(tmp_path / "parts") == log(tmp_path / "whole")
     assert len(log(tmp_path / "parts")) >= 3
@@ -332,7 +330,7 @@ def test_killed_while_writing(
     folder, config = stopped
     calls = 0
 
-    def die() -> None:
+    def run_and_die() -> None:
         module, _, name = place.rpartition(".")
         function = getattr(import_module(module), name)
 
@@ -348,9 +346,9 @@ def test_killed_while_writing(
             os._exit(9)
 
         patch(place, dying).start()
+        run(config, tmp_path / "out")
 
-    pid = in_child(config, tmp_path / "out", False, die)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 9
+    assert wait(start(run_and_die)) == 9
     run(config, tmp_path / "out", resume=True)
     assert models(tmp_path / "out") == models(folder / "whole")
     assert log(tmp_path / "out") == log(folder / "whole")
@@ -358,58 +356,44 @@ def test_killed_while_writing(
     assert hidden == []
 
 
-def in_child(
-    config: Config, output: Path, resume: bool, prepare: Callable[[], None] | None = None
-) -> int:
-    """Train in a process of its own, which has all modules loaded; its number."""
-    pid = os.fork()
-    if pid:
-        return pid
-    try:
-        if prepare is not None:
-            prepare()
-        run(config, output, resume=resume)
-        os._exit(0)
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-        os._exit(1)
-
-
-def killed_after(pid: int, seconds: float) -> bool:
-    """Wait so long and kill; False if it has come to its end before."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found, status = os.waitpid(pid, os.WNOHANG)
-        if found:
-            assert status == 0
-            return False
-        time.sleep(0.001)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return True
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 @pytest.mark.parametrize("make", [mixed, stock], ids=["mixed", "stock"])
 def test_killed_at_random_moments(tmp_path: Path, make: Callable[[Path], Config]) -> None:
-    """Ten trainings, each killed at random moments until it has come to its end."""
+    """Killed at one random call after another, until the training comes to its end."""
     config: Any = make(tmp_path)
     config["training"].update(max_steps=40, eval_frequency=5)
     config = Config(config)
-    started = time.monotonic()
-    assert os.waitpid(in_child(config, tmp_path / "whole", False), 0)[1] == 0
-    duration = time.monotonic() - started
-    moments = random.Random(1)
-    kills = writing = 0
-    for number in range(10):
-        output = tmp_path / str(number)
-        while killed_after(in_child(config, output, True), moments.uniform(0.2, 1.0) * duration):
-            kills += 1
-            writing += any(output.rglob(".*.tmp"))
-        assert models(output) == models(tmp_path / "whole")
-        assert log(output) == log(tmp_path / "whole")
-    print(f"{kills} kills, {writing} of them while something was written: 10 of 10 equal")
-    assert kills >= 10
+    assert wait(start(partial(run, config, tmp_path / "whole"))) == 0
+    random = Random(1)
+    kills = 0
+    while was_killed(start(partial(run_until, config, tmp_path / "parts", *moment(random)))):
+        kills += 1
+    assert kills >= 4
+    assert models(tmp_path / "parts") == models(tmp_path / "whole")
+    assert log(tmp_path / "parts") == log(tmp_path / "whole")
+
+
+def moment(random: Random) -> tuple[int, int]:
+    """A step, 0 for the beginning, and calls from there on.
+
+    From one evaluation to the next, there are some 200,000 calls.
+    """
+    return random.randint(0, 9), random.randint(1, 200_000)
+
+
+def run_until(config: Config, output: Path, steps: int, calls: int) -> None:
+    """Go on with a training up to its n-th step from now, and from there for so many calls."""
+    update = Loop._update
+
+    def count(self: Loop, batch: Any) -> None:
+        nonlocal steps
+        steps -= 1
+        if steps == 0:
+            kill_after_calls(calls)
+        update(self, batch)
+
+    if steps == 0:
+        kill_after_calls(calls)
+    with patch.object(Loop, "_update", count):
+        run(config, output, resume=True)

@@ -200,7 +200,7 @@ def test_others_on_the_same_encoder_go_on(factory, last):
 
 
 class TestPatience:
-    def run(self, nlp: Language, callback: Any, scores: dict[int, float], steps: Any) -> list[int]:
+    def run(self, nlp: Language, callback: Any, scores: Any, steps: Any) -> list[int]:
         """The steps at which the tagger is trained, if these are its scores after the steps."""
         found = []
         for number in steps:
@@ -269,14 +269,36 @@ class TestPatience:
         with pytest.raises(MTLError, match="one dimension"):
             callback.load_state({"multitask": np.zeros((1, 1))})
 
+    def test_scores_that_stay_0_are_told(self):
+        callback = create_unfreeze(tasks={"tagger": {"patience": 4}})
+        with pytest.warns(UserWarning, match="'tagger' is stopped at step 4 .* 0 at every"):
+            found = self.run(
+                make_nlp(NAMES), callback, dict.fromkeys(range(0, 12, 2), 0.0), range(12)
+            )
+        assert found == list(range(5))
+
+    def test_evaluations_that_do_not_measure_a_task_do_not_count(self):
+        nlp = make_nlp(NAMES)
+        callback = create_unfreeze(tasks={"tagger": {"patience": 4}})
+        scores = {0: 0.5, 2: None, 4: None, 6: None, 8: 0.6, 10: 0.6, 12: 0.6}
+        assert self.run(nlp, callback, scores, range(16)) == list(range(13))
+
+    def test_patience_without_scores_is_told_once(self):
+        nlp = make_nlp(NAMES)
+        callback = create_unfreeze(tasks={"tagger": {"patience": 4}})
+        with pytest.warns(UserWarning, match="'tagger' has `patience`, but no score") as told:
+            found = self.run(nlp, callback, dict.fromkeys(range(0, 12, 2)), range(12))
+        assert found == list(range(12)) and len(told) == 1
+
     def test_through_spacys_loop(self, tmp_path):
-        # The development data has tags alone: the score of "ner" is always 0.
+        """The development data has tags alone: "ner" has no score."""
         path = training_config(tmp_path, tasks={"ner": {"patience": 4}, "tagger": {"patience": 99}})
-        with pytest.warns(UserWarning, match="'ner' is stopped at step 4 .* 0 at every"):
+        with pytest.warns(UserWarning, match="'ner' has `patience`, but no score"):
             nlp = run_training(path)
-        assert multitask(nlp).stopped_tasks == {"ner"}
-        assert multitask(nlp).history.scores("ner") == [0.0] * 6
-        assert multitask(nlp).history.scores("tagger")[-1] > 0
+        history = multitask(nlp).history
+        assert multitask(nlp).stopped_tasks == set()
+        assert history.scores("ner") == [] and history.at_evaluations("ner") == [None] * 6
+        assert history.scores("tagger")[-1] > 0
 
 
 steps = st.integers(-1, 20)

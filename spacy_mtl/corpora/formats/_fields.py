@@ -76,16 +76,20 @@ class Fields:
             words.append(word)
         return words if name in self else None
 
-    def labels(self, name: str) -> list[str] | None:
-        """The values of a class group: one label or a list of them, None if all are null."""
+    def has_labels(self, name: str) -> bool:
+        """Whether something is known of a class group; nothing is from a list of nulls."""
+        value = self.get(name)
+        only_nulls = isinstance(value, list) and value and all(map(_is_null, value))
+        return name in self and not only_nulls
+
+    def labels(self, name: str) -> list[str]:
+        """The values of a class group: one label or a list of them."""
         value = self.get(name)
         values = value if isinstance(value, list) else [value]
         known = [label for label in values if not _is_null(label)]
         for label in known:
             if not isinstance(label, str | int | float) or not strip_blanks(str(label)):
                 raise self._wrong(name, "a label or a list of labels", label)
-        if values and not known:
-            return None
         return [label if isinstance(label, str) else json.dumps(label) for label in known]
 
     def cats(self, name: str, missing: Collection[str] = ()) -> dict[str, float] | None:
@@ -130,6 +134,10 @@ class Fields:
         if not strip_blanks(label):
             raise self._wrong(name, "a label for each span", value)
         return start, end, label
+
+    def values(self, name: str) -> list[Any]:
+        """A list of anything."""
+        return self._list(name) or []
 
     def _list(self, name: str) -> list[Any] | None:
         value = self.get(name)

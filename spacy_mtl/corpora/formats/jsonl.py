@@ -12,6 +12,7 @@ from ...errors import FormatError
 from ..alignment import AlignmentError, align, spaces_between
 from ..records import ReadOptions, Record
 from ._fields import FieldError, Fields
+from ._prodigy import choices, is_question, merge_answers, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
 from ._unused import unused_fields
 
@@ -21,14 +22,29 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
     Fields: `text` or `tokens` or both; `label`, `labels` or `cats` (or the fields `cats_from`);
     `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is not there or
-    is null is missing annotation.
+    is null is missing annotation. Of Prodigy's exports, `options` with `accept` are classes, and
+    yes/no answers on one text are one document, in the place of the first.
     """
+    merged = merge_answers(_answers(path, options))
     lines = (line for line in numbered_lines(path) if line.text.strip())
     for document, line in enumerate(lines):
-        item = attempt(partial(_record, path, line.number, line.text, options))
+        item: Item | None = merged.get(line.number)
+        if item is None:
+            if line.number in merged:
+                continue
+            item = attempt(partial(_record, path, line.number, line.text, options))
         if isinstance(item, Record):
             item.document = document
         yield item
+
+
+def _answers(path: Path, options: ReadOptions) -> Iterator[Record]:
+    """The yes/no answers of a file."""
+    for line in numbered_lines(path):
+        if '"answer"' in line.text:
+            item = attempt(partial(_record, path, line.number, line.text, options))
+            if isinstance(item, Record) and item.partial and not item.rejected:
+                yield item
 
 
 def _record(path: Path, line: int, source: str, options: ReadOptions) -> Record:
@@ -66,17 +82,31 @@ def _strings(value: Any) -> Iterator[str]:
 
 
 def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
-    if fields.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
-        return Record(line=line, rejected=True)
-    text, words = fields.string("text"), fields.tokens("tokens")
-    if text is None and words is None:
+    if is_question(fields):
+        record = read_answer(fields, line, options)
+    elif fields.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
+        record = Record(line=line, rejected=True)
+    else:
+        record = _annotated(fields, line, options)
+    if record.rejected:
+        return record
+    if record.text is None and record.words is None:
         raise FieldError(f"Expected a field 'text' or 'tokens', got {fields.names()}.")
+    _check_combination(record, fields, options)
+    n_tokens = len(record.words or ())
+    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), n_tokens)]
+    if record.text is not None and record.words is not None:
+        record.spaces = spaces_between(align(record.words, record.text), record.text)
+    return record
+
+
+def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
     ner = options.ner_from if options.ner_from in fields else "ner_tags"
     grouped = isinstance(fields.get("spans"), dict)
-    record = Record(
+    return Record(
         line=line,
-        text=text,
-        words=words,
+        text=fields.string("text"),
+        words=fields.tokens("tokens"),
         tags=fields.strings("tags", missing),
         pos=fields.strings("pos", missing),
         morphs=fields.strings("morphs", features),
@@ -85,27 +115,31 @@ def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
         spans=fields.span_groups("spans") if grouped else None,
         cats=fields.cats("cats", options.missing),
         classes=_classes(fields, options),
+        judged=choices(fields, options),
     )
-    record.remarks += [*fields.remarks, *unused_fields(fields.unread(), len(words or ()))]
-    if record.cats is not None and options.group_name in record.classes:
-        raise FieldError("Expected 'cats' or labels, got both.")
-    _check_combination(record, fields)
-    if text is not None and words is not None:
-        record.spaces = spaces_between(align(words, text), text)
-    return record
 
 
 def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
     groups = {name: name for name in options.cats_from}
-    if not groups:
+    if not options.cats_from:
         if "label" in fields and "labels" in fields:
             raise FieldError("Expected 'label' or 'labels', got both.")
         groups = {"label": options.group_name, "labels": options.group_name}
-    found = {group: fields.labels(name) for name, group in groups.items() if name in fields}
-    return {group: values for group, values in found.items() if values is not None}
+        if isinstance(fields.get("accept"), list) and not ("label" in fields or "labels" in fields):
+            groups["accept"] = options.group_name
+    if "options" in fields:
+        groups.pop("accept", None)  # `choices` reads it
+    return {g: fields.labels(name) for name, g in groups.items() if fields.has_labels(name)}
 
 
-def _check_combination(record: Record, fields: Fields) -> None:
+def _check_combination(record: Record, fields: Fields, options: ReadOptions) -> None:
+    for group in record.judged.keys() & record.classes.keys():
+        raise FieldError(
+            f"Expected the classes of the group {group!r} in one field, got 'accept' and others. "
+            "Name the fields to read, each as a group (--cats-from)."
+        )
+    if record.cats is not None and options.group_name in (*record.classes, *record.judged):
+        raise FieldError("Expected 'cats' or labels, got both.")
     entities = [name for name in ("entities", "ner_tags") if name in fields]
     if isinstance(fields.get("spans"), list):
         entities.append("spans")

@@ -201,7 +201,6 @@ def test_workers_after_a_prediction(tmp_path):
         cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
-        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "same"
