@@ -1,5 +1,6 @@
 """What most tests need: documents, packed batches, reference gradients, valid tag sequences."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -14,6 +15,13 @@ from spacy.tokens import Doc
 from spacy.vocab import Vocab
 
 from spacy_mtl.models.packed import Packed, doc_lengths
+
+
+def pytest_configure() -> None:
+    """Let the processes of pytest-xdist, which start after this, have a core each: threads of
+    linear algebra in all of them would wait for each other."""
+    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

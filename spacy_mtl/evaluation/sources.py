@@ -33,7 +33,12 @@ def used_sources(config: str) -> dict[str, Path]:
 
 def code_of(path: Path) -> str:
     """A source without comments, docstrings and layout."""
-    tree = ast.parse(path.read_text(encoding="utf8"))
+    return _code(path.read_text(encoding="utf8"))
+
+
+@cache
+def _code(text: str) -> str:
+    tree = ast.parse(text)
     for node in ast.walk(tree):
         if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)):
             continue

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import spacy
+from evaluation.in_process import measure_in_process
 from typer.testing import CliRunner
 
 from spacy_mtl.cli import app
@@ -14,8 +15,9 @@ def benchmark(*args: str):
     return CliRunner().invoke(app, ["benchmark", *args])
 
 
-def test_benchmark(corpora: Path):
+def test_benchmark(corpora: Path, monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    measure_in_process(monkeypatch)
     nlp = spacy.blank("en")
     nlp.add_pipe("sentencizer")
     nlp.to_disk("plain")

@@ -34,7 +34,7 @@ def test_the_interval_is_that_of_the_mean() -> None:
 @pytest.mark.parametrize(("n", "t"), [(3, 4.303), (5, 2.776), (20, 2.093)])
 def test_seeds_alone_give_the_interval_of_student(n: int, t: float) -> None:
     levels = np.round(50 + 5 * np.linspace(-1.6, 1.6, n)).astype(int)
-    seeds = [_accuracy(np.full(2000, level), total=100) for level in levels]
+    seeds = [_accuracy(np.full(20, level), total=100) for level in levels]
     found = resample({"a": seeds}, samples=20_000)["a"]
     std = (levels / 100).std(ddof=1)
     assert found.std == pytest.approx(std)

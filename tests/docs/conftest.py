@@ -3,7 +3,7 @@ from pathlib import Path
 from shutil import copy, copytree
 
 import pytest
-from evaluation.in_process import train_in_process
+from evaluation.in_process import measure_in_process, train_in_process
 from report.made import make
 from spacy.tokens import DocBin
 from spacy.vocab import Vocab
@@ -72,5 +72,6 @@ def clone(demo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     copytree(demo, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     train_in_process(monkeypatch)
+    measure_in_process(monkeypatch)
     monkeypatch.setenv("ANSI_COLORS_DISABLED", "1")
     return tmp_path

@@ -14,6 +14,8 @@ from spacy.tokens import Doc, DocBin
 from spacy_mtl.evaluation import runs
 from spacy_mtl.evaluation.runs import Run, RunError, execute
 
+from .in_process import train_in_process
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,13 +63,18 @@ def test_trains_scores_and_caches(folder: Path, tmp_path: Path) -> None:
     assert (result.folder / runs.RESULT).stat().st_mtime_ns == before
 
 
-def test_equal_runs_are_trained_once(folder: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_in_process(monkeypatch)
+
+
+def test_equal_runs_are_trained_once(folder: Path, tmp_path: Path, in_process: None) -> None:
     runs_ = [_run(folder, max_steps=5), _run(folder, max_steps=5)]
     first, second = execute(runs_, tmp_path, jobs=2)
     assert first == second
 
 
-def test_an_unfinished_run_is_repeated(folder: Path, tmp_path: Path) -> None:
+def test_an_unfinished_run_is_repeated(folder: Path, tmp_path: Path, in_process: None) -> None:
     run = _run(folder, max_steps=5)
     (tmp_path / run.key()).mkdir()
     (tmp_path / run.key() / runs.LOG).write_text("killed", encoding="utf8")
@@ -115,7 +122,9 @@ def test_names_of_files_count_by_their_content(
     assert parts.key() != before
 
 
-def test_code_is_imported_and_counts_by_its_content(folder: Path, tmp_path: Path) -> None:
+def test_code_is_imported_and_counts_by_its_content(
+    folder: Path, tmp_path: Path, in_process: None
+) -> None:
     code = tmp_path / "own.py"
     text = "import spacy\n\n@spacy.registry.batchers('own.B.v1')\ndef make():\n    return {}\n"
     code.write_text(text.format("lambda items: ([item] for item in items)"), encoding="utf-8")

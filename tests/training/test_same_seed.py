@@ -1,4 +1,4 @@
-"""The same seed gives the same model: twice in a process, and in another one."""
+"""The same seed gives the same model: here, and in another process after other trainings."""
 
 import json
 import os
@@ -144,7 +144,7 @@ def test_every_topology_is_here() -> None:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
-    """The models of a process with another order of sets."""
+    """The models of a process with another order of sets, and of the trainings before each."""
     folder = tmp_path_factory.mktemp("elsewhere")
     environment = {**os.environ, "PYTHONHASHSEED": "1234"}
     tests = Path(__file__).parents[1]
@@ -162,15 +162,13 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, s
 def test_same_seed(name: str, tmp_path: Path, elsewhere: dict[str, dict[str, str]]) -> None:
     if not has_what_it_needs(name):
         pytest.skip("torchjd is not installed")
-    first = trained(name, tmp_path / "first")
-    assert trained(name, tmp_path / "second") == first
-    assert elsewhere[name] == first
+    assert trained(name, tmp_path / "here") == elsewhere[name]
 
 
 def main(folder: Path) -> None:
     """What the other process does."""
     found = {}
-    for number, name in enumerate(CASES):
+    for number, name in enumerate(reversed(CASES)):
         if has_what_it_needs(name):
             found[name] = trained(name, folder / str(number))
     (folder / "digests.json").write_text(json.dumps(found), encoding="utf-8")
