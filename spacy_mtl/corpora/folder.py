@@ -129,7 +129,7 @@ def _shortened(path: Path, name: str) -> Path:
 def _files(folder: Path, output: Path) -> Iterator[Path]:
     """All files below a folder, sorted, through links too.
 
-    What is hidden is left out, and the output's own folders, which may be below it.
+    Hidden folders and the system's files are left out, and the output's own folders, which may be below it.
     """
     seen = {os.path.realpath(output / split) for split in SPLITS} if output != folder else set()
     for parent, folders, names in os.walk(folder, followlinks=True):
@@ -139,7 +139,14 @@ def _files(folder: Path, output: Path) -> Iterator[Path]:
             for name in folders
             if not name.startswith(".") and os.path.realpath(Path(parent, name)) not in seen
         )
-        yield from (Path(parent, name) for name in sorted(names) if not name.startswith("."))
+        yield from (Path(parent, name) for name in sorted(names) if not _is_hidden(name))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file is the system's own, as macOS's "._x.csv" beside "x.csv" is."""
+    return name.startswith("._") or (
+        name.startswith(".") and Path(name).suffix.lower() not in SUFFIXES
+    )
 
 
 def _splits_in(name: str) -> list[str]:

@@ -91,7 +91,9 @@ def _begins_a_list(path: Path) -> bool:
         return False
     try:
         return all(isinstance(value, dict) for value in json_.loads(first))
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return False
+    except ValueError:
         return True
 
 
