@@ -74,7 +74,7 @@ def relative(paths: Iterable[Path], folder: Path) -> list[str]:
 
 
 def test_files_of_subfolders(folder: Path, tmp_path: Path) -> None:
-    fill(folder, "train/a.csv train/b/c.jsonl val/a.csv news/testb.csv .git/x.csv .x.csv")
+    fill(folder, "train/a.csv train/b/c.jsonl val/a.csv news/testb.csv .git/x.csv ._x.csv")
     assert converted(folder, tmp_path / "out") == {
         "train/a_csv.spacy": "train/a.csv",
         "train/b/c_jsonl.spacy": "train/b/c.jsonl",
