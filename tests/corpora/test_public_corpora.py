@@ -24,7 +24,7 @@ TOKENS = {"tag", "pos", "morph"}
         ("ewt/train_entities.conllu", 264, 16_545, {"ents"}),
         ("ewt/dev.conllu", 132, 8_602, TOKENS | {"ents", "cats"}),
         ("ewt/test.conllu", 403, 25_094, TOKENS | {"ents", "cats"}),
-        ("gum/train.conllu", 1_071, 172_374, TOKENS | {"ents", "cats"}),
+        ("gum/train.conllu", 1_027, 164_021, TOKENS | {"ents", "cats"}),
         ("ewt/train_tags.conllu", 1_485, 204_577, TOKENS | {"cats"}),
     ],
 )
