@@ -9,7 +9,7 @@ from spacy_mtl.evaluation.temperature import LabelledScores, labelled_scores, lo
 from spacy_mtl.models import biluo
 from spacy_mtl.tasks.ner import NER
 from spacy_mtl.tasks.tagger import Tagger
-from spacy_mtl.tasks.targets import CellTargets, ColumnTargets
+from spacy_mtl.tasks.targets import CellTargets, ClassTargets, ColumnTargets, SpanTargets
 from spacy_mtl.tasks.textcat import TextCat
 
 OPS = NumpyOps()
@@ -36,7 +36,8 @@ def drawn(scores, rng):
 def one_of(task, scores, rng):
     task.set_labels(["NOUN", "VERB", "ADJ", "ADV", "X"])
     mask = rng.random(N) < 0.9
-    return ColumnTargets(drawn(scores, rng), mask, int(mask.sum()))
+    kind = ClassTargets if isinstance(task, TextCat) else ColumnTargets
+    return kind(drawn(scores, rng), mask, int(mask.sum()))
 
 
 def any_of(task, scores, rng):
@@ -58,7 +59,7 @@ def paths(task, scores, rng, lengths):
         kept = scores[rows, chosen]
         scores[rows] = biluo.FORBIDDEN
         scores[rows, chosen] = kept
-    return ColumnTargets(scores.argmax(axis=1), np.ones(N, dtype=bool), N)
+    return SpanTargets(scores.argmax(axis=1), np.ones(N, dtype=bool), N)
 
 
 @pytest.mark.parametrize("scale", [0.4, 1.0, 2.5])

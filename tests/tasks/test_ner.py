@@ -50,6 +50,8 @@ FOUND = [(0, 2, "PER"), (3, 4, "LOC"), (4, 7, "LOC")]
 def test_round_trip(key, crf, make_doc, pack):
     task = ner(spans_key=key, crf=crf)
     docs = [make_doc("a b c d e f g"), make_doc(""), make_doc("h i")]
+    for label in LABELS:
+        docs[0].vocab.strings.add(label)
     write(task, docs, TAGS, pack)
     assert ents(docs[0], key) == FOUND
     assert ents(docs[1], key) == []

@@ -111,6 +111,7 @@ def test_killed_at_steps(tmp_path: Path, name: str) -> None:
         pytest.importorskip("torchjd", reason="torchjd is not installed")
     config = {**CONFIGS, **MORE}[name](tmp_path)
     run(config, tmp_path / "whole")
+    interrupted(config, tmp_path / "parts", [5, 11])
     assert models(tmp_path / "parts") == models(tmp_path / "whole")
     assert log(tmp_path / "parts") == log(tmp_path / "whole")
     assert len(log(tmp_path / "parts")) >= 3
