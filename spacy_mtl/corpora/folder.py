@@ -129,7 +129,8 @@ def _shortened(path: Path, name: str) -> Path:
 def _files(folder: Path, output: Path) -> Iterator[Path]:
     """All files below a folder, sorted, through links too.
 
-    Hidden folders and the system's files are left out, and the output's own folders, which may be below it.
+    Hidden folders and the system's files are left out, and the output's own folders, which may
+    be below it.
     """
     seen = {os.path.realpath(output / split) for split in SPLITS} if output != folder else set()
     for parent, folders, names in os.walk(folder, followlinks=True):
