@@ -22,6 +22,8 @@ from spacy_mtl.training.loop import Loop
 
 from .runs import Killed, frozen, interrupted, killed_at, log, mixed, models, run, stock
 
+KILLS = [5, 11]
+
 
 def with_balancer(name: str, **settings: Any) -> Callable[[Path], Config]:
     return lambda folder: mixed(folder, balancer={"@mtl_balancers": name, **settings})
@@ -111,6 +113,7 @@ def test_killed_at_steps(tmp_path: Path, name: str) -> None:
         pytest.importorskip("torchjd", reason="torchjd is not installed")
     config = {**CONFIGS, **MORE}[name](tmp_path)
     run(config, tmp_path / "whole")
+    interrupted(config, tmp_path / "parts", KILLS)
     assert models(tmp_path / "parts") == models(tmp_path / "whole")
     assert log(tmp_path / "parts") == log(tmp_path / "whole")
     assert len(log(tmp_path / "parts")) >= 3
