@@ -22,6 +22,8 @@ from spacy_mtl.training.loop import Loop
 
 from .runs import Killed, frozen, interrupted, killed_at, log, mixed, models, run, stock
 
+KILLS = [5, 11]
+
 
 def with_balancer(name: str, **settings: Any) -> Callable[[Path], Config]:
     return lambda folder: mixed(folder, balancer={"@mtl_balancers": name, **settings})
