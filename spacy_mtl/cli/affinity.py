@@ -15,7 +15,6 @@ import typer
 from spacy import util
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
-from spacy.training.initialize import init_nlp
 from thinc.api import Config
 from typer import Argument, Option
 from wasabi import Printer
@@ -29,6 +28,7 @@ from ..affinity.result import Affinity
 from ..config_files import config_text
 from ..errors import MTLError
 from ..files import write_folder_whole
+from ..training.initialization import initialized
 from ..training.signals import Stopped
 from ..training.trainer import train
 from ._app import app
@@ -92,7 +92,7 @@ def affinity(
     tasks = list(learning_multitask(joint).tasks)
     check_encoders(encoders, tasks)
     with show_validation_error(config, hint_fill=False):
-        nlp = init_nlp(_to_train(joint.config, steps, seed), use_gpu=gpu_id)
+        nlp = initialized(_to_train(joint.config, steps, seed), gpu_id)
     measured = _observed(nlp, every, gpu_id)
     groupings = best_groupings(tasks, measured.means.affinity)
     chosen = groupings[encoders - 1]

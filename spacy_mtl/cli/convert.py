@@ -139,17 +139,18 @@ def _convert_all(
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
     if input_path.is_dir():
-        convert_folder(input_path, output_path, convert_one)
-        _report_folder(input_path, output_path)
+        of_one_format = options["format"] != Format.auto.value or bool(options["columns"])
+        convert_folder(input_path, output_path, convert_one, of_one_format)
+        _report_folder(input_path, output_path, of_one_format)
     else:
         convert_one(input_path, output_path)
     return done
 
 
-def _report_folder(folder: Path, output: Path) -> None:
-    left = ", ".join(str(path.relative_to(folder)) for path in passed_over(folder, output))
+def _report_folder(folder: Path, output: Path, of_one_format: bool) -> None:
+    left = [str(path.relative_to(folder)) for path in passed_over(folder, output, of_one_format)]
     if left:
-        typer.echo(f"passed over, as no known format fits: {left}", err=True)
+        typer.echo(f"passed over, as no known format fits: {', '.join(left)}", err=True)
     typer.echo(f"Wrote {output}")
 
 

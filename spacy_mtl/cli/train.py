@@ -11,13 +11,13 @@ import typer
 from spacy import util
 from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
 from spacy.language import Language
-from spacy.training.initialize import init_nlp
 from thinc.api import Config
 from typer import Argument, Option
 from wasabi import msg
 
 from ..errors import MTLError
 from ..training.fingerprint import fingerprint
+from ..training.initialization import initialized
 from ..training.output_folder import OutputFolder
 from ..training.signals import Stopped, stopped_at_once
 from ..training.trainer import Frequency, train
@@ -125,7 +125,7 @@ def _is_finished(folder: OutputFolder, origin: dict[str, Any]) -> bool:
 def _initialized(path: Path, config: Config, gpu_id: int) -> Language:
     msg.divider("Initializing pipeline")
     with show_validation_error(path, hint_fill=False):
-        nlp = init_nlp(config, use_gpu=gpu_id)
+        nlp = initialized(config, gpu_id)
     msg.good("Initialized pipeline")
     return nlp
 

@@ -11,7 +11,6 @@ from typing import Any
 from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training import Example
-from spacy.training.initialize import init_nlp
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Config
 
@@ -20,6 +19,7 @@ from ..corpora.mixed import MixedCorpus
 from ..corpora.readers import gold_token_examples
 from ..errors import MTLError
 from ..tasks.base import Task
+from ..training.initialization import initialized
 from .systems import Settings, tasks_of
 
 _AT_ONCE = 256
@@ -62,7 +62,7 @@ def survey(config: Settings, test: Path) -> Survey:
     RAISES (MTLError): If the config has nothing to compare, or a task has no labelled unit in the
         training or the test data.
     """
-    nlp = init_nlp(Config(config), use_gpu=-1)
+    nlp = initialized(Config(config))
     found = Survey(nlp, tasks_of(nlp))
     cover(found, {**training_examples(nlp), TEST: test_examples(test, nlp)})
     for task, by_corpus in found.coverage.items():

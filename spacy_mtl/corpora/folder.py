@@ -51,7 +51,7 @@ def split_of(path: Path) -> Split:
 
     path: Relative to the folder that is converted.
     """
-    names = [*reversed(path.parts[:-1]), path.stem]
+    names = [*reversed(path.parts[:-1]), _own_name(path)]
     told = [(name, splits) for name in names if (splits := _splits_in(name))]
     if not told:
         doubtful = sorted({word for name in names for word in _words(name)} & _DOUBTFUL)
@@ -61,7 +61,14 @@ def split_of(path: Path) -> Split:
     return Split(split, name, f"it says {' and '.join(others)} too" if others else "")
 
 
-def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
+def _own_name(path: Path) -> str:
+    """A file's name without the suffix of a format; in "eng.testa" the suffix is a part of it."""
+    return path.stem if path.suffix.lower() in SUFFIXES else path.name
+
+
+def convert_folder(
+    folder: Path, output: Path, convert: Convert, of_one_format: bool = False
+) -> None:
     """Convert each annotated file of a folder into the subfolders train, dev and test of `output`.
 
     Files in its subfolders are converted too. Readers take the subfolders of `output` as a whole.
@@ -70,10 +77,12 @@ def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
 
     convert: makes a `.spacy` file, its second argument, of an annotated one, which belongs to the
         split that is the third.
+    of_one_format: Whether the format is known, so that files with other suffixes are taken too if
+        their own name tells a split, as "eng.testa" does.
     RAISES (MTLError): If there is no annotated file, or `output` has `.spacy` files that would
         not come from this folder.
     """
-    placed = _placed(folder, output)
+    placed = _placed(folder, output, of_one_format)
     _check_strangers(output, {output / target for _, target, _ in placed})
     staging = output.with_name(f".{output.name}.{os.getpid()}.tmp")
     try:
@@ -86,27 +95,32 @@ def convert_folder(folder: Path, output: Path, convert: Convert) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def passed_over(folder: Path, output: Path) -> list[Path]:
+def passed_over(folder: Path, output: Path, of_one_format: bool = False) -> list[Path]:
     """The files that `convert_folder` passes over: they are in no format that we know, and no other
     file belongs to them."""
-    others = [path for path in _files(folder, output) if not is_annotated(path)]
+    others = [path for path in _files(folder, output) if not _is_wanted(path, of_one_format)]
     return [path for path in others if not _is_text_of_brat(path)]
+
+
+def _is_wanted(path: Path, of_one_format: bool) -> bool:
+    return is_annotated(path) or of_one_format and bool(_splits_in(_own_name(path)))
 
 
 def _is_text_of_brat(path: Path) -> bool:
     return path.suffix == ".txt" and path.with_suffix(".ann").is_file()
 
 
-def _placed(folder: Path, output: Path) -> list[tuple[Path, Path, Split]]:
+def _placed(folder: Path, output: Path, of_one_format: bool) -> list[tuple[Path, Path, Split]]:
     """Each annotated file, the file to make of it within the output, and its split.
 
     A file keeps the folders above it, without the one that told its split where that leaves all
     names different.
     """
-    files = [path for path in _files(folder, output) if is_annotated(path)]
+    files = [path for path in _files(folder, output) if _is_wanted(path, of_one_format)]
     if not files:
         raise MTLError(
-            f"Expected files that end in {', '.join(SUFFIXES)} in {folder}, got none of them."
+            f"Expected files that end in {', '.join(SUFFIXES)} in {folder}, got none of them. With "
+            "--format or --columns, files with train, dev or test in their names are read too."
         )
     sources = [path.relative_to(folder) for path in files]
     splits = [split_of(source) for source in sources]

@@ -47,7 +47,9 @@ class SchemeDetector:
         self.bare = ""
         self.n_bare = 0
         self._outside = 0
-        self._not_io = 0
+        self._with_letter = 0
+        self._bare_letters = 0
+        self._longer = 0
         self._letter_last = 0
 
     def add(self, tags: Iterable[str | None]) -> None:
@@ -63,23 +65,27 @@ class SchemeDetector:
                 self.iob1 += 1
             elif letter == "B" and label != previous:
                 self.iob2 += 1
-            self._not_io += bool(letter)
+            self._with_letter += bool(letter)
             previous = label
 
     def _add_bare(self, tag: str) -> None:
         if tag == "O":
             self._outside += 1
-        elif tag.upper() in _LETTERS:  # a letter whose label was forgotten
-            self._not_io += 1
+        elif tag.upper() in _LETTERS:
+            self._bare_letters += 1
         else:
             self.bare = self.bare or tag
             self.n_bare += 1
+            self._longer += len(tag) > 1
             self._letter_last += bool(_LETTER_LAST.fullmatch(tag))
 
     @property
     def scheme(self) -> str:
         """The scheme of all tags so far: "BILUO", "IOB1", "IOB2" or "IO"."""
-        if self._outside and self._letter_last < self.n_bare and not self._not_io:
+        # Beside longer labels, a letter is one whose label was forgotten.
+        forgotten = self._bare_letters and self._longer
+        bare = self._letter_last < self.n_bare and not forgotten
+        if self._outside and bare and not self._with_letter:
             return "IO"
         if self.biluo:
             return "BILUO"

@@ -16,7 +16,6 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
-from spacy.training.initialize import init_nlp
 from spacy.training.loop import DIR_MODEL_BEST, train
 from spacy.util import import_file
 from thinc.api import Config
@@ -24,6 +23,7 @@ from thinc.api import Config
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
 from ..pipeline.live import multitasks
+from ..training.initialization import initialized
 from .runs import HISTORY, MODEL, PREDICTIONS, RESULT, SPEC
 from .scores import score_examples
 
@@ -82,7 +82,7 @@ def _train(spec: dict[str, Any], folder: Path) -> Language:
     }
     models = folder / MODELS
     models.mkdir(exist_ok=True)
-    nlp = init_nlp(config, use_gpu=-1)
+    nlp = initialized(config)
     train(nlp, models, use_gpu=-1)
     return spacy.load(models / DIR_MODEL_BEST)
 

@@ -27,7 +27,12 @@ def check_static_vectors(model: Model, vocab: Vocab) -> None:
         found = f"vectors of {vectors.shape[1]} numbers in place of {width}"
     else:
         return
-    raise MTLError(
+    raise missing_vectors(found)
+
+
+def missing_vectors(found: str) -> MTLError:
+    """What to say of word vectors that are not there. found: What there is in their place."""
+    return MTLError(
         "Expected in the pipeline's vocabulary the word vectors that its encoder is to look up "
         f"(`include_static_vectors` or `pretrained_vectors`), got {found}. To train, set `vectors` "
         "in [paths] or [initialize] to a pipeline that has them, such as en_core_web_lg, or set "

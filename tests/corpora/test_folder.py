@@ -58,14 +58,14 @@ def fill(folder: Path, names: str) -> None:
         (folder / name).write_text(name)
 
 
-def converted(folder: Path, output: Path) -> dict[str, str]:
+def converted(folder: Path, output: Path, of_one_format: bool = False) -> dict[str, str]:
     """What each file of the output was made of; a stand-in writes the source's own name."""
 
     def convert(source: Path, target: Path, split: Split) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(str(source.relative_to(folder)))
 
-    convert_folder(folder, output, convert)
+    convert_folder(folder, output, convert, of_one_format)
     return {name: (output / name).read_text() for name in relative(output.rglob("*.*"), output)}
 
 
@@ -114,3 +114,17 @@ def test_strangers_deep_in_the_output(folder: Path, tmp_path: Path) -> None:
     fill(tmp_path / "out", "dev/old/b_csv.spacy")
     with pytest.raises(MTLError, match="only what comes from these files, got .*b_csv"):
         converted(folder, tmp_path / "out")
+
+
+def test_suffixes_that_tell_a_split(folder: Path, tmp_path: Path) -> None:
+    fill(folder, "eng.train eng.testa eng.testb README dev.txt notes.txt")
+    with pytest.raises(MTLError, match="With --format or --columns"):
+        converted(folder, tmp_path / "out")
+    assert converted(folder, tmp_path / "out", of_one_format=True) == {
+        "train/eng_train.spacy": "eng.train",
+        "dev/eng_testa.spacy": "eng.testa",
+        "dev/dev_txt.spacy": "dev.txt",
+        "test/eng_testb.spacy": "eng.testb",
+    }
+    left = passed_over(folder, tmp_path / "out", of_one_format=True)
+    assert relative(left, folder) == ["README", "notes.txt"]

@@ -26,6 +26,8 @@ def split(tags: str) -> list[str | None]:
         (["NN VB", "DT"], "IOB2"),  # no "O": not entities
         (["A-B A-I O A-B"], "IOB2"),  # the letter last is no scheme of ours
         (["B I O O"], "IOB2"),  # letters without a label
+        (["PER B I O"], "IOB2"),
+        (["P P O L", "B"], "IO"),  # labels of one letter
     ],
 )
 def test_detection(sentences, scheme):

@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from conllu.parser import parse_comment_line
 
 from ..records import Remark
 from ._unused import unused_comments
+
+# What the tools write behind the "#" of a comment: "# text = ...", "# id 17", "#begin document".
+COMMENT = re.compile(
+    r"# (newdoc|newpar|id|sent_id|sentence_id|doc_id|text|source|meta)\b"
+    r"|#(begin|end) document\b|#+ *[\w.:-]+ += "
+)
+
+
+def as_comments(lines: Iterable[str]) -> Iterator[str]:
+    """Comment lines of a column file as CoNLL-U has them, those joined by tabs one by one."""
+    return (f"#{part.lstrip('#')}" for line in lines for part in line.split("\t"))
+
+
+def unknown_comments(lines: Sequence[str]) -> list[Remark]:
+    """What to say of lines with "#" that are none of those that tools write."""
+    what = "lines with '#' were taken for comments (--comments)"
+    return [Remark(what, line) for line in lines if not COMMENT.match(line)][:1]
 
 
 class CommentReader:

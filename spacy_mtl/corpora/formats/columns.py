@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from functools import cached_property, partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from ...errors import MTLError
 from ..records import ReadOptions, Record, Remark
 from ..schemes import is_tag
 from . import iob
-from ._comments import CommentReader
+from ._comments import COMMENT, CommentReader, as_comments, unknown_comments
 from ._foreign import describe
 from ._layout import Layout, check_names, sentence
 from ._text import Item, Line, attempt, blocks, missing_ner, numbered_lines
@@ -20,11 +19,6 @@ from ._unused import unused_token_columns
 UNIVERSAL_NER = ("id", "form", "ner")
 LABEL_STUDIO = ("form", "_", "_", "ner")
 _LABELS = ("tag", "pos", "ner")
-# What the tools write behind the "#" of a comment: "# text = ...", "# id 17", "#begin document".
-_COMMENT = re.compile(
-    r"# (newdoc|newpar|id|sent_id|sentence_id|doc_id|text|source|meta)\b"
-    r"|#(begin|end) document\b|#+ *[\w.:-]+ += "
-)
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
@@ -34,7 +28,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     first column is `id`, and in other files unless they are a token of as many columns as the
     others have; with "" as `comments` all are tokens.
     """
-    if iob.looks_like_iob(path):
+    if iob.looks_like_iob(path, options):
         yield from iob.read(path, options)
         return
     names = _column_names(path, options)
@@ -47,7 +41,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     for block in blocks(path):
         rows = [line for line in block if not marks.is_comment(line)]
         beside = [line.text for line in block if marks.is_comment(line)]
-        comments.read(f"#{part.lstrip('#')}" for text in beside for part in text.split("\t"))
+        comments.read(as_comments(beside))
         for lines in _split_at_borders(rows):
             if lines[0].text.startswith(iob.BORDER):
                 n_borders += 1
@@ -148,14 +142,11 @@ class _Comments:
 
     def remarks(self, comments: list[str]) -> list[Remark]:
         """What to say of comments that are none of those that tools write."""
-        unknown = [text for text in comments if not _COMMENT.match(text)]
-        if self.known or self.prefix is not None or not unknown:
-            return []
-        return [Remark("lines with '#' were taken for comments (--comments)", unknown[0])]
+        return [] if self.known or self.prefix is not None else unknown_comments(comments)
 
     def _is_token(self, text: str) -> bool:
         values = self.layout.values(text)
-        if len(values) != self.layout.n_columns or _COMMENT.match(text):
+        if len(values) != self.layout.n_columns or COMMENT.match(text):
             return False
         columns = dict(zip(self.layout.names, values, strict=False))
         labels = (name for name in _LABELS if name in columns)

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...errors import FormatError
 from ..records import ReadOptions, Record
 from ..schemes import from_mixed_iob
+from ._comments import CommentReader, as_comments, unknown_comments
 from ._layout import Layout, check_names, sentence
 from ._text import Item, Line, attempt, blocks, numbered_lines
 
@@ -25,35 +26,57 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The sentences of a file: its lines, or the runs between blank lines if each line of the
     file is a single token.
 
-    Without `columns` the parts of a token are form, tag and ner, or form and ner.
+    Without `columns` the parts of a token are form, tag and ner, or form and ner. Lines that begin
+    with "#" or `comments` are comments; the former not if all their parts are tokens, or
+    `comments` is "".
     """
-    tokens_of = partial(_tokens, comments=options.comments or "")
+    tokens_of = partial(_tokens, prefix=options.comments)
     layout = _layout(path, options, tokens_of)
     if layout is None:
         return
     by_line = any(len(tokens_of(line)) > 1 for line in numbered_lines(path))
-    document = 0
+    comments = CommentReader(options.cats_from)
+    n_borders = 0
     for block in blocks(path):
+        beside: list[str] = []
         for lines in [[line] for line in block] if by_line else [block]:
             tokens = [token for line in lines for token in tokens_of(line)]
-            document += any(line.text.startswith(BORDER) for line in lines)
+            borders = [line.text for line in lines if line.text.startswith(BORDER)]
+            n_borders += bool(borders)
+            beside += [
+                line.text
+                for line in lines
+                if not tokens_of(line) and not line.text.startswith(BORDER)
+            ]
             if tokens:
+                comments.read(as_comments(beside))
                 item = attempt(partial(_sentence, tokens, layout))
                 if isinstance(item, Record):
-                    item.document = document
+                    item.classes = comments.classes
+                    item.document = comments.document + n_borders
+                    item.remarks += comments.remarks
+                    item.remarks += unknown_comments(beside) if options.comments is None else []
                 yield item
+                beside = []
 
 
-def looks_like_iob(path: Path) -> bool:
+def looks_like_iob(path: Path, options: ReadOptions) -> bool:
     """Whether the first lines have nothing but tokens whose columns are separated by "|"."""
-    tokens = _first_tokens(path, _tokens)
-    return bool(tokens) and all(token.text.find("|", 1) > 0 for token in tokens)
+    tokens = _first_tokens(path, partial(_tokens, prefix=options.comments))
+    return bool(tokens) and all(map(_has_parts, tokens))
 
 
-def _tokens(line: Line, comments: str = "") -> list[Line]:
-    if line.text.startswith(BORDER) or comments and line.text.startswith(comments):
+def _has_parts(token: Line) -> bool:
+    return token.text.find("|", 1) > 0
+
+
+def _tokens(line: Line, prefix: str | None) -> list[Line]:
+    """The tokens of a line, none if it is a comment or the border of a document."""
+    if line.text.startswith(BORDER) or prefix and line.text.startswith(prefix):
         return []
-    return [Line(line.number, token) for token in _BLANKS.split(line.text) if token]
+    tokens = [Line(line.number, token) for token in _BLANKS.split(line.text) if token]
+    marked = prefix != "" and line.text.startswith("#")
+    return [] if marked and not all(map(_has_parts, tokens)) else tokens
 
 
 def _first_tokens(path: Path, tokens_of: Callable[[Line], list[Line]]) -> list[Line]:

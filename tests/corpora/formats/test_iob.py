@@ -84,3 +84,25 @@ def test_errors(write, nlp, text, columns, line, message):
 def test_wrong_names(write, nlp):
     with pytest.raises(MTLError, match="with 'form' among them"):
         read_docs(write("a.iob", "Hi|O\n"), nlp, columns=["tag", "ner"])
+
+
+COMMENTED = "# sent_id = 1\n# mood = glad\nAna|NNP|B-X left|VBD|O\n#|SYM|O 1|CD|O\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"format": "iob"}, {"columns": ["form", "tag", "ner"]}])
+def test_comments_are_told_from_tokens(write, nlp, options):
+    docs = read_docs(write("a.iob", COMMENTED), nlp, cats_from=["mood"], **options)
+    first, second = docs
+    assert [token.text for token in first] == ["Ana", "left"]
+    assert [token.text for token in second] == ["#", "1"]
+    assert (first.cats, second.cats) == ({"mood=glad": 1.0}, {})
+    assert docs.remarks == {}
+
+
+def test_other_comments(write, nlp):
+    path = write("a.iob", "#odd\n%% a|b\nAna|B-X\n")
+    docs = read_docs(path, nlp, comments="%%")
+    assert [ents(doc) for doc in docs] == [[("Ana", "X")]]
+    docs = read_docs(write("a.iob", "#odd\nAna|B-X\n"), nlp)
+    assert [ents(doc) for doc in docs] == [[("Ana", "X")]]
+    assert [*docs.remarks] == ["lines with '#' were taken for comments (--comments)"]
