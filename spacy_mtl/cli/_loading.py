@@ -40,15 +40,12 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
         config.interpolate()
     except (OSError, ValueError, ParserError) as error:
         reason = getattr(error, "strerror", None) or error
-        given = [f"--{name} {value}" for name, value in overrides.items() if "${" in str(value)]
+        given = "".join(f" and --{k} {v}" for k, v in overrides.items() if "${" in str(v))
         hint = ""
         if given or "${" in str(error):
-            hint = (
-                f" ({', '.join(given) or '${ in the config'}: where it is in a path, rename that, "
-                "or make a link to it and name the link)"
-            )
+            hint = " (where ${ is in a path: rename it, or make a link to it and name that)"
         raise MTLError(
-            f"Expected a config that can be read in {path}, got: {one_line(reason)}{hint}"
+            f"Expected a config that can be read in {path}{given}, got: {one_line(reason)}{hint}"
         ) from error
     missing = [f"[{section}]" for section in ("nlp", "training") if section not in config]
     if missing:

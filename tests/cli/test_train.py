@@ -75,6 +75,7 @@ def test_output_that_is_there() -> None:
         (["--gpu-id", "9"], "Expected --gpu-id to be the number of a GPU that can be used, got 9"),
         (["--training.nothing.there", "1"], "Expected a config that can be read in config.cfg"),
         (["--paths.train", "${no.such}"], "Expected a config that can be read in config.cfg"),
+        (["--paths.train", "x/${paths}/t"], "config.cfg and --paths.train x/${paths}/t, got:"),
     ],
 )
 def test_one_line(args: list[str], message: str) -> None:
@@ -140,7 +141,7 @@ def test_stopped_by_a_signal_before_the_first_step(monkeypatch: pytest.MonkeyPat
     def send(*args: Any, **kwargs: Any) -> None:
         signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr("spacy_mtl.cli.train.init_nlp", send)
+    monkeypatch.setattr("spacy_mtl.cli.train.initialized", send)
     stopped = train("--output", "out")
     assert stopped.exit_code == 143
     assert stopped.stderr.splitlines() == [
