@@ -10,11 +10,15 @@ from spacy_mtl.evaluation import runs, speed, worker
 from spacy_mtl.evaluation.speed_worker import System
 
 
-def train_in_process(patch: pytest.MonkeyPatch) -> None:
-    """Let runs be trained in this process, with few passes to measure its speed."""
+def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> None:
+    """Let runs `but` one be trained in this process, with few passes to measure the speed."""
+    spawn = runs._spawn
 
     def work(run: runs.Run, folder: Path, threads: int, keep_model: bool) -> None:
-        worker.work(folder, keep_model)
+        if run == but:
+            spawn(run, folder, threads, keep_model)
+        else:
+            worker.work(folder, keep_model)
 
     patch.setattr(runs, "_spawn", work)
     patch.setattr(worker, "SPEED_SECONDS", 0.0)

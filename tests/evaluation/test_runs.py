@@ -96,9 +96,12 @@ def test_key_is_of_what_determines_the_result(folder: Path, tmp_path: Path) -> N
     assert _run(moved).key() != key
 
 
-def test_a_failing_run_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
+def test_a_failing_run_does_not_stop_the_others(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wrong = _run(folder, train_corpus="corpora.nowhere")
     right = _run(folder, max_steps=5)
+    train_in_process(monkeypatch, but=wrong)
     with pytest.raises(RunError, match="'tiny' .*exit code 1"):
         execute([wrong, right], tmp_path, jobs=2)
     assert (tmp_path / right.key() / runs.RESULT).exists()

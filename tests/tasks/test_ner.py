@@ -33,6 +33,9 @@ def scores_of(task, tags):
 
 
 def write(task, docs, tags, pack):
+    for doc in docs:
+        for label in LABELS:
+            doc.vocab.strings.add(label)  # as the component does
     task.annotate(docs, task.decode(scores_of(task, tags.split()), pack(docs), OPS))
 
 

@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import spacy
 from pipeline.helpers import ENCODER, LISTENER, make_nlp, write_corpus
+from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from thinc.api import Config
 
@@ -36,6 +38,17 @@ class Killed(Exception):
     """Stands for a kill at a step."""
 
 
+@cache
+def small_nlp() -> Language:
+    """A pipeline that is not initialized; for its config and its vocabulary."""
+    return make_nlp(LAYERS)
+
+
+@cache
+def empty_nlp() -> Language:
+    return spacy.blank("en")
+
+
 def mixed(folder: Path, **settings: Any) -> Config:
     """Three tasks on one encoder, from two partially labelled corpora.
 
@@ -43,8 +56,9 @@ def mixed(folder: Path, **settings: Any) -> Config:
     an encoder that waits, and a schedule of everything that may have one.
     """
     settings = {"balancer": {"@mtl_balancers": "spacy_mtl.GradNorm.v1", "window": 3}, **settings}
-    nlp = make_nlp(LAYERS, conflict_every=2, **settings)
+    nlp = small_nlp()
     config: Any = nlp.config.copy()
+    config["components"]["multitask"].update(conflict_every=2, **settings)
     config["components"]["tok2vec"]["model"] = BIG_TABLE
     corpora = {}
     for name, layers in (("some", ["tagger", "sentiment"]), ("others", ["ner"])):
@@ -76,8 +90,8 @@ def mixed(folder: Path, **settings: Any) -> Config:
 
 def stock(folder: Path, **training: Any) -> Config:
     """spaCy's own components on one encoder, with spaCy's own optimizer, batcher and dropout."""
-    nlp = make_nlp(LAYERS)
-    config: Any = spacy.blank("en").config
+    nlp = small_nlp()
+    config: Any = empty_nlp().config.copy()
     parser = {
         "@architectures": "spacy.TransitionBasedParser.v2",
         "state_type": "ner",
