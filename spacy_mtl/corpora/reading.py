@@ -207,7 +207,7 @@ def _read(
     entities in the span group `overlaps` if it is named."""
     for item in clean():
         if isinstance(item, Record) and item.partial and not item.rejected:
-            merged = answers[item.document]
+            merged = answers.get(item.document, item)
             if merged is None:
                 continue
             item = merged

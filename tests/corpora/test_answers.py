@@ -103,3 +103,9 @@ def test_errors_between_answers_are_left_out(read):
     rows = about_class("accept", "x"), {"text": 1, "answer": "accept"}, about_class("reject", "y")
     (doc,), _ = read(*rows, on_error="skip")
     assert doc.cats == {"x": 1.0, "y": 0.0}
+
+
+def test_an_answer_whose_name_is_escaped_stands_alone(write, nlp):
+    line = '{"text": "Hm", "label": "x", "\\u0061nswer": "accept", "_is_binary": true}\n'
+    docs = read_docs(write("a.jsonl", line * 2), nlp)
+    assert [doc.cats for doc in docs] == [{"x": 1.0}] * 2

@@ -22,7 +22,7 @@ _OTHER_QUESTIONS = ("dep", "pos", "relations")
 
 def may_hold_answers(path: Path) -> bool:
     """Whether a file may hold rows with a question; each of these has an `answer`."""
-    return any('"answer"' in line.text for line in numbered_lines(path))
+    return path.is_file() and any('"answer"' in line.text for line in numbered_lines(path))
 
 
 def class_group(field: str, options: ReadOptions) -> str | None:
