@@ -139,8 +139,13 @@ class DocBuilder:
         for record, part in _parts(doc, records):
             if record.ents is None:
                 missing.append(part)
-            else:
-                ents.extend(self._without_overlap(self._spans(part, record, record.ents), record))
+                continue
+            known = self._without_overlap(self._spans(part, record, record.ents), record)
+            ents.extend(known)
+            inside = {token.i for span in known for token in span}
+            unlabelled = self._spans(part, record, record.unlabelled)
+            without = {token.i for span in unlabelled for token in span} - inside
+            missing.extend(doc[i : i + 1] for i in sorted(without))
         if records[0].partial:  # the only record of its Doc
             doc.set_ents(ents, default="missing")
         else:

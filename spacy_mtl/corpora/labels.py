@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import FormatError
-from .records import CharSpan, Record, Remark
+from .records import Record, Remark
 
 # Whatever Unicode counts as a blank, and what shows as nothing at all.
 _BLANKS = (
@@ -40,53 +40,71 @@ def whole_number(label: str) -> str:
     return match[1] if match else label
 
 
-def clean_labels(record: Record, missing: Collection[str], path: Path) -> Record:
+def clean_labels(record: Record, missing: Collection[str], outside: bool, path: Path) -> Record:
     """The record, with blanks around all of its labels stripped and some taken as missing.
 
-    Words and texts are left as they are.
+    Words and texts are left as they are; for the labels of spans see `clean_spans`.
 
     missing: Labels of tokens and values of class groups that stand for a missing one; each is
         remarked on.
+    outside: Whether tokens without an entity tag are outside of entities; those with one that
+        stands for a missing one are not.
     path: The file, for messages.
     RAISES (FormatError): If two categories become one and have different values.
     """
     for layer in _NAMES:
         values = getattr(record, layer)
         if values is not None:
-            setattr(record, layer, _token_labels(record, layer, values, missing))
-    if record.ents is not None:
-        record.ents = _spans(record.ents)
-    if record.spans is not None:
-        groups: dict[str, list[CharSpan]] = {}
-        for key, spans in record.spans.items():
-            groups.setdefault(strip_blanks(key), []).extend(_spans(spans))
-        record.spans = groups
+            no_label = "O" if outside and layer == "ner" else None
+            setattr(record, layer, _token_labels(record, layer, values, missing, no_label))
     if record.cats is not None:
         record.cats = _merged(record, record.cats, path)
     classes = {group: _class(record, group, missing) for group in record.classes}
     record.classes = {group: values for group, values in classes.items() if values is not None}
-    for group, judged in record.judged.items():
-        merged = _merged(record, judged, path)
-        record.judged[group] = {k: is_so for k, is_so in merged.items() if k not in missing}
+    choices = {group: _merged(record, judged, path) for group, judged in record.judged.items()}
+    judged = {group: _judged(record, group, choices[group], missing) for group in choices}
+    record.judged = {group: known for group, known in judged.items() if known}
     return record
 
 
+def is_missing(label: str, missing: Collection[str]) -> bool:
+    """Whether a label stands for a missing one."""
+    return label in missing or whole_number(label) in missing
+
+
+def taken_as_missing(label: str, name: str, source: str) -> Remark:
+    """The remark on a label that stands for a missing one.
+
+    name: Whose label it is.
+    source: The text that has it.
+    """
+    return Remark(f"{label!r} as {name} was taken as missing (--missing '' keeps it)", source)
+
+
 def _token_labels(
-    record: Record, layer: str, values: Sequence[str | None], missing: Collection[str]
+    record: Record,
+    layer: str,
+    values: Sequence[str | None],
+    missing: Collection[str],
+    no_label: str | None,
 ) -> list[str | None]:
-    cleaned: dict[str | None, str | None] = {None: None}
+    cleaned: dict[str | None, str | None] = {None: no_label}
     for i, value in enumerate(values):
         if value is None or value in cleaned:
             continue
         label = strip_blanks(value)
+        type = label
         if layer == "ner" and (match := _TAG.fullmatch(label)):
-            label = match[1] + strip_blanks(match[2])
+            type = strip_blanks(match[2])
+            label = match[1] + type
         elif layer == "morphs" and label == "_":
-            label = ""
-        if label in missing:
-            words = record.words or [""]
-            record.remarks.append(_taken_as_missing(label, _NAMES[layer], words[i : i + 1]))
-        cleaned[value] = None if label in missing or label in _NO_LABEL[layer] else label
+            label = type = ""
+        if is_missing(label, missing) or is_missing(type, missing):
+            word = "".join((record.words or [])[i : i + 1])
+            record.remarks.append(taken_as_missing(label, _NAMES[layer], word))
+            cleaned[value] = None
+        else:
+            cleaned[value] = no_label if label in _NO_LABEL[layer] else label
     return [cleaned[value] for value in values]
 
 
@@ -95,17 +113,25 @@ def _class(record: Record, group: str, missing: Collection[str]) -> list[str] | 
     values = record.classes[group]
     known: dict[str, None] = {}
     for label in filter(None, map(strip_blanks, values)):
-        if label in missing or whole_number(label) in missing:
-            text = [record.text] if record.text else record.words or []
-            record.remarks.append(_taken_as_missing(label, group or "label", text))
+        if is_missing(label, missing):
+            record.remarks.append(taken_as_missing(label, group or "label", _text(record)))
         else:
             known[label] = None
     return None if values and not known else [*known]
 
 
-def _taken_as_missing(label: str, name: str, source: Sequence[str]) -> Remark:
-    what = f"{label!r} as {name} was taken as missing (--missing '' keeps it)"
-    return Remark(what, " ".join(source))
+def _judged(
+    record: Record, group: str, judged: dict[str, bool], missing: Collection[str]
+) -> dict[str, bool]:
+    """What is known of the classes of a group: nothing if all that apply are missing."""
+    known = {label: is_so for label, is_so in judged.items() if not is_missing(label, missing)}
+    for label in (label for label in judged if label not in known):
+        record.remarks.append(taken_as_missing(label, group or "label", _text(record)))
+    return known if any(known.values()) or not any(judged.values()) else {}
+
+
+def _text(record: Record) -> str:
+    return record.text or " ".join(record.words or ())
 
 
 def _merged(record: Record, cats: dict[str, _Value], path: Path) -> dict[str, _Value]:
@@ -120,7 +146,3 @@ def _merged(record: Record, cats: dict[str, _Value], path: Path) -> dict[str, _V
                 record.line,
             )
     return cleaned
-
-
-def _spans(spans: Sequence[CharSpan]) -> list[CharSpan]:
-    return [(start, end, strip_blanks(label)) for start, end, label in spans]

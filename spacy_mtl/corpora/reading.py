@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +14,12 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import FormatError, MTLError
+from .answers import merge_answers
+from .char_spans import clean_spans
 from .checks import check_record
 from .class_names import read_class_names
 from .documents import DocBuilder, group_records
-from .formats import Item, attempt, find_reader
+from .formats import Item, attempt, find_reader, may_hold_answers
 from .labels import clean_labels
 from .layers import check_layer
 from .records import MISSING_LABELS, ReadOptions, Record
@@ -53,7 +55,8 @@ def read_docs(
     """Read an annotated file as Docs, in the order of the file.
 
     It is read twice: first for what only the whole of it can tell (the layers that it has, the
-    labels of its class groups, the scheme of its entity tags), then for the Docs.
+    labels of its class groups, the scheme of its entity tags), then for the Docs. Yes/no answers
+    on one text, as Prodigy writes them, are one Doc in the place of the first.
 
     path: The file.
     nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
@@ -109,7 +112,9 @@ def read_docs(
     if format == "auto" and options.columns:
         format = "columns"
     reader = partial(find_reader(format, path), path, options)
-    read = partial(_read, reader, path, options, overlaps)
+    clean = partial(_clean, reader, path, options)
+    answers = merge_answers(_records(clean(), _ignore)) if may_hold_answers(path) else {}
+    read = partial(_read, clean, answers, path, overlaps)
     first_pass = _with_progress(read(), "Scanning" if progress else "")
     found = survey(_records(first_pass, _raise if on_error == "stop" else _ignore))
     builder = DocBuilder(nlp, path, found, _choose_layers(layers, found, path), others_negative)
@@ -177,20 +182,37 @@ class DocStream(Iterator[Doc]):
         self.errors += 1
 
 
-def _read(
-    reader: Callable[[], Iterator[Item]], path: Path, options: ReadOptions, overlaps: str
+def _clean(
+    reader: Callable[[], Iterator[Item]], path: Path, options: ReadOptions
 ) -> Iterator[Item]:
-    """The items of a file with clean labels, and with their entities in the span group `overlaps`
-    if it is named."""
+    """The items of a file with clean labels."""
     missing = frozenset(options.missing)
     for item in reader():
         if isinstance(item, Record):
-            item = attempt(partial(clean_labels, item, missing, path))
-        if isinstance(item, Record):
-            if options.outside and item.ner is not None:
-                item.ner = [tag or "O" for tag in item.ner]
-            if overlaps and item.ents is not None:
-                item = attempt(partial(_moved_to_group, item, overlaps, path))
+            item = attempt(partial(_clean_record, item, missing, options.outside, path))
+        yield item
+
+
+def _clean_record(record: Record, missing: Collection[str], outside: bool, path: Path) -> Record:
+    return clean_spans(clean_labels(record, missing, outside, path), missing)
+
+
+def _read(
+    clean: Callable[[], Iterator[Item]],
+    answers: Mapping[int, Record | None],
+    path: Path,
+    overlaps: str,
+) -> Iterator[Item]:
+    """The items of a file with its answers put together, see `merge_answers`, and with its
+    entities in the span group `overlaps` if it is named."""
+    for item in clean():
+        if isinstance(item, Record) and item.partial and not item.rejected:
+            merged = answers.get(item.document, item)
+            if merged is None:
+                continue
+            item = merged
+        if overlaps and isinstance(item, Record) and item.ents is not None:
+            item = attempt(partial(_moved_to_group, item, overlaps, path))
         yield item
 
 
@@ -204,6 +226,8 @@ def _moved_to_group(record: Record, key: str, path: Path) -> Record:
             record.line,
         )
     spans = {**(record.spans or {}), key: record.ents or []}
+    if record.unlabelled and not record.ents:
+        del spans[key]  # nothing is known
     return replace(record, ents=None, spans=spans)
 
 

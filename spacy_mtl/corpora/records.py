@@ -81,7 +81,8 @@ class Record:
     pos: Universal part-of-speech tags.
     morphs: Morphological features, as in "Case=Nom|Number=Sing".
     ner: Entity tags, in the source's own scheme.
-    ents: Entities as (start, end, label) in characters of `text`.
+    ents: Entities as (start, end, label) in characters of `text`, "" for a missing label.
+    unlabelled: Those without a label, so that nothing is known of their tokens.
     spans: The same for each group of `Doc.spans`.
     cats: Categories that the source gives as `Doc.cats`.
     classes: The values of each class group; the group "" has no name.
@@ -104,6 +105,7 @@ class Record:
     morphs: list[str | None] | None = None
     ner: list[str | None] | None = None
     ents: list[CharSpan] | None = None
+    unlabelled: list[CharSpan] = field(default_factory=list)
     spans: dict[str, list[CharSpan]] | None = None
     cats: dict[str, float] | None = None
     classes: dict[str, list[str]] = field(default_factory=dict)

@@ -50,8 +50,11 @@ class Survey:
     numeric: frozenset[str] = frozenset()
 
 
-class _Labels:
-    """The values of the class groups, and which of them are one number in two notations."""
+class ClassValues:
+    """The values of the class groups, and which of them are one number in two notations.
+
+    numeric (FrozenSet[str]): Groups whose values are all numbers, so that "1.0" is "1".
+    """
 
     def __init__(self) -> None:
         self.values: dict[str, set[str]] = {}
@@ -141,7 +144,7 @@ class _Remarks:
 def survey(records: Iterable[Record]) -> Survey:
     """Read all records of a file once."""
     layers: set[str] = set()
-    labels = _Labels()
+    labels = ClassValues()
     cats: set[str] = set()
     tags = _EntityTags()
     seen = _Remarks()

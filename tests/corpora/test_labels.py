@@ -160,3 +160,61 @@ def test_classes_that_were_judged_one_by_one(read):
     row = {"text": "Hm", "options": options, "accept": ["good "], "answer": "accept"}
     (doc,), _ = read("a.jsonl", row)
     assert doc.cats == {"good": 1.0, "bad": 0.0}
+
+
+@pytest.mark.parametrize("value", ["NA", " nan\u00a0", "None", "-1"])
+def test_texts_that_say_a_category_is_missing(value, read):
+    row = {"text": "a", "cats": {"x": value, "y": 1}}
+    (doc,), remarks = read("a.jsonl", row)
+    assert doc.cats == {"y": 1.0}
+    assert remarks == {f"{json.dumps(value, ensure_ascii=False)} in 'cats' was taken as missing": 1}
+    with pytest.raises(FormatError, match="a number from 0 to 1 for 'x'"):
+        read("a.jsonl", row, missing=[])
+
+
+def test_entity_tags_whose_label_is_missing(read):
+    rows = "Ana B-NA", "Bo I-NA", "saw O", "Rio B-LOC", "Po B--1"
+    (doc,), remarks = read("a.conll", *rows, columns=["form", "ner"])
+    assert iob(doc) == ["", "", "O", "B-LOC", ""]
+    assert sum(remarks.values()) == 3
+    (doc,), _ = read("a.conll", *rows, columns=["form", "ner"], missing=[])
+    assert ents(doc) == [("Ana Bo", "NA"), ("Rio", "LOC"), ("Po", "-1")]
+
+
+def test_a_missing_label_is_not_outside(read):
+    row = {"tokens": ["a", "b", "c", "d"], "ner_tags": ["B-NA", "-1", None, "B-X"]}
+    (doc,), _ = read("a.jsonl", row, outside=True)
+    assert iob(doc) == ["", "", "O", "B-X"]
+
+
+@pytest.mark.parametrize("label", ["NA", "-1.0", -1, ["NA"]])
+@pytest.mark.parametrize("answer", ["accept", "reject"])
+def test_a_question_about_a_missing_class(answer, label, read):
+    question = {"text": "a", "label": label, "answer": answer, "_is_binary": True}
+    docs, remarks = read("a.jsonl", question, {**question, "text": "b", "label": "x"})
+    assert [doc.cats for doc in docs] == [{}, {"x": float(answer == "accept")}]
+    assert [*remarks.values()] == [1]
+    docs, remarks = read("a.jsonl", question, missing=[])
+    assert len(docs[0].cats) == 1 and not any("missing" in what for what in remarks)
+
+
+@pytest.mark.parametrize("style", ["single", "multiple"])
+def test_of_a_choice_that_is_missing_nothing_is_known(style, read):
+    def choice(*labels):
+        row = {"text": "a", "options": [{"id": "x"}, {"id": "NA"}, {"id": -1}], "answer": "accept"}
+        return {**row, "accept": labels, "choice_style": style}
+
+    docs, remarks = read("a.jsonl", choice("NA"), choice(-1), choice("x"))
+    assert [doc.cats for doc in docs] == [{}, {}, {"x": 1.0}]
+    assert remarks == {
+        "'NA' as label was taken as missing (--missing '' keeps it)": 3,
+        "'-1' as label was taken as missing (--missing '' keeps it)": 3,
+    }
+    docs, _ = read("a.jsonl", choice("NA"), missing=[])
+    assert docs[0].cats == {"x": 0.0, "NA": 1.0, "-1": 0.0}
+
+
+def test_a_missing_choice_beside_another(read):
+    row = {"text": "a", "options": ["x", "y", "NA"], "accept": ["NA", "y"], "answer": "accept"}
+    (doc,), _ = read("a.jsonl", row)
+    assert doc.cats == {"x": 0.0, "y": 1.0}

@@ -9,6 +9,7 @@ from ...errors import MTLError
 from ..schemes import is_tag
 from . import brat, columns, conllu, csv, iob, json, jsonl, webanno
 from ._foreign import describe
+from ._prodigy import may_hold_answers
 from ._text import Item, Read, attempt, numbered_lines, require_text
 
 FORMATS: dict[str, Read] = {
@@ -106,5 +107,6 @@ __all__ = [
     "describe",
     "find_reader",
     "is_annotated",
+    "may_hold_answers",
     "require_text",
 ]

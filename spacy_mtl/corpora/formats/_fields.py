@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection
+from itertools import filterfalse
 from math import isnan
 from typing import Any
 
 from ...errors import MTLError
-from ..labels import strip_blanks
+from ..labels import is_missing, strip_blanks
 from ..records import CharSpan, Remark
 
 # The names of a span's start, end and label; the later ones are those of annotation tools.
@@ -105,7 +106,7 @@ class Fields:
     def cats(self, name: str, missing: Collection[str] = ()) -> dict[str, float] | None:
         """Categories with their values, as in `Doc.cats`.
 
-        Those with null or NaN are missing, and those with -1 if `missing` has it.
+        Those with null or NaN are missing, and those with -1 or a text that `missing` has.
         """
         cats = self.get(name)
         if cats is None:
@@ -114,7 +115,8 @@ class Fields:
             raise self._wrong(name, "an object with a number from 0 to 1 for each label", cats)
         known = {}
         for label, value in cats.items():
-            if _is_null(value) or ("-1" in missing and _is_minus_one(value)):
+            text = strip_blanks(value) if isinstance(value, str) else "-1" * _is_minus_one(value)
+            if _is_null(value) or (text and is_missing(text, missing)):
                 self.remarks += [] if value is None else [_missing(value, name)]
                 continue
             if not isinstance(value, int | float) or not 0 <= value <= 1:
@@ -123,7 +125,10 @@ class Fields:
         return known
 
     def char_spans(self, name: str) -> list[CharSpan] | None:
-        """Spans as [start, end, label] or {"start", "end", "label"}, in characters."""
+        """Spans as [start, end, label] or {"start", "end", "label"}, in characters.
+
+        A label that is null or NaN is missing: "".
+        """
         values = self._list(name)
         return None if values is None else [self._char_span(name, value) for value in values]
 
@@ -135,11 +140,18 @@ class Fields:
     def _char_span(self, name: str, value: Any) -> CharSpan:
         expected = '[start, end, label] or {"start", "end", "label"} with offsets in characters'
         if isinstance(value, dict):
-            value = [next((value[k] for k in keys if k in value), None) for keys in _SPAN_KEYS]
+            found = [[value[key] for key in keys if key in value] for keys in _SPAN_KEYS]
+            value = [next(filterfalse(_is_null, v), v[0]) for v in found if v]
         if not isinstance(value, list) or len(value) != 3:
             raise self._wrong(name, expected, value)
         start, end, label = value
-        if type(start) is not int or type(end) is not int or not isinstance(label, str):
+        if _is_minus_one(label):
+            label = "-1"
+        if type(start) is not int or type(end) is not int:
+            raise self._wrong(name, expected, value)
+        if _is_null(label):
+            return start, end, ""
+        if not isinstance(label, str):
             raise self._wrong(name, expected, value)
         if not strip_blanks(label):
             raise self._wrong(name, "a label for each span", value)
@@ -172,9 +184,9 @@ def _is_minus_one(value: Any) -> bool:
     return isinstance(value, int | float) and value == -1
 
 
-def _missing(value: float, name: str) -> Remark:
-    number = json.dumps(value)
-    return Remark(f"{number} in {name!r} was taken as missing", number)
+def _missing(value: float | str, name: str) -> Remark:
+    shown = json.dumps(value, ensure_ascii=False)
+    return Remark(f"{shown} in {name!r} was taken as missing", shown)
 
 
 def _show(value: Any) -> str:

@@ -14,7 +14,7 @@ from ..records import ReadOptions, Record
 from . import doccano
 from ._fields import FieldError, Fields
 from ._objects import as_fields
-from ._prodigy import choices, is_question, merge_answers, read_answer
+from ._prodigy import choices, is_question, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
 from ._unused import unused_fields
 
@@ -24,30 +24,15 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
     Fields: `text` or `tokens` or both; `label`, `labels` or `cats` (or the fields `cats_from`);
     `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is not there or
-    is null is missing annotation. Of Prodigy's exports, `options` with `accept` are classes, and
-    yes/no answers on one text are one document, in the place of the first.
+    is null is missing annotation. Of Prodigy's exports, `options` with `accept` are classes.
     """
     lines = (line for line in numbered_lines(path) if line.text.strip())
     spans = doccano.holds_spans(path)
-    merged = merge_answers(_answers(path, options, spans))
     for document, line in enumerate(lines):
-        item: Item | None = merged.get(line.number)
-        if item is None:
-            if line.number in merged:
-                continue
-            item = attempt(partial(_record, path, line.number, line.text, options, spans))
+        item = attempt(partial(_record, path, line.number, line.text, options, spans))
         if isinstance(item, Record):
             item.document = document
         yield item
-
-
-def _answers(path: Path, options: ReadOptions, spans: bool) -> Iterator[Record]:
-    """The yes/no answers of a file."""
-    for line in numbered_lines(path):
-        if '"answer"' in line.text:
-            item = attempt(partial(_record, path, line.number, line.text, options, spans))
-            if isinstance(item, Record) and item.partial and not item.rejected:
-                yield item
 
 
 def _record(path: Path, line: int, source: str, options: ReadOptions, spans: bool) -> Record:

@@ -256,6 +256,28 @@ def test_one_choice_of_several(read):
     assert docs[2].cats == dict.fromkeys(NAMES, 0.0)
 
 
+@pytest.mark.parametrize("config", [{}, {"config": {"choice_style": "multiple"}}])
+def test_one_choice_of_several_as_the_row_itself_says(config, read):
+    docs = read(chosen("Staff", choice_style="single", **config), chosen(choice_style="single"))
+    assert [len(doc.cats) for doc in docs] == [4, 0]
+    assert next(iter(read(chosen("food", 2, choice_style="multiple")))).cats["2"] == 1.0
+
+
+def test_choices_are_compared_without_blanks_and_as_numbers(read):
+    docs = read(
+        chosen("a\u00a0", options=["a", "b "]),
+        chosen(1.0, 2, options=[{"id": 1}, {"id": 2.0}, {"id": 3}]),
+    )
+    assert docs[0].cats == {"a": 1.0, "b": 0.0}
+    assert list(docs[1].cats.values()) == [1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize("null", [None, {"id": None}, float("nan"), {"id": float("nan")}])
+def test_options_and_choices_that_are_null(null, read):
+    docs = read(chosen("a", options=["a", "b", null]), chosen(None, options=["a", null]))
+    assert [doc.cats for doc in docs] == [{"a": 1.0, "b": 0.0}, {}]
+
+
 @pytest.mark.parametrize("answer", ["reject", "ignore"])
 def test_choices_that_were_not_accepted_are_left_out(answer, stream):
     docs = stream(chosen("food", answer=answer), {"text": "Hm"})
@@ -291,6 +313,7 @@ def test_choices_as_a_group_that_was_asked_for(stream):
     [
         (chosen("wine"), "ids of the 'options' (food, 2, Staff, Other), got wine"),
         (chosen("food", 2, style="single"), "Expected one choice"),
+        (chosen("food", 2, choice_style="single"), "Expected one choice"),
         (chosen("food", label="x"), "--cats-from"),
         (chosen("food", options=[{"html": "x"}]), "Expected a label"),
         (chosen("food", cats={"x": 1.0}), "got both"),
