@@ -105,7 +105,8 @@ Outside = Annotated[
     bool,
     Option(
         "--outside",
-        help="Take tokens without an entity tag as outside of entities (O), not as missing.",
+        help="Take tokens without an entity tag, and texts whose .ann file is empty, as outside of "
+        "entities (O), not as missing.",
     ),
 ]
 Quotes = Annotated[

@@ -72,8 +72,8 @@ def read_docs(
         "#" that cannot be tokens; "" if no line is a comment.
     ner_from: Name of the key in MISC (CoNLL-U), whatever its case, or the field (JSONL) that holds
         the entity tags; "" for one of the known ones.
-    outside: Whether tokens without an entity tag, in a file with such tags, are known to be
-        outside of entities ("O"). They are missing otherwise.
+    outside: Whether tokens without an entity tag, in a file with such tags, and texts with an
+        empty file of brat's, are known to be outside of entities ("O"). They are missing otherwise.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
         like others. None finds it out: between tabs they are characters, unless the file has
         the header's number of columns in each row only with them, or doubles them in fields.
@@ -252,7 +252,7 @@ def _choose_layers(layers: Iterable[str] | None, found: Survey, path: Path) -> f
     for layer in chosen:
         check_layer(layer)
     absent = sorted(chosen - found.layers)
-    if absent and found.n_records:
+    if absent and found.layers:  # where nothing is labelled, that is what there is to say
         raise FormatError(
             f"Expected a file with the chosen layers {', '.join(sorted(chosen))}, got one with "
             f"{', '.join(sorted(found.layers)) or 'none'}. Leave out {', '.join(absent)}.",

@@ -30,7 +30,8 @@ class ReadOptions:
         for any.
     ner_from: Name of the key in MISC (CoNLL-U) or the field (JSONL) that holds the entity tags; ""
         for one of the known ones.
-    outside: Whether tokens without an entity tag are outside of entities, and not missing.
+    outside: Whether tokens without an entity tag, and texts whose file of brat's is empty, are
+        outside of entities, and not missing.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
     missing: Labels of tokens and values of class groups that stand for a missing one.
     """

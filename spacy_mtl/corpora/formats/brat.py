@@ -23,10 +23,15 @@ _OTHERS = {
     "#": "notes (#)",
 }
 _DISCONTINUOUS = "discontinuous entities were read as one span from their first to their last part"
+# brat wants the file to be there before anybody has looked at the text.
+_EMPTY = "an empty .ann says nothing of entities: they are missing (--outside: there are none)"
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
-    """The one document of a pair of files; a file without entities is known to have none."""
+    """The one document of a pair of files.
+
+    With annotation other than entities it is known to have none; an empty file says nothing.
+    """
     source = path.with_suffix(".txt")
     path = path.with_suffix(".ann")
     for file in (source, path):
@@ -40,20 +45,23 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     for line in numbered_lines(source):
         require_text(line.text, source, line.number)
     try:
-        yield _record(text, path)
+        yield _record(text, path, options)
     except FormatError as error:
         yield error
 
 
-def _record(text: str, path: Path) -> Record:
-    record = Record(line=1, text=text, ents=[])
-    for line in numbered_lines(path):
+def _record(text: str, path: Path, options: ReadOptions) -> Record:
+    lines = [line for line in numbered_lines(path) if line.text.strip()]
+    record = Record(line=1, text=text, ents=[] if lines or options.outside else None)
+    if record.ents is None:
+        record.remarks.append(Remark(_EMPTY, path.name))
+    for line in lines:
         if line.text.startswith("T"):
             entity, parts = _entity(line, record, path)
             record.ents = [*(record.ents or ()), entity]
             if parts > 1:
                 record.remarks.append(Remark(_DISCONTINUOUS, line.text))
-        elif line.text.strip():
+        else:
             what = _OTHERS.get(line.text[0])
             if what is None:
                 raise FormatError(

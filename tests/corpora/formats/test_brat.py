@@ -27,8 +27,30 @@ def test_entities(read, name):
     assert iob(doc)[2] == "O"
 
 
-def test_no_entity(read):
-    (doc,) = read("")
+@pytest.mark.parametrize("annotation", ["", "\n", " \r\n\n"])
+def test_an_empty_file_says_nothing(read, annotation):
+    docs = read(annotation)
+    (doc,) = docs
+    assert set(iob(doc)) == {""}
+    ((what, remarked),) = docs.remarks.items()
+    assert what.startswith("an empty .ann says nothing")
+    assert (remarked.records, remarked.example) == (1, "a.ann")
+
+
+def test_an_empty_file_as_no_entities_by_choice(read):
+    docs = read("", outside=True)
+    (doc,) = docs
+    assert set(iob(doc)) == {"O"}
+    assert not docs.remarks
+
+
+def test_an_empty_file_in_a_folder_that_vouches_for_entities(read):
+    (doc,) = read("", layers=["ents"])
+    assert set(iob(doc)) == {""}
+
+
+def test_annotation_without_entities(read):
+    (doc,) = read("#1\tAnnotatorNotes T1\tnobody here\n")
     assert set(iob(doc)) == {"O"}
 
 
