@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ...errors import MTLError
 from ..class_names import name_classes
 from ..records import ReadOptions, Remark
-from ..schemes import is_tag
 from . import doccano, label_studio
 from ._fields import FieldError
+from ._token_tags import TokenTags
 
-_CLASS_FIELDS = ("label", "labels", "ner_tags", "tags", "pos")
+_CLASS_FIELDS = ("label", "labels", "ner_tags", "tags", "pos", "ner", "entities")
 
 
-def as_fields(
-    value: Any, options: ReadOptions, label_holds_spans: bool = False
-) -> tuple[Any, list[Remark]]:
-    """The value as an object with our fields where it is that of a known tool.
+class Objects:
+    """The objects of one file, whose fields can mean what only the file as a whole tells.
 
     label_holds_spans: Whether an empty `label` means no entities.
-    RAISES (MTLError): If it is of a tool's format that cannot be read here.
+    sample: Objects of the file that tell which fields hold entity tags.
     """
-    if is_pair(value):  # spaCy 2's TRAIN_DATA
-        value = {**value[1], "text": value[0]}
-    if not isinstance(value, dict):
-        return value, []
-    _refuse_foreign(value)
-    fields, remarks = doccano.as_fields(_from_doc(value), label_holds_spans)
-    if options.class_names:
-        fields = name_classes(fields, options.class_names, (*_CLASS_FIELDS, *options.cats_from))
-        if _are_entity_tags(fields.get("tags")) and "ner_tags" not in fields:
-            remarks.append(Remark("'tags' were read as entity tags", str(value["tags"])))
-            fields["ner_tags"] = fields.pop("tags")
-    return fields, remarks
+
+    def __init__(
+        self, options: ReadOptions, label_holds_spans: bool = False, sample: Iterable[Any] = ()
+    ) -> None:
+        self.options = options
+        self.label_holds_spans = label_holds_spans
+        self._token_tags = TokenTags(self._readable(sample), options)
+
+    def as_fields(self, value: Any) -> tuple[Any, list[Remark]]:
+        """The value as an object with our fields where it is that of a known tool.
+
+        RAISES (MTLError): If it is of a tool's format that cannot be read here.
+        """
+        fields, remarks = self._known_fields(value)
+        if not isinstance(fields, dict):
+            return fields, remarks
+        fields, more = self._token_tags.as_fields(fields)
+        return fields, remarks + more
+
+    def _known_fields(self, value: Any) -> tuple[Any, list[Remark]]:
+        if is_pair(value):  # spaCy 2's TRAIN_DATA
+            value = {**value[1], "text": value[0]}
+        if not isinstance(value, dict):
+            return value, []
+        _refuse_foreign(value)
+        value = _with_tokens(_from_doc(_unwrapped(value)))
+        fields, remarks = doccano.as_fields(value, self.label_holds_spans)
+        names = self.options.class_names
+        if names:
+            numbered = [*_CLASS_FIELDS, self.options.ner_from, *self.options.cats_from]
+            spans = [name for name in numbered if _is_nested(fields.get(name))]
+            fields = name_classes(fields, names, [n for n in numbered if n not in spans])
+        return fields, remarks
+
+    def _readable(self, values: Iterable[Any]) -> Iterator[Any]:
+        for value in values:
+            try:
+                yield self._known_fields(value)[0]
+            except (MTLError, RecursionError):
+                continue
 
 
-def _are_entity_tags(tags: Any) -> bool:
-    return isinstance(tags, list) and all(tag is None or is_tag(tag) for tag in tags)
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(part, list | dict) for part in value)
+
+
+def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:
+    """The object with what spaCy 2 had in a dict of its own beside the text."""
+    for name in ("annotations", "annotation"):
+        inner = value.get(name)
+        if isinstance(inner, dict) and {"entities", "cats"} & inner.keys():
+            return {**{k: v for k, v in value.items() if k != name}, **inner}
+    return value
+
+
+def _with_tokens(value: dict[str, Any]) -> dict[str, Any]:
+    """The object with the tokens that it has as `words`."""
+    words, text = value.get("words"), value.get("text")
+    if value.get("tokens") is not None or not isinstance(words, list) or not words:
+        return value
+    if not all(isinstance(word, str) for word in words):
+        return value
+    if isinstance(text, str) and "".join(text.split()) != "".join("".join(words).split()):
+        return value  # words of another kind
+    return {**{k: v for k, v in value.items() if k not in ("words", "tokens")}, "tokens": words}
 
 
 def _from_doc(value: dict[str, Any]) -> dict[str, Any]:

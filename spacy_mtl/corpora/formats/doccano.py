@@ -1,4 +1,4 @@
-"""doccano: the fields of its JSON lines as those that we read."""
+"""doccano, and others that have spans in `label` or `annotation`: their fields as ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from ..records import Remark
 from ._fields import FieldError
 from ._text import numbered_lines
 
-_SPANS_IN_LABEL = re.compile(r'"labels?"\s*:\s*\[\s*(\[|\{\s*"(id|label|start))')
+SPAN_FIELDS = ("label", "labels", "annotation", "annotations")
+_SPANS_IN_LABEL = re.compile(r'"(label|annotation)s?"\s*:\s*\[\s*(\[|\{\s*"(id|label|start|end))')
 _SPAN_KEYS = {"start_offset", "end_offset"}
 
 
@@ -37,27 +38,46 @@ def as_fields(
         fields["labels"] = fields.pop("cats")
     if _is_annotations(fields.get("annotations")):
         fields.update(_old_annotations(fields.pop("annotations")))
-    for name in ("label", "labels"):
+    for name in ("entities", "spans"):
+        if name in fields:
+            fields[name] = _offsets_first(fields[name])
+    for name in SPAN_FIELDS:
         labels = fields.get(name)
         if not isinstance(labels, list):
             continue
-        if not (_are_spans(labels) if labels else label_holds_spans):
+        labels = _offsets_first(labels)
+        if not (are_spans(labels) if labels else label_holds_spans):
             continue
         if fields.get("entities"):
             raise FieldError(f"Expected spans in one field, got {name!r} and 'entities'.")
         if not labels:
             remarks.append(Remark(f"an empty {name!r} was read as no entities", "[]"))
-        fields["entities"] = fields.pop(name)
+        del fields[name]
+        fields["entities"] = labels
     return fields, remarks
 
 
-def _are_spans(values: list[Any]) -> bool:
+def are_spans(values: list[Any]) -> bool:
+    """Whether all are spans with offsets."""
     return all(
         len(value) == 3 and type(value[0]) is int
         if isinstance(value, list)
         else isinstance(value, dict) and ("start_offset" in value or "start" in value)
         for value in values
     )
+
+
+def _offsets_first(values: Any) -> Any:
+    """The values as [start, end, label] where all are [label, start, end], as in Argilla 1."""
+    if not isinstance(values, list) or not all(map(_is_label_first, values)):
+        return values
+    return [[start, end, label] for label, start, end, *_ in values]
+
+
+def _is_label_first(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) not in (3, 4):  # the fourth is a score
+        return False
+    return isinstance(value[0], str) and type(value[1]) is int and type(value[2]) is int
 
 
 def _is_annotations(value: Any) -> bool:

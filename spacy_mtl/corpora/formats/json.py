@@ -11,8 +11,8 @@ from typing import Any
 
 from ...errors import FormatError, MTLError
 from ..records import ReadOptions, Record
-from . import jsonl, label_studio
-from ._objects import is_pair
+from . import doccano, jsonl, label_studio
+from ._objects import Objects, is_pair
 from ._text import Item, attempt, require_text
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -67,7 +67,8 @@ class _Converter:
         self.options = options
         self.tasks = label_studio.Tasks(values)
         self.rows = label_studio.Rows(values)
-        self.label_holds_spans = any(_label_holds_spans(value) for value in values)
+        holds_spans = any(_label_holds_spans(value) for value in values)
+        self.objects = Objects(options, holds_spans, values)
 
     def __call__(self, line: int, value: Any) -> Record:
         for text in jsonl.strings(value):
@@ -79,13 +80,13 @@ class _Converter:
                 value = self.rows.as_fields(value, self.options.text_column)
         except MTLError as error:
             raise FormatError(str(error), self.path, line) from error
-        return jsonl.record(value, self.path, line, self.options, self.label_holds_spans)
+        return jsonl.record(value, self.path, line, self.options, self.objects)
 
 
 def _label_holds_spans(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    labels = [value.get(name) for name in ("label", "labels")]
+    labels = [value.get(name) for name in doccano.SPAN_FIELDS]
     first = [next(iter(part), None) for part in labels if isinstance(part, list)]
     return any(isinstance(part, list | dict) for part in first)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +15,44 @@ from ..alignment import align, spaces_between
 from ..records import ReadOptions, Record
 from . import doccano
 from ._fields import FieldError, Fields
-from ._objects import as_fields
+from ._objects import Objects
 from ._prodigy import choices, is_question, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
+from ._token_tags import CANDIDATES
 from ._unused import unused_fields
+
+_SAMPLE = 1000
+_MAY_HAVE_TAGS = re.compile(rf'"({"|".join(CANDIDATES)})"\s*:\s*\[')
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The objects of a JSONL file.
 
-    Fields: `text` or `tokens` or both; `label`, `labels` or `cats` (or the fields `cats_from`);
-    `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is not there or
-    is null is missing annotation. Of Prodigy's exports, `options` with `accept` are classes.
+    Fields: `text` or `tokens` (or `words`) or both; `label`, `labels` or `cats` (or the fields
+    `cats_from`); `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is
+    not there or is null is missing annotation. Of Prodigy's exports, `options` with `accept` are
+    classes.
     """
     lines = (line for line in numbered_lines(path) if line.text.strip())
-    spans = doccano.holds_spans(path)
+    objects = Objects(options, doccano.holds_spans(path), _sample(path))
     for document, line in enumerate(lines):
-        item = attempt(partial(_record, path, line.number, line.text, options, spans))
+        item = attempt(partial(_record, path, line.number, line.text, options, objects))
         if isinstance(item, Record):
             item.document = document
         yield item
 
 
-def _record(path: Path, line: int, source: str, options: ReadOptions, spans: bool) -> Record:
+def _sample(path: Path) -> Iterator[Any]:
+    """The first objects of a file that have a list where entity tags may be."""
+    lines = (line.text for line in numbered_lines(path) if _MAY_HAVE_TAGS.search(line.text))
+    for text in islice(lines, _SAMPLE):
+        try:
+            yield json.loads(text)
+        except (ValueError, RecursionError):
+            continue
+
+
+def _record(path: Path, line: int, source: str, options: ReadOptions, objects: Objects) -> Record:
     require_text(source, path, line)
     try:
         value = json.loads(source)
@@ -44,19 +61,17 @@ def _record(path: Path, line: int, source: str, options: ReadOptions, spans: boo
     if "\\u" in source:  # an escaped character is none of the line's own
         for text in strings(value):
             require_text(text, path, line)
-    return record(value, path, line, options, spans)
+    return record(value, path, line, options, objects)
 
 
-def record(
-    value: Any, path: Path, line: int, options: ReadOptions, label_holds_spans: bool
-) -> Record:
+def record(value: Any, path: Path, line: int, options: ReadOptions, objects: Objects) -> Record:
     """The record of an object.
 
-    label_holds_spans: Whether an empty `label` means no entities.
+    objects: What the file as a whole tells of them.
     RAISES (FormatError): If it is not as it should be.
     """
     try:
-        value, remarks = as_fields(value, options, label_holds_spans)
+        value, remarks = objects.as_fields(value)
         found = _from_fields(Fields(value), line, options)
         found.remarks += remarks
         return found

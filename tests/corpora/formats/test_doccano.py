@@ -17,13 +17,15 @@ def read(write, nlp):
     return read
 
 
-@pytest.mark.parametrize("field", ["label", "labels", "entities"])
+@pytest.mark.parametrize("field", ["label", "labels", "entities", "annotation", "annotations"])
 @pytest.mark.parametrize(
     "span",
     [
         [4, 7, "LOC"],
         {"id": 7, "label": "LOC", "start_offset": 4, "end_offset": 7},
         {"start": 4, "end": 7, "label": "LOC"},
+        ["LOC", 4, 7],
+        ["LOC", 4, 7, 0.9],
     ],
 )
 def test_spans(read, field, span):
@@ -82,6 +84,12 @@ def test_older_json(read):
 def test_the_text_as_data(read):
     (doc,) = read({"id": 1, "data": "To Rio", "label": [[3, 6, "LOC"]]})
     assert ents(doc) == [("Rio", "LOC")]
+
+
+@pytest.mark.parametrize("field", ["annotation", "annotations"])
+def test_annotation_as_an_object(read, field):
+    (doc,) = read({"text": "To Rio", field: {"entities": [[3, 6, "LOC"]], "cats": {"go": 1}}})
+    assert (ents(doc), doc.cats) == ([("Rio", "LOC")], {"go": 1.0})
 
 
 def test_spans_twice(read):
