@@ -10,9 +10,11 @@ from ..class_names import name_classes
 from ..records import ReadOptions, Remark
 from . import doccano, label_studio
 from ._fields import FieldError
+from ._literals import parse_literal
 from ._token_tags import TokenTags
 
 _CLASS_FIELDS = ("label", "labels", "ner_tags", "tags", "pos", "ner", "entities")
+_LISTS = (*doccano.SPAN_FIELDS, "entities", "spans", "cats", "tokens", "words", "tags", "ner_tags")
 
 
 class Objects:
@@ -46,7 +48,7 @@ class Objects:
         if not isinstance(value, dict):
             return value, []
         _refuse_foreign(value)
-        value = _with_tokens(_from_doc(_unwrapped(value)))
+        value = _with_tokens(_from_doc(_unwrapped(_without_strings(value))))
         fields, remarks = doccano.as_fields(value, self.label_holds_spans)
         names = self.options.class_names
         if names:
@@ -65,6 +67,17 @@ class Objects:
 
 def _is_nested(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(part, list | dict) for part in value)
+
+
+def _without_strings(value: dict[str, Any]) -> dict[str, Any]:
+    """The object with lists and objects in place of the strings that hold such."""
+    strings = {name: value[name] for name in _LISTS if isinstance(value.get(name), str)}
+    parsed = {name: parse_literal(text) for name, text in strings.items()}
+    found = {name: label_studio.choice(part) for name, part in parsed.items() if part is not None}
+    fields = {**value, **found}
+    if label_studio.has_regions(found):
+        return label_studio.Rows([fields]).as_fields(fields, "text")
+    return fields
 
 
 def _unwrapped(value: dict[str, Any]) -> dict[str, Any]:

@@ -57,8 +57,8 @@ class TokenTags:
         ]
         self._doubtful = [
             name
-            for name in ("labels", "label")
-            if name in seen and name not in self.names and seen[name].as_long == seen[name].lists
+            for name in {"labels", "label"} & seen.keys() - {*self.names}
+            if seen[name].beside_tokens and seen[name].as_long == seen[name].lists
         ]
 
     def as_fields(self, value: Object) -> tuple[Object, list[Remark]]:

@@ -34,12 +34,12 @@ def unused_comments(comments: Mapping[str, str], used: Sequence[str]) -> Iterato
             yield Remark(what, value, of_labels=True)
 
 
-def unused_columns(row: Mapping[str, str], used: Sequence[str]) -> Iterator[Remark]:
-    """The columns of a CSV file that may hold classes."""
-    for name, value in row.items():
-        if name not in used and _may_be_label(name, value):
-            what = f"column {name!r} was not used (--cats-from {_shown(name)})"
-            yield Remark(what, value, of_labels=True)
+def unused_columns(row: Mapping[str, Any], n_tokens: int) -> Iterator[Remark]:
+    """The columns of a CSV file that may hold annotation.
+
+    row: The cells that were not used, as lists or objects where they hold such.
+    """
+    return unused_fields(row, n_tokens, "column")
 
 
 def unused_token_columns(tokens: Sequence[Sequence[str]], n_used: int) -> Iterator[Remark]:
@@ -54,21 +54,26 @@ def unused_token_columns(tokens: Sequence[Sequence[str]], n_used: int) -> Iterat
             yield Remark(f"column {i} was not used (--columns)", known[0])
 
 
-def unused_fields(fields: Mapping[str, Any], n_tokens: int) -> Iterator[Remark]:
+def unused_fields(
+    fields: Mapping[str, Any], n_tokens: int, kind: str = "field"
+) -> Iterator[Remark]:
     """The fields of a JSON object that may hold annotation.
 
     n_tokens: The number of its tokens, 0 if it has none.
+    kind: What the user calls them.
     """
     for name, value in fields.items():
         if isinstance(value, str | bool | int) and _may_be_label(name, str(value)):
-            what = f"field {name!r} was not used (--cats-from {_shown(name)})"
+            what = f"{kind} {name!r} was not used (--cats-from {_shown(name)})"
             yield Remark(what, str(value), of_labels=True)
         elif isinstance(value, list | dict) and value and not _is_plain(name):
-            yield from _unused_values(name, value, n_tokens)
+            yield from _unused_values(name, value, n_tokens, kind)
 
 
-def _unused_values(name: str, value: list[Any] | dict[str, Any], n_tokens: int) -> Iterator[Remark]:
-    what = f"field {name!r} was not used"
+def _unused_values(
+    name: str, value: list[Any] | dict[str, Any], n_tokens: int, kind: str
+) -> Iterator[Remark]:
+    what = f"{kind} {name!r} was not used"
     if isinstance(value, dict):
         if all(isinstance(number, int | float) for number in value.values()):
             yield Remark(f"{what}; categories belong in 'cats'", str(value))

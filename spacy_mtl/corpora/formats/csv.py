@@ -11,6 +11,8 @@ from pathlib import Path
 from ...errors import FormatError, MTLError
 from ..class_names import name_classes
 from ..records import ReadOptions, Record
+from . import jsonl
+from ._cells import Cells
 from ._quotes import enclose_fields, remarks
 from ._text import Item, attempt, numbered_lines, require_text
 from ._unused import unused_columns
@@ -22,19 +24,17 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The rows of a file whose columns are separated by commas, tabs or semicolons.
 
     Quotes enclose fields, but between tabs only if that is how the file must be read.
-    The classes are in the columns `cats_from`, or else in `label` where there is one.
+    The classes are in the columns `cats_from`, or else in `label` where there is one. Cells that
+    hold lists or objects are read as the fields of JSON lines.
     """
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW))  # for all who use the module
     lines = _Lines(path)
     quoted = _is_quoted(path, lines.delimiter) if options.quotes is None else options.quotes
-    rows = csv.reader(
-        lines,
-        delimiter=lines.delimiter,
-        strict=True,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
+    rows = _reader(lines, quoted)
     header = _header(rows, path)
-    groups = _class_columns(path, header, options)
+    classes = options.cats_from or (("label",) if "label" in header else ())
+    cells = Cells(_complete_rows(path, quoted, header), classes, options)
+    groups = _class_columns(path, header, options, cells)
     document = 0
     while True:
         line = lines.begin_row()
@@ -46,14 +46,33 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             yield _quoting_error(error, path, line)
             continue
         if row:
-            item = attempt(partial(_record, row, header, groups, options, path, line))
+            item = attempt(partial(_record, row, header, groups, cells, options, path, line))
             if isinstance(item, Record):
                 item.document = document
-                fields = dict(zip(header, row, strict=True))
-                item.remarks += unused_columns(fields, [options.text_column, *groups])
                 item.remarks += remarks(row, "\n".join(lines.row), lines.delimiter, quoted)
             yield item
             document += 1
+
+
+def _reader(lines: _Lines, quoted: bool) -> Iterator[list[str]]:
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=lines.delimiter, strict=True, quoting=quoting)
+
+
+def _complete_rows(path: Path, quoted: bool, header: list[str]) -> Iterator[dict[str, str]]:
+    """The rows of the whole file that are as its header wants them."""
+    lines = _Lines(path)
+    rows = islice(_reader(lines, quoted), 1, None)
+    while True:
+        lines.begin_row()
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        if len(row) == len(header):
+            yield dict(zip(header, row, strict=True))
 
 
 class _Lines(Iterator[str]):
@@ -123,13 +142,16 @@ def _header(rows: Iterator[list[str]], path: Path) -> list[str]:
         raise _quoting_error(error, path, 1) from error
 
 
-def _class_columns(path: Path, header: list[str], options: ReadOptions) -> dict[str, str]:
+def _class_columns(
+    path: Path, header: list[str], options: ReadOptions, cells: Cells
+) -> dict[str, str]:
     """The name of the class group in each column that holds one."""
     groups = {name: name for name in options.cats_from}
     if not groups and "label" in header:
         groups = {"label": options.group_name}
     quotes = ", and read quotes as in CSV with --quotes" if any('"' in n for n in header) else ""
-    for name in (options.text_column, *groups):
+    text = [] if cells.has_tokens and options.text_column not in header else [options.text_column]
+    for name in (*text, *groups):
         if header.count(name) != 1:
             raise FormatError(
                 f"Expected one column {name!r} in the header, got {', '.join(header) or 'none'}. "
@@ -154,6 +176,7 @@ def _record(
     row: list[str],
     header: list[str],
     groups: dict[str, str],
+    cells: Cells,
     options: ReadOptions,
     path: Path,
     line: int,
@@ -169,11 +192,29 @@ def _record(
     values = {
         name: require_text(value, path, line) for name, value in zip(header, row, strict=True)
     }
-    return Record(
-        line=line,
-        text=values[options.text_column],
-        classes=_classes(values, groups, options, path, line),
-    )
+    if cells.names:
+        record = _from_cells(values, cells, options, path, line)
+    else:
+        classes = _classes(values, groups, options, path, line)
+        record = Record(line=line, text=values[options.text_column], classes=classes)
+    record.remarks += unused_columns(cells.unread(values), len(record.words or ()))
+    return record
+
+
+def _from_cells(
+    values: dict[str, str], cells: Cells, options: ReadOptions, path: Path, line: int
+) -> Record:
+    try:
+        fields, remarks = cells.as_fields(values)
+        for text in jsonl.strings(fields):
+            require_text(text, path, line)
+    except FormatError:
+        raise
+    except MTLError as error:
+        raise FormatError(str(error), path, line) from error
+    record = jsonl.record(fields, path, line, options, cells.objects)
+    record.remarks += remarks
+    return record
 
 
 def _classes(

@@ -11,7 +11,9 @@ from ._fields import FieldError
 from ._text import numbered_lines
 
 SPAN_FIELDS = ("label", "labels", "annotation", "annotations")
-_SPANS_IN_LABEL = re.compile(r'"(label|annotation)s?"\s*:\s*\[\s*(\[|\{\s*"(id|label|start|end))')
+_SPANS_IN_LABEL = re.compile(
+    r'"(label|annotation)s?"\s*:\s*"?\[\s*([\[(]|\{\s*(\\?"|\')(id|label|start|end))'
+)
 _SPAN_KEYS = {"start_offset", "end_offset"}
 
 
@@ -40,12 +42,12 @@ def as_fields(
         fields.update(_old_annotations(fields.pop("annotations")))
     for name in ("entities", "spans"):
         if name in fields:
-            fields[name] = _offsets_first(fields[name])
+            fields[name] = offsets_first(fields[name])
     for name in SPAN_FIELDS:
         labels = fields.get(name)
         if not isinstance(labels, list):
             continue
-        labels = _offsets_first(labels)
+        labels = offsets_first(labels)
         if not (are_spans(labels) if labels else label_holds_spans):
             continue
         if fields.get("entities"):
@@ -67,7 +69,7 @@ def are_spans(values: list[Any]) -> bool:
     )
 
 
-def _offsets_first(values: Any) -> Any:
+def offsets_first(values: Any) -> Any:
     """The values as [start, end, label] where all are [label, start, end], as in Argilla 1."""
     if not isinstance(values, list) or not all(map(_is_label_first, values)):
         return values

@@ -12,6 +12,7 @@ from typing import Any
 from ...errors import FormatError, MTLError
 from ..records import ReadOptions, Record
 from . import doccano, jsonl, label_studio
+from ._literals import parse_literal
 from ._objects import Objects, is_pair
 from ._text import Item, attempt, require_text
 
@@ -86,9 +87,16 @@ class _Converter:
 def _label_holds_spans(value: Any) -> bool:
     if not isinstance(value, dict):
         return False
-    labels = [value.get(name) for name in doccano.SPAN_FIELDS]
+    labels = [_listed(value.get(name)) for name in doccano.SPAN_FIELDS]
     first = [next(iter(part), None) for part in labels if isinstance(part, list)]
     return any(isinstance(part, list | dict) for part in first)
+
+
+def _listed(value: Any) -> Any:
+    try:
+        return parse_literal(value) if isinstance(value, str) else value
+    except MTLError:
+        return None
 
 
 def _values(path: Path) -> Iterator[Value]:

@@ -22,7 +22,7 @@ from ._token_tags import CANDIDATES
 from ._unused import unused_fields
 
 _SAMPLE = 1000
-_MAY_HAVE_TAGS = re.compile(rf'"({"|".join(CANDIDATES)})"\s*:\s*\[')
+_MAY_HAVE_TAGS = re.compile(rf'"({"|".join(CANDIDATES)})"\s*:\s*"?\[')
 
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:

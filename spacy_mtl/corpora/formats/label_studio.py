@@ -1,4 +1,4 @@
-"""Label Studio: the tasks of its JSON export, and the rows of JSON-MIN."""
+"""Label Studio: the tasks of its JSON export, and the rows of JSON-MIN and CSV."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def is_task(value: Any) -> bool:
 
 
 def is_row(value: Any) -> bool:
-    """Whether it is a row of a JSON-MIN export."""
+    """Whether it is a row of a JSON-MIN or CSV export."""
     return isinstance(value, dict) and ("annotation_id" in value or has_regions(value))
 
 
@@ -30,7 +30,7 @@ def has_regions(row: dict[str, Any]) -> bool:
 
 
 class Rows:
-    """What the rows of a JSON-MIN export have together.
+    """What the rows of a JSON-MIN or CSV export have together.
 
     names: The fields that hold spans.
     """
@@ -43,7 +43,7 @@ class Rows:
 
         A row without the field is one in which its annotator found nothing.
         """
-        fields = {name: _choice(value) for name, value in row.items() if name not in self.names}
+        fields = {name: choice(value) for name, value in row.items() if name not in self.names}
         text = fields["text"] = _text(row, text_column)
         groups: dict[str, Any] = {name: [] for name in sorted(self.names)}
         for name, spans in groups.items():
@@ -64,7 +64,8 @@ def _are_regions(value: Any) -> bool:
     return all(isinstance(part, dict) and part.keys() >= _REGION for part in value)
 
 
-def _choice(value: Any) -> Any:
+def choice(value: Any) -> Any:
+    """The choices of a field that has several, any other value as it is."""
     return value["choices"] if isinstance(value, dict) and "choices" in value else value
 
 
