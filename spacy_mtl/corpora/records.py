@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 CharSpan = tuple[int, int, str]
+WorthSaying = Callable[[Collection[str], int], bool]
 
 # Labels by which files, above all those that pandas wrote, say that there is none.
 MISSING_LABELS = (
@@ -55,14 +56,14 @@ class Remark(NamedTuple):
         "field 'meta' was not used" or "'-1' in 'label' was taken as missing (--missing)".
     example: What stood there.
     listed: Whether the user should see what stood there in every such record.
-    of_labels: Whether it is said only if what stands there repeats over the file, as labels do and
-        neither numbers of rows nor texts.
+    worth_saying: Whether it is to be said at all, by the different values that stand there over the
+        file and the number of records that have one. It always is without.
     """
 
     what: str
     example: str
     listed: bool = False
-    of_labels: bool = False
+    worth_saying: WorthSaying | None = None
 
 
 @dataclass(slots=True)

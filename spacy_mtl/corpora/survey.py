@@ -8,15 +8,13 @@ from dataclasses import dataclass, field, replace
 from ..marks import INCORRECT_SPANS
 from .labels import is_number, whole_number
 from .layers import LAYERS
-from .records import Record, Remark
+from .records import Record, Remark, WorthSaying
 from .schemes import SchemeDetector
 
 _NO_O = "no token has the entity tag O: those without a tag are missing, not outside (--outside)"
 _IN_IO = "entity tags without a letter (no 'B-', 'I-') were read as IO: a run of one is one entity"
 
-# How many different values there may be for them to be labels: so few in any file, so many at most.
-_FEW = 20
-_MAX_LABELS = 1000
+_MAX_VALUES = 1001  # to remember of what stands in one place: more are no labels
 
 
 @dataclass
@@ -120,25 +118,33 @@ class _Remarks:
     def __init__(self) -> None:
         self.found: dict[str, Remarked] = {}
         self.values: dict[str, set[str]] = {}
+        self.conditions: dict[str, WorthSaying] = {}
 
     def add(self, remarks: list[Remark]) -> None:
         once: dict[str, Remark] = {}
         for remark in remarks:
-            once.setdefault(remark.what, remark)
-        for what, example, listed, of_labels in once.values():
+            if once.setdefault(remark.what, remark).example == "O":  # says least of a scheme
+                once[remark.what] = remark
+            if remark.worth_saying is not None:
+                self.conditions[remark.what] = remark.worth_saying
+                values = self.values.setdefault(remark.what, set())
+                if len(values) < _MAX_VALUES:
+                    values.add(remark.example)
+        for what, example, listed, _ in once.values():
             remarked = self.found.setdefault(what, Remarked(example))
+            if remarked.example == "O":
+                remarked.example = example
             all_of_it = [r.example for r in remarks if r.what == what] if listed else []
             remarked.listed += all_of_it
             remarked.records += len(all_of_it) or 1
-            if of_labels:
-                values = self.values.setdefault(what, set())
-                if len(values) <= _MAX_LABELS:
-                    values.add(example)
 
-    def worth_saying(self, n_records: int) -> dict[str, Remarked]:
-        """All but those of what does not repeat over the file, as labels would."""
-        few = min(_MAX_LABELS, max(_FEW, n_records // 2))
-        return {w: r for w, r in self.found.items() if len(self.values.get(w, ())) <= few}
+    def worth_saying(self) -> dict[str, Remarked]:
+        """All but those that what stands there over the file speaks against."""
+        return {what: r for what, r in self.found.items() if self._is_worth_saying(what, r.records)}
+
+    def _is_worth_saying(self, what: str, n_records: int) -> bool:
+        condition = self.conditions.get(what)
+        return condition is None or condition(self.values[what], n_records)
 
 
 def survey(records: Iterable[Record]) -> Survey:
@@ -165,7 +171,7 @@ def survey(records: Iterable[Record]) -> Survey:
         {group: labels.sorted(group) for group in labels.values},
         sorted(cats),
         n_records,
-        {**seen.worth_saying(n_records), **tags.remarks, **labels.remarks},
+        {**seen.worth_saying(), **tags.remarks, **labels.remarks},
         labels.numeric,
     )
 

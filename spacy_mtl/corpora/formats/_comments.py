@@ -1,4 +1,4 @@
-"""Comments of CoNLL-like files: `# newdoc`, `# key = value`."""
+"""Comments of CoNLL-like files: `# newdoc`, `# key = value`, `# key: value`, `# flag`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ COMMENT = re.compile(
     r"# (newdoc|newpar|id|sent_id|sentence_id|doc_id|text|source|meta)\b"
     r"|#(begin|end) document\b|#+ *[\w.:-]+ += "
 )
+_COLON = re.compile(r"#\s*([^\W\d][\w.-]*(?: [\w.-]+)?)\s*:(?![:/])\s*(\S.*)")
 
 
 def as_comments(lines: Iterable[str]) -> Iterator[str]:
@@ -26,6 +27,12 @@ def unknown_comments(lines: Sequence[str]) -> list[Remark]:
     """What to say of lines with "#" that are none of those that tools write."""
     what = "lines with '#' were taken for comments (--comments)"
     return [Remark(what, line) for line in lines if not COMMENT.match(line)][:1]
+
+
+def _parse(line: str) -> list[tuple[str, str]]:
+    """A comment without "=": `# key: value`, or `# key` alone."""
+    match = _COLON.fullmatch(line.strip())
+    return [(match[1], match[2])] if match else [(line.strip("# \t"), "")]
 
 
 class CommentReader:
@@ -55,7 +62,7 @@ class CommentReader:
 
     def read(self, lines: Iterable[str]) -> None:
         """Take in the comments of the next sentence, each with its leading "#"."""
-        pairs = [pair for line in lines for pair in parse_comment_line(line)]
+        pairs = [pair for line in lines for pair in parse_comment_line(line) or _parse(line)]
         self.comments = {key: value or "" for key, value in pairs}
         self._of_sentence = {
             name: [self.comments[name]] for name in self.cats_from if self.comments.get(name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from ..records import Remark
+from ..records import Remark, WorthSaying
 from ..schemes import is_tag
 from ._text import missing_ner
 
@@ -16,6 +16,10 @@ _KEYS = ("ner", "ne", "name", "")
 _MORE_KEYS = ("entity", "namedentity", "named_entity", "ner_tag", "ne_tag", "iob", "bio", "biluo")
 _PART = re.compile(r"\||\s+(?=\S+=)")
 _LOOKS_LIKE_TAG = re.compile(r"[BILUESMW][-_:/].+|.+[-_:/][BILUESMW]")
+_LABEL = re.compile(r"[A-Z][\w.-]{0,15}")
+_ENTITY_KEY = re.compile(
+    r"(?i:named|entity|entities|ent|ner|ne)($|[_.:-]|[A-Z][a-z])|(?i:ent_?iob)"
+)
 _OF_FORMS = re.compile(r"gloss|translit|form|lemma|seg|ref|orig|spell|lid$|id$", re.I)
 
 
@@ -45,7 +49,7 @@ class EntityTags:
 
     def remarks(self) -> Iterator[Remark]:
         """What in MISC looks like entities and was not read."""
-        for key, value in (pair for token in self.tokens for pair in token):
+        for key, value in dict.fromkeys(pair for token in self.tokens for pair in token):
             if key.casefold() == self.key:
                 continue
             if key.casefold() == "entity" and {"(", ")"} & {*value}:
@@ -54,6 +58,11 @@ class EntityTags:
                 what = f"{key}= in MISC, which looks like tags, was not read (--ner-from {key})"
             elif key and key.casefold() in (*_KEYS, *_MORE_KEYS) and not _says_nothing(value):
                 what = f"{key}= in MISC, no tags such as B-PER, was not read"
+            elif key and value[:1].isalpha() and not _OF_FORMS.search(key):
+                what = f"{key}= in MISC, which looks like tags or parts of them, was not read"
+                how = f"(--ner-from {key} reads it if it has labels)"
+                yield Remark(f"{what} {how}", value, worth_saying=_of_entities(key))
+                continue
             else:
                 continue
             yield Remark(what if key else "tags without a key in MISC were not read", value)
@@ -67,6 +76,23 @@ class EntityTags:
 
 def _values(token: Misc, wanted: str) -> Iterator[str]:
     return (v for key, v in token if key.casefold() == wanted and (key or is_tag(v)))
+
+
+def _of_entities(key: str) -> WorthSaying:
+    return _has_label if _ENTITY_KEY.match(key) else _is_scheme
+
+
+def _is_scheme(values: Collection[str], n_records: int) -> bool:
+    """Whether they are the letters of a scheme, or "O" and labels."""
+    letters = {*values} & {*"BILUESMWO"}
+    labels = {*values} - letters
+    if not labels:
+        return len(letters) > 1 and bool(letters & {"B", "O"})
+    return "O" in letters and all(map(_LABEL.fullmatch, labels))
+
+
+def _has_label(values: Collection[str], n_records: int) -> bool:
+    return {*values} != {"O"} and all(map(_LABEL.fullmatch, values))
 
 
 def _says_nothing(value: str) -> bool:

@@ -3,35 +3,65 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from ..labels import is_number, whole_number
 from ..records import Remark
 from ..schemes import is_tag
 from ._text import missing_ner
 
+_FLAG = re.compile(r"[^\W\d][\w-]*( [^\W\d][\w-]*)?")  # a comment of one or two words
 _MAX_LABEL = 40  # characters
 _MAX_WORDS = 4
 _LABEL_KEYS = {"label", "labels", "type", "entity", "tag"}
-_TRIPLE = [int, int, str]  # a span
+_TRIPLES = ([int, int, str], [str, int, int])  # a span
+_MAX_DEPTH = 5
+
+# How many different values there may be for them to be labels: so few in any file, so many at most.
+_FEW = 20
+_MAX_LABELS = 1000
+_TOO_FEW = 5  # rows to tell anything from their being different
 
 # Words at the end of a name, or alone, of what nobody annotated.
 _PLAIN = re.compile(
-    "accept|annotators?|answer|at|authors?|comments?|config|count|created|date|doc|document|empty|file|"
+    "accept|annotators?|at|authors?|comments?|config|count|created|date|doc|document|empty|file|"
     "filename|hash|hashes|html|ids?|idx|image|index|lang|language|length|line|link|meta|metadata|"
-    "n|newdoc|newpar|notes?|number|offset|options|order|page|path|priority|row|score|sentence|"
-    "source|split|style|text|time|timestamp|title|tokens|updated|uri|url|user|username|uuid|"
+    "fixme|n|newdoc|newpar|notes?|number|offset|options|order|page|path|row|sentence|"
+    "source|split|text|time|timestamp|title|todo|tokens|updated|uri|url|user|username|uuid|"
     "version|words|year"
+)
+# Those at the end of a name of annotation, whatever it begins with.
+_ANNOTATION = re.compile(
+    "annotations?|cat|categor(y|ies)|cats|class|classes|domain|entit(y|ies)|ents|genre|intents?|labels?|"
+    "level|mood|ner|polarity|quality|rating|register|sentiment|slots|spans?|stars|tags?|topics?|type"
 )
 _PLAIN_BEGINNING = re.compile("global|newdoc|newpar|orig|text|translit|unnamed")
 
 
+def like_labels(values: Collection[str], n_records: int) -> bool:
+    """Whether they repeat as labels do and neither texts, measurements nor numbers of rows."""
+    n_values = len(values)
+    if n_values > _MAX_LABELS or n_values == n_records > _TOO_FEW:
+        return False
+    if any(is_number(v) and not whole_number(v).strip("+-").isdecimal() for v in values):
+        return n_values <= min(_FEW, n_records // 2)
+    return n_values <= max(_FEW, n_records // 2)
+
+
+def _repeats(values: Collection[str], n_records: int) -> bool:
+    return n_records > len(values)
+
+
 def unused_comments(comments: Mapping[str, str], used: Sequence[str]) -> Iterator[Remark]:
-    """The comments that may hold the class of a sentence."""
+    """The comments that may hold the class of a sentence; one without a value is its own key."""
     for key, value in comments.items():
         if key not in used and _may_be_label(key, value):
             what = f"comment {key!r} was not used (--cats-from {_shown(key)})"
-            yield Remark(what, value, of_labels=True)
+            yield Remark(what, value, worth_saying=like_labels)
+        elif not value and _FLAG.fullmatch(key) and not _is_plain(key):
+            what = f"comment {key!r} was not used (write it as '# NAME = {key}')"
+            yield Remark(what, key, worth_saying=_repeats)
 
 
 def unused_columns(row: Mapping[str, Any], n_tokens: int) -> Iterator[Remark]:
@@ -55,53 +85,81 @@ def unused_token_columns(tokens: Sequence[Sequence[str]], n_used: int) -> Iterat
 
 
 def unused_fields(
-    fields: Mapping[str, Any], n_tokens: int, kind: str = "field"
+    fields: Mapping[str, Any], n_tokens: int, kind: str = "field", depth: int = 1
 ) -> Iterator[Remark]:
     """The fields of a JSON object that may hold annotation.
 
     n_tokens: The number of its tokens, 0 if it has none.
     kind: What the user calls them.
+    depth: In how many objects they are.
     """
     for name, value in fields.items():
-        if isinstance(value, str | bool | int) and _may_be_label(name, str(value)):
+        if isinstance(value, str | bool | int | float) and _may_be_label(name, str(value)):
             what = f"{kind} {name!r} was not used (--cats-from {_shown(name)})"
-            yield Remark(what, str(value), of_labels=True)
+            yield Remark(what, str(value), worth_saying=like_labels)
         elif isinstance(value, list | dict) and value and not _is_plain(name):
-            yield from _unused_values(name, value, n_tokens, kind)
+            values = _unused_keys if isinstance(value, dict) else _unused_list
+            yield from values(name, value, n_tokens, kind, depth)
 
 
-def _unused_values(
-    name: str, value: list[Any] | dict[str, Any], n_tokens: int, kind: str
+def _unused_keys(
+    name: str, value: dict[str, Any], n_tokens: int, kind: str, depth: int
 ) -> Iterator[Remark]:
     what = f"{kind} {name!r} was not used"
-    if isinstance(value, dict):
-        if all(isinstance(number, int | float) for number in value.values()):
-            yield Remark(f"{what}; categories belong in 'cats'", str(value))
-    elif all(isinstance(label, str | int) for label in value):
+    if all(isinstance(number, int | float) and 0 <= number <= 1 for number in value.values()):
+        yield Remark(f"{what}; categories belong in 'cats'", str(value))
+    elif _is_annotation(name):
+        yield Remark(f"{what}; put what is in it beside 'text'", str(value))
+    elif depth < _MAX_DEPTH:
+        for key, part in value.items():
+            for remark in unused_fields({key: part}, n_tokens, kind, depth + 1):
+                what = f"{kind} {key!r} in {name!r} was not used; put it beside 'text'"
+                yield remark._replace(what=what)
+
+
+def _unused_list(
+    name: str, value: list[Any], n_tokens: int, kind: str, depth: int
+) -> Iterator[Remark]:
+    what = f"{kind} {name!r} was not used"
+    if all(isinstance(label, str | int) for label in value):
         if len(value) == n_tokens:
             tags = [label for label in value if label != "O" and is_tag(str(label))]
             yield Remark(f"{what} (--ner-from {_shown(name)})" if tags else what, str(value))
         elif all(_may_be_label(name, str(label)) for label in value):
             yield Remark(f"{what} (--cats-from {_shown(name)})", str(value))
-    elif all(isinstance(span, list) and [*map(type, span)] == _TRIPLE for span in value):
+    elif all(isinstance(span, list) and [*map(type, span)] in _TRIPLES for span in value):
         yield Remark(f"{what}; spans belong in 'entities'", str(value[0]))
-    elif all(isinstance(part, dict) and _LABEL_KEYS & {*part} for part in value):
+    elif _is_annotation(name) or all(
+        isinstance(part, dict) and _LABEL_KEYS & {*part} for part in value
+    ):
         yield Remark(what, str(value[0]))
+    elif isinstance(value[0], dict):
+        yield from _unused_keys(name, value[0], n_tokens, kind, depth)
 
 
 def _may_be_label(name: str, value: str) -> bool:
     """Whether it is as short as a label, and its name is none of an ID or the like."""
     if not value.strip() or len(value) > _MAX_LABEL or len(value.split()) > _MAX_WORDS:
         return False
-    return not _is_plain(name) and "://" not in value and not re.fullmatch(r"-?\d*\.\d+", value)
+    return not _is_plain(name) and "://" not in value
 
 
 def _is_plain(name: str) -> bool:
-    words = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    words = _words(name)
     if name.startswith("_") or not words:
         return True
-    plain = _PLAIN.fullmatch(words[-1]) or _PLAIN_BEGINNING.fullmatch(words[0])
-    return plain is not None
+    if _PLAIN.fullmatch(words[-1]):
+        return True
+    begins_so = _PLAIN_BEGINNING.fullmatch(words[0]) is not None
+    return begins_so and not _is_annotation(name)
+
+
+def _is_annotation(name: str) -> bool:
+    return _ANNOTATION.fullmatch(_words(name)[-1]) is not None
+
+
+def _words(name: str) -> list[str]:
+    return re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
 
 
 def _shown(name: str) -> str:

@@ -232,6 +232,34 @@ def test_what_was_not_read_in_misc(write, nlp, misc, remark):
     assert [*docs.remarks] == ([remark] if remark else [])
 
 
+@pytest.mark.parametrize(
+    "miscs, keys",
+    [
+        (["EntType=PER|EntIob=B", "EntIob=O"], {"EntType": "PER", "EntIob": "B"}),
+        (["ent_iob=O", "ent_type=LOC|ent_iob=I"], {"ent_iob": "I", "ent_type": "LOC"}),
+        (["NETag=O", "NETag=B"], {"NETag": "B"}),
+        (["Chunk=B", "Chunk=I", "_"], {"Chunk": "B"}),
+        (["Ent=PER", "Ent=O"], {"Ent": "PER"}),
+        (["Sem=O", "Sem=Place", "Sem=ORG"], {"Sem": "Place"}),
+        (["EntityType=LOC", "_"], {"EntityType": "LOC"}),
+        (["Size=S", "Size=M", "Size=L"], {}),
+        (["Voice=O", "Voice=running"], {}),
+        (["Gloss=O", "Gloss=I"], {}),
+        (["Ent=O", "Chunk=O"], {}),
+        (["NEG=Yes|Typo=Yes|SpaceAfter=No", "start_char=4"], {}),
+        (["NER=O|Ent=1", "NER=B-LOC|Ent=2"], {}),
+    ],
+)
+@pytest.mark.parametrize("border", ["\n", "\n\n"])
+def test_parts_of_tags_in_misc(write, nlp, miscs, keys, border):
+    text = words(*miscs) if border == "\n" else border.join(words(misc) for misc in miscs)
+    docs = read_docs(write("a.conllu", text), nlp)
+    what = "= in MISC, which looks like tags or parts of them, was not read"
+    assert {
+        said.split(" (")[0].removesuffix(what): seen.example for said, seen in docs.remarks.items()
+    } == keys
+
+
 def test_tokens_without_a_tag_by_choice(write, nlp):
     path = write("a.conllu", f"{words('NE=B-PER', '_')}\n\n{words('_')}")
     docs = read_docs(path, nlp)
