@@ -97,9 +97,10 @@ def unused_fields(
         if isinstance(value, str | bool | int | float) and _may_be_label(name, str(value)):
             what = f"{kind} {name!r} was not used (--cats-from {_shown(name)})"
             yield Remark(what, str(value), worth_saying=like_labels)
-        elif isinstance(value, list | dict) and value and not _is_plain(name):
-            values = _unused_keys if isinstance(value, dict) else _unused_list
-            yield from values(name, value, n_tokens, kind, depth)
+        elif isinstance(value, dict) and value and not _is_plain(name):
+            yield from _unused_keys(name, value, n_tokens, kind, depth)
+        elif isinstance(value, list) and value and not _is_plain(name):
+            yield from _unused_list(name, value, n_tokens, kind, depth)
 
 
 def _unused_keys(

@@ -55,8 +55,12 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
 
 def _reader(lines: _Lines, quoted: bool) -> Iterator[list[str]]:
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return csv.reader(lines, delimiter=lines.delimiter, strict=True, quoting=quoting)
+    return csv.reader(
+        lines,
+        delimiter=lines.delimiter,
+        strict=True,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+    )
 
 
 def _complete_rows(path: Path, quoted: bool, header: list[str]) -> Iterator[dict[str, str]]:
