@@ -84,7 +84,7 @@ def convert(
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
               morphs; Prodigy's yes/no answers and choices (options, accept)
     CSV/TSV:  a text and its classes per row, with a header
-    exports:  doccano (jsonl), Label Studio (json), INCEpTION's WebAnno TSV 3, brat (.ann)
+    exports:  doccano (jsonl), Label Studio (json, csv), INCEpTION's WebAnno TSV 3, brat (.ann)
 
     \b
     Examples:
