@@ -25,6 +25,8 @@ _OF_FORMS = re.compile(r"gloss|translit|form|lemma|seg|ref|orig|spell|lid$|id$",
 
 def parse_misc(text: str) -> Misc:
     """The keys and values of a MISC column."""
+    if text == "_":
+        return []
     pairs = (part.strip().partition("=") for part in _PART.split(text))
     return [(key.strip(), value.strip()) if sign else ("", key) for key, sign, value in pairs]
 
@@ -40,8 +42,10 @@ class EntityTags:
 
     def __init__(self, tokens: Sequence[Misc], ner_from: str) -> None:
         self.tokens = tokens
+        there = {key.casefold() for token in tokens for key, _ in token}
         known = [ner_from.casefold()] if ner_from else [*_KEYS, *_MORE_KEYS]
-        self.key = next((key for key in known if self._has_tags(key, bool(ner_from))), None)
+        found = (key for key in known if key in there and self._has_tags(key, bool(ner_from)))
+        self.key = next(found, None)
 
     def of(self, token: Misc) -> str | None:
         """The tag of a word or a multiword token."""

@@ -104,6 +104,13 @@ def is_question(fields: Fields) -> bool:
     return "_task_hash" in fields and "answer" in fields and ("label" in fields or proposed)
 
 
+def is_left_out(fields: Fields) -> bool:
+    """Whether the annotator rejected or ignored a row; an `answer` in other words says neither."""
+    if fields.unread().get("answer") not in ("accept", "reject", "ignore"):
+        return False
+    return bool(fields.get("answer") != "accept")
+
+
 def read_answer(fields: Fields, line: int, options: ReadOptions) -> Record:
     """What is known from a row with a question."""
     record = Record(line=line, partial=True)

@@ -16,7 +16,7 @@ from ..records import ReadOptions, Record
 from . import doccano
 from ._fields import FieldError, Fields
 from ._objects import Objects
-from ._prodigy import choices, is_question, read_answer
+from ._prodigy import choices, is_left_out, is_question, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
 from ._token_tags import CANDIDATES
 from ._unused import unused_fields
@@ -101,7 +101,7 @@ def strings(value: Any) -> Iterator[str]:
 def _from_fields(fields: Fields, line: int, options: ReadOptions) -> Record:
     if is_question(fields):
         record = read_answer(fields, line, options)
-    elif fields.get("answer", "accept") != "accept":  # Prodigy's "reject" and "ignore"
+    elif is_left_out(fields):
         record = Record(line=line, rejected=True)
     else:
         record = _annotated(fields, line, options)

@@ -324,3 +324,11 @@ def test_errors(row, message, read):
     with pytest.raises(FormatError) as error:
         read(row)
     assert message in str(error.value)
+
+
+def test_answers_in_other_words_leave_nothing_out(write, nlp):
+    rows = '{"text": "Fine", "label": "x", "answer": "yes"}\n{"text": "Odd", "answer": "no"}\n'
+    docs = read_docs(write("a.jsonl", rows), nlp)
+    assert [(doc.text, doc.cats) for doc in docs] == [("Fine", {"x": 1.0}), ("Odd", {})]
+    assert docs.rejected == 0
+    assert [*docs.remarks] == ["field 'answer' was not used (--cats-from answer)"]
