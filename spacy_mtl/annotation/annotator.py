@@ -14,8 +14,9 @@ from typing import Any
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
-from spacy.util import import_file, raise_error
+from spacy.util import raise_error
 
+from ..code_file import import_code
 from ..errors import MTLError
 from .encoding import Encoder
 from .lines import SHOWN
@@ -60,14 +61,14 @@ class Pipeline:
     threads: int | None = None
 
     def load(self) -> Language:
-        """RAISES (MTLError): If there is no such pipeline, or GPU."""
+        """RAISES (MTLError): If there is no such pipeline or GPU, or the code is no good."""
+        if self.code is not None:
+            import_code(self.code)
         try:
             if self.gpu_id >= 0:
                 spacy.require_gpu(self.gpu_id)
-            if self.code is not None:
-                import_file("python_code", self.code)
             nlp = spacy.load(self.model)
-        except Exception as error:  # whatever the code, the components or their files raise
+        except Exception as error:  # whatever the components or their files raise
             raise MTLError(
                 f"Expected to be able to load the pipeline {self.model}, got "
                 f"{type(error).__name__}: {error}"

@@ -8,12 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import spacy
+import typer
 from spacy import util
 from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from thinc.api import Config
 
+from ..code_file import import_code
 from ..errors import MTLError, one_line
+
+
+def code_option(ctx: typer.Context, code: Path | None) -> Path | None:
+    """Import the file of --code as soon as it is read, before any command looks up a name.
+
+    RAISES (MTLError): If it cannot be imported.
+    """
+    if code is not None and not ctx.resilient_parsing:  # which completes what is being typed
+        import_code(code)
+    return code
 
 
 def load_pipeline(model: str) -> Language:

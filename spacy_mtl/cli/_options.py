@@ -7,6 +7,8 @@ from typing import Annotated
 
 from typer import Option
 
+from ._loading import code_option
+
 Code = Annotated[
     Path | None,
     Option(
@@ -14,6 +16,8 @@ Code = Annotated[
         "-c",
         exists=True,
         dir_okay=False,
+        is_eager=True,
+        callback=code_option,
         help="Python file with registered functions, to be imported.",
     ),
 ]

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 from spacy import util
-from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.cli._util import parse_config_overrides, show_validation_error
 from spacy.language import Language
 from thinc.api import Config
 from typer import Argument, Option
@@ -84,7 +84,6 @@ def affinity(
     """
     _check_new(output)
     overrides = parse_config_overrides(ctx.args)
-    import_code(code)
     given = load_config(config, overrides)
     use_device(gpu_id)
     with show_validation_error(config):

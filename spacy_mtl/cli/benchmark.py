@@ -14,7 +14,7 @@ from ..evaluation.speed import THROUGHPUTS, Report, Settings, Speed, Summary, me
 from ..evaluation.speed_plot import check_plot, write_plot
 from ..files import write_whole
 from ._app import app
-from ._options import GpuId
+from ._options import Code, GpuId
 from ._printing import print_table
 
 HEADERS = ("Words/s, Docs", "Words/s, text", "Docs/s, Docs", "Docs/s, text")
@@ -56,6 +56,7 @@ def benchmark(
         int | None,
         Option(min=1, help="For latency, cut each document to its first words."),
     ] = None,
+    code: Code = None,
     gpu_id: GpuId = -1,
     output: Annotated[
         Path | None,
@@ -96,7 +97,7 @@ def benchmark(
         latency_words=latency_words,
         gpu_id=gpu_id,
     )
-    report = measure(models, data, settings=settings, names=names or (), progress=True)
+    report = measure(models, data, settings=settings, names=names or (), code=code, progress=True)
     _print_report(report)
     if output is not None:
         write_whole(output, f"{report.to_json()}\n".encode())

@@ -25,7 +25,7 @@ from ..pipeline.saving import write_cfg
 from ..tasks.textcat import TextCat
 from ._app import app
 from ._loading import load_pipeline, use_device
-from ._options import GpuId
+from ._options import Code, GpuId
 from ._printing import print_table
 
 Both = tuple[Measured, Measured]
@@ -51,6 +51,7 @@ def calibrate(
         Option(metavar="FILE", exists=True, help="Measure there too, without fitting."),
     ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the pipeline in DIR.")] = False,
+    code: Code = None,
     gpu_id: GpuId = -1,
 ) -> None:
     """Fit each task's temperature, by which scores are divided before they become probabilities.

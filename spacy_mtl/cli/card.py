@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code
 from typer import Argument, Option
 
 from ..card.card import META, README, Words, check_readme, make_card, read_meta, write_card
@@ -78,7 +77,6 @@ def card_command(
     meta = read_meta(model)
     if not force:
         check_readme(model)
-    import_code(code)
     use_device(gpu_id, silent=True)
     nlp = load_pipeline(str(model))
     results = comparison_of(comparison, tasks_by_name(nlp)) if comparison else None

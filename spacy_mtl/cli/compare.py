@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.cli._util import parse_config_overrides, show_validation_error
 from typer import Argument, Option
 from wasabi import Printer
 
@@ -76,7 +76,6 @@ def compare_command(
       spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --vary components.multitask.loss_unit=sqrt
     """  # noqa: E501
     overrides = parse_config_overrides(ctx.args)
-    import_code(code)
     loaded = load_config(config, overrides)
     settled = Settled(
         name=config.name,

@@ -40,6 +40,7 @@ from ._convert_options import (
     Quotes,
     TextColumn,
 )
+from ._options import Code
 
 _MAX_ERRORS_SHOWN = 20
 _MAX_REMARKS = 20
@@ -69,6 +70,7 @@ def convert(
     names: Names = None,
     overlaps: Overlaps = "",
     on_error: OnErrorOption = OnError.stop,
+    code: Code = None,
 ) -> None:
     """Convert annotated data into a .spacy file for training.
 

@@ -12,6 +12,7 @@ from typer import Argument, Option
 from ..training.encoder_blocks import needing_package
 from ..training.encoder_conversion import convert_encoders
 from ._app import app
+from ._options import Code
 
 
 class Precision(str, Enum):
@@ -38,6 +39,7 @@ def convert_weights(
         ),
     ] = Precision.fp32,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the pipeline in OUT.")] = False,
+    code: Code = None,
 ) -> None:
     """Give a trained pipeline the faster encoder, with its weights and so the same outputs.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code
 from typer import Argument, Option
 
 from ..card.evaluate import evaluate
@@ -48,7 +47,6 @@ def evaluate_command(
       spacy mtl evaluate training/model-best corpus/test.spacy --json > scores.json
       spacy mtl evaluate training/model-best corpus/test.spacy --output scores.json --gpu-id 0
     """
-    import_code(code)
     use_device(gpu_id, silent=True)
     tested = evaluate(load_pipeline(model), data)
     described = json.dumps(tested.to_dict(), indent=2, ensure_ascii=False)

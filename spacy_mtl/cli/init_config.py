@@ -19,6 +19,7 @@ from ..errors import MTLError
 from ..files import write_whole
 from ..training.proposal import Proposal, propose
 from ._app import app
+from ._options import Code
 from ._printing import print_findings, print_table
 
 
@@ -77,6 +78,7 @@ def init_config(
     main_task: MainTask = None,
     lang: Lang = "en",
     force: Force = False,
+    code: Code = None,
 ) -> None:
     """Write a config that trains one pipeline on all of the files' annotation.
 

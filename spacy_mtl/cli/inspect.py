@@ -24,6 +24,7 @@ from ..corpora.coverage import (
     unseen_labels,
 )
 from ._app import app
+from ._options import Code
 from ._printing import print_findings, print_table
 
 
@@ -53,6 +54,7 @@ def inspect(
     as_json: Annotated[
         bool, Option("--json", help="Print JSON, with all labels, and nothing else.")
     ] = False,
+    code: Code = None,
 ) -> None:
     """Show which layers the files have, with what labels, and what about it will hurt.
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from spacy.cli._util import import_code
 from typer import Argument, Option
 
 from ..report.material import gather
@@ -62,7 +61,6 @@ def report(
       spacy mtl report comparison --output report.html --affinity affinity/affinity.json
     """
     check_installed()
-    import_code(code)
     path = folder / "report.html" if output is None else output
     write_report(gather(folder, test, affinity), path, examples)
     typer.echo(f"{path}: {path.stat().st_size / 1000:,.0f} kB")

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from spacy import util
-from spacy.cli._util import import_code, parse_config_overrides, show_validation_error
+from spacy.cli._util import parse_config_overrides, show_validation_error
 from spacy.language import Language
 from thinc.api import Config
 from typer import Argument, Option
@@ -79,7 +79,6 @@ def train_command(
     if verbose:
         util.logger.setLevel(logging.DEBUG)
     overrides = parse_config_overrides(ctx.args)
-    import_code(code)
     frequency = Frequency(checkpoint_steps, checkpoint_seconds)
     loaded = load_config(config, overrides)
     folder = _folder(output, keep, resume, overwrite)

@@ -16,6 +16,7 @@ from ..evaluation.visualize import render_page
 from ..files import write_whole
 from ._app import app
 from ._loading import load_pipeline
+from ._options import Code
 
 
 @app.command("visualize")
@@ -24,6 +25,7 @@ def visualize(
     data: Annotated[Path, Argument(exists=True, help="A .spacy file, or a folder of them.")],
     output: Annotated[Path, Argument(dir_okay=False, help="The HTML file to write.")],
     limit: Annotated[int, Option("--limit", "-n", min=1, help="Show at most so many.")] = 50,
+    code: Code = None,
 ) -> None:
     """Show what a pipeline finds: entities, tags and class scores, on a page of its own.
 

@@ -175,6 +175,7 @@ def measure(
     *,
     settings: Settings | None = None,
     names: Sequence[str] = (),
+    code: Path | None = None,
     progress: bool = False,
 ) -> Report:
     """Measure each system in a process of its own, in turns, never two at the same time.
@@ -183,6 +184,7 @@ def measure(
     data: A .spacy file or a folder of them, or a file in any format that `read_docs` reads; its
         annotation is not used.
     names: What to call the systems, by default as in `models`.
+    code: A Python file with registered functions, imported in each process before it loads.
     progress: Whether to show a progress bar, if stderr is a terminal.
     RAISES (MTLError): If an argument is wrong, a model cannot be loaded or fails, or the data
         has no words.
@@ -197,7 +199,7 @@ def measure(
         for name, system in zip(names, systems, strict=True):
             # One is loaded before the next is started, which would cost the first time.
             workers.append(stack.enter_context(Worker(name, settings.threads)))
-            loaded.append(_load(workers[-1], system, settings))
+            loaded.append(_load(workers[-1], system, settings, code))
         documents = read_words(Path(data), loaded[0]["lang"], settings.limit)
         given = _prepare(workers, Path(data).name, documents, settings)
         measured = _measure_rounds(workers, settings, progress)
@@ -205,13 +207,16 @@ def measure(
     return Report(settings, given, loaded[0]["environment"], speeds)
 
 
-def _load(worker: Worker, system: list[Pipeline], settings: Settings) -> dict[str, Any]:
+def _load(
+    worker: Worker, system: list[Pipeline], settings: Settings, code: Path | None
+) -> dict[str, Any]:
     loaded: dict[str, Any] = worker.ask(
         "load",
         pipelines=[asdict(pipeline) for pipeline in system],
         batch_size=settings.batch_size,
         threads=settings.threads,
         gpu_id=settings.gpu_id,
+        code=None if code is None else str(code),
     )
     return loaded
 

@@ -27,6 +27,7 @@ from spacy.tokens import Doc
 from spacy.util import get_package_path, is_package
 from thinc.api import get_current_ops
 
+from ..code_file import import_code
 from ..errors import MTLError
 
 LATENCY_DOCS = 200  # at most, in a round
@@ -112,13 +113,20 @@ class System:
         self._latency_texts: list[str] = []
 
     def load(
-        self, pipelines: list[dict[str, Any]], threads: int, gpu_id: int, batch_size: int | None
+        self,
+        pipelines: list[dict[str, Any]],
+        threads: int,
+        gpu_id: int,
+        batch_size: int | None,
+        code: str | None = None,
     ) -> dict[str, Any]:
         """Load each path with its config overrides; how long that took, and what they are."""
         if gpu_id >= 0:
             spacy.require_gpu(gpu_id)
         if torch := sys.modules.get("torch"):  # which thinc imports where it is installed
             torch.set_num_threads(threads)
+        if code is not None:
+            import_code(code)
         start = time.perf_counter()
         loaded = [spacy.load(one["path"], config=one["overrides"]) for one in pipelines]
         seconds = time.perf_counter() - start

@@ -17,9 +17,9 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
 from spacy.training.loop import DIR_MODEL_BEST, train
-from spacy.util import import_file
 from thinc.api import Config
 
+from ..code_file import import_code
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
 from ..pipeline.live import multitasks
@@ -37,7 +37,7 @@ def work(folder: Path, keep_model: bool = False) -> None:
     """Train what `folder/run.json` describes and write its result beside it."""
     spec = json.loads((folder / SPEC).read_text(encoding="utf8"))
     if spec["code"] is not None:
-        import_file("python_code", spec["code"])
+        import_code(spec["code"])
     started = time.perf_counter()
     nlp = _train(spec, folder)
     seconds = time.perf_counter() - started

@@ -1,6 +1,6 @@
 """Two systems' class scores on the same test documents: the difference and its standard error.
 
-python -m benchmarks.paired --data DIR --corpus gum --system multitask --baseline separate
+python -m benchmarks.class_scores --data DIR --corpus gum --system multitask --baseline separate
 """
 
 from __future__ import annotations
