@@ -12,7 +12,7 @@ import shutil
 import sys
 from configparser import ConfigParser
 from pathlib import Path
-from subprocess import run
+from subprocess import CompletedProcess, run
 from typing import Annotated
 
 import typer
@@ -55,6 +55,7 @@ class Checkout:
         self.scratch = scratch
         self._known = scratch / f"entry_points_{name}"
         self._write_entry_points()
+        self._check()
 
     def environment(self, threads: int = 1) -> dict[str, str]:
         """The variables of a process that imports this version and computes in so many threads."""
@@ -64,13 +65,23 @@ class Checkout:
 
     def spacy(self, *arguments: str | Path) -> None:
         """Run a command of spaCy's in the scratch folder; what it prints is shown if it fails."""
-        command = [sys.executable, "-m", "spacy", *map(str, arguments)]
-        done = run(
-            command, cwd=self.scratch, env=self.environment(), capture_output=True, text=True
-        )
+        done = self._python("-m", "spacy", *map(str, arguments))
         if done.returncode:
             typer.echo(f"{done.stdout}\n{done.stderr}", err=True)
             raise typer.Exit(done.returncode)
+
+    def _python(self, *arguments: str) -> CompletedProcess[str]:
+        """In the scratch folder: Python takes modules from where it is started first."""
+        command = [sys.executable, *arguments]
+        return run(
+            command, cwd=self.scratch, env=self.environment(), capture_output=True, text=True
+        )
+
+    def _check(self) -> None:
+        """Whatever else is installed, it must be this version that is imported."""
+        done = self._python("-c", "import spacy_mtl; print(spacy_mtl.__file__)")
+        if Path(done.stdout.strip()).parents[1] != self.folder:
+            raise typer.BadParameter(f"{self.folder} is not imported, but {done.stdout.strip()}")
 
     def _write_entry_points(self) -> None:
         """As installed, but read from setup.cfg: the first metadata on the path count."""

@@ -13,7 +13,7 @@ import difflib
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import srsly
@@ -27,7 +27,18 @@ WEIGHTS = "model"  # the name of thinc's files
 MODELS = ("model-best", "model-last")
 SHOWN = 20  # differences of a file
 
-Differences = dict[str, list[str]]
+Parameters = list[tuple[str, NDArray[Any]]]
+
+
+class Difference(NamedTuple):
+    """A file that differs in two saved pipelines, and how, in lines of text.
+
+    in_weights: whether parameters differ, in number, shape or value.
+    """
+
+    file: str
+    lines: list[str]
+    in_weights: bool = False
 
 
 def main(
@@ -44,14 +55,13 @@ def main(
         config = prepare(sides[0], data)
         for side in sides:
             _train(side, config, steps, seed)
-        changed = weights = False
+        found = []
         for model in MODELS:
-            found = differences(*(scratch / side.name / model for side in sides))
-            changed |= bool(found)
-            weights |= any(is_weights(file) for file in found)
-            _print(model, found)
-    typer.echo(_verdict(changed, weights))
-    raise typer.Exit(int(weights))
+            of_model = differences(*(scratch / side.name / model for side in sides))
+            _print(model, of_model)
+            found += of_model
+    typer.echo(_verdict(found))
+    raise typer.Exit(int(any(each.in_weights for each in found)))
 
 
 def _train(side: Checkout, config: Path, steps: int, seed: int) -> None:
@@ -61,46 +71,37 @@ def _train(side: Checkout, config: Path, steps: int, seed: int) -> None:
     side.spacy("train", config, "--output", side.name, *map(str, overrides))
 
 
-def differences(one: Path, other: Path) -> Differences:
-    """What differs in two saved pipelines, by file; nothing of files with the same bytes.
-
-    Of weights, names and order of the layers' parameters count, not how the layers are nested.
-    """
-    files = sorted({p.relative_to(root) for root in (one, other) for p in _files(root)})
-    found = {}
-    for file in files:
-        pair = (one / file, other / file)
-        if not all(path.exists() for path in pair):
-            found[str(file)] = [f"only in the one {'before' if pair[0].exists() else 'after'}"]
-        elif pair[0].read_bytes() != pair[1].read_bytes():
-            lines = list(_described(*pair))
-            name = str(file)
-            if file.name == WEIGHTS and not lines:
-                name, lines = f"{name} (layers)", ["the weights are the same, not the layers"]
-            found[name] = lines or ["other bytes with the same content"]
-    return found
-
-
-def is_weights(file: str) -> bool:
-    """Whether a name in `differences` means that weights differ."""
-    return Path(file).name == WEIGHTS
+def differences(one: Path, other: Path) -> list[Difference]:
+    """The files that differ in two saved pipelines."""
+    files = {path.relative_to(root) for root in (one, other) for path in _files(root)}
+    pairs = [(str(file), one / file, other / file) for file in sorted(files)]
+    return [
+        _difference(file, *pair)
+        for file, *pair in pairs
+        if not all(path.exists() for path in pair) or pair[0].read_bytes() != pair[1].read_bytes()
+    ]
 
 
 def _files(root: Path) -> Iterator[Path]:
     return (path for path in root.rglob("*") if path.is_file())
 
 
-def _described(one: Path, other: Path) -> Iterator[str]:
-    if one.name == WEIGHTS:
-        return _weights(parameters(one), parameters(other))
+def _difference(file: str, one: Path, other: Path) -> Difference:
+    is_weights = one.name == WEIGHTS
+    if not (one.exists() and other.exists()):
+        return Difference(file, [f"only {'before' if one.exists() else 'after'}"], is_weights)
+    if is_weights:
+        lines = list(_weights(parameters(one), parameters(other)))
+        return Difference(file, lines or ["layers, not parameters"], bool(lines))
     try:
         values = [srsly.json_loads(path.read_text(encoding="utf8")) for path in (one, other)]
-    except ValueError:
-        return _lines(one, other)
-    return _json(*values)
+        lines = list(_json(*values))
+    except ValueError:  # no JSON
+        lines = list(_lines(one, other))
+    return Difference(file, lines or ["other bytes with the same content"])
 
 
-def parameters(path: Path) -> list[tuple[str, NDArray[Any]]]:
+def parameters(path: Path) -> Parameters:
     """The parameters of a saved thinc model: names and values, in the order of the layers."""
     saved = srsly.msgpack_loads(path.read_bytes())
     return [
@@ -111,7 +112,7 @@ def parameters(path: Path) -> list[tuple[str, NDArray[Any]]]:
     ]
 
 
-def _weights(one: list[tuple[str, NDArray[Any]]], other: list[tuple[str, Any]]) -> Iterator[str]:
+def _weights(one: Parameters, other: Parameters) -> Iterator[str]:
     if len(one) != len(other):
         yield f"{len(one)} parameters before, {len(other)} after"
         return
@@ -133,10 +134,10 @@ def _json(one: Any, other: Any, place: str = "") -> Iterator[str]:
 
 def _lines(one: Path, other: Path) -> Iterator[str]:
     try:
-        texts = [path.read_text(encoding="utf8").splitlines() for path in (one, other)]
+        a, b = (path.read_text(encoding="utf8").splitlines() for path in (one, other))
     except UnicodeDecodeError:
         return iter([f"{one.stat().st_size} bytes before, {other.stat().st_size} after"])
-    changes = difflib.unified_diff(*texts, "before", "after", lineterm="", n=0)
+    changes = difflib.unified_diff(a, b, lineterm="", n=0)
     return (line for line in changes if not line.startswith(("---", "+++", "@@")))
 
 
@@ -145,8 +146,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _print(model: str, found: Differences) -> None:
-    for file, lines in found.items():
+def _print(model: str, found: list[Difference]) -> None:
+    for file, lines, _ in found:
         typer.echo(f"{model}/{file}")
         for line in lines[:SHOWN]:
             typer.echo(f"  {line}")
@@ -154,10 +155,10 @@ def _print(model: str, found: Differences) -> None:
             typer.echo(f"  and {len(lines) - SHOWN:,} more")
 
 
-def _verdict(changed: bool, weights: bool) -> str:
-    if weights:
+def _verdict(found: list[Difference]) -> str:
+    if any(each.in_weights for each in found):
         return "The weights differ."
-    return "The weights are the same." if changed else "Every byte is the same."
+    return "The weights are the same." if found else "Every byte is the same."
 
 
 if __name__ == "__main__":
