@@ -65,12 +65,12 @@ class Checkout:
 
     def spacy(self, *arguments: str | Path) -> None:
         """Run a command of spaCy's in the scratch folder; what it prints is shown if it fails."""
-        done = self._python("-m", "spacy", *map(str, arguments))
+        done = self.python("-m", "spacy", *map(str, arguments))
         if done.returncode:
             typer.echo(f"{done.stdout}\n{done.stderr}", err=True)
             raise typer.Exit(done.returncode)
 
-    def _python(self, *arguments: str) -> CompletedProcess[str]:
+    def python(self, *arguments: str) -> CompletedProcess[str]:
         """In the scratch folder: Python takes modules from where it is started first."""
         command = [sys.executable, *arguments]
         return run(
@@ -79,7 +79,7 @@ class Checkout:
 
     def _check(self) -> None:
         """Whatever else is installed, it must be this version that is imported."""
-        done = self._python("-c", "import spacy_mtl; print(spacy_mtl.__file__)")
+        done = self.python("-c", "import spacy_mtl; print(spacy_mtl.__file__)")
         if Path(done.stdout.strip()).parents[1] != self.folder:
             raise typer.BadParameter(f"{self.folder} is not imported, but {done.stdout.strip()}")
 

@@ -126,8 +126,7 @@ def _weights(one: Parameters, other: Parameters) -> Iterator[str]:
 def _json(one: Any, other: Any, place: str = "") -> Iterator[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in [*one, *(key for key in other if key not in one)]:
-            missing = "(nothing)"
-            yield from _json(one.get(key, missing), other.get(key, missing), f"{place}.{key}")
+            yield from _json(one.get(key), other.get(key), f"{place}.{key}")
     elif one != other:
         yield f"{place.lstrip('.')}: {_short(one)} before, {_short(other)} after"
 
