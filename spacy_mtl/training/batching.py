@@ -40,8 +40,11 @@ class MixtureBatches:
 
     size: words in a batch, a number or a schedule over the batches.
     batches: "mixed", or "homogeneous" for batches that have documents of one corpus only.
+    seed: another one gives another order.
     buffer: how many documents of each corpus are held to shuffle a stream.
-    tolerance, discard_oversize: as for `spacy.batch_by_words.v1`.
+    tolerance: by what share of `size` a batch may be larger, as for `spacy.batch_by_words.v1`.
+    discard_oversize: leave out documents that are larger than that, instead of making a batch of
+        each.
     """
 
     def __init__(
@@ -168,8 +171,9 @@ def create_mixture_batches(
 ) -> MixtureBatches:
     """Make the batcher `spacy_mtl.MixtureBatches.v1`.
 
-    sampling, alpha, max_repeats, strength: see `Shares`. references: see `Gaps`. All others: see
-    `MixtureBatches`.
+    sampling, alpha, max_repeats, strength: see `Shares`.
+    references: see `Gaps`.
+    size, seed, tolerance, discard_oversize, batches, buffer: see `MixtureBatches`.
     """
     shares = Shares(sampling, alpha, max_repeats, strength)
     gaps = Gaps(references)

@@ -1,0 +1,88 @@
+"""What is registered, by the entry points in `setup.cfg`."""
+
+from __future__ import annotations
+
+from configparser import ConfigParser
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+# Groups whose pages have another title than the name of their registry.
+TITLES = {"spacy_factories": "Components", "spacy_cli": "Commands"}
+# Of spaCy's one registry for models, by the package in which a function stands.
+ROOMS = {"encoders": "Encoders", "topologies": "Topologies", "sharing": "Topologies"}
+ORDER = ("Components", "Tasks", "Topologies", "Encoders", "Balancers")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered name.
+
+    group: the group of entry points, such as "spacy_mtl_tasks".
+    value: where it leads: "package.module:name".
+    """
+
+    group: str
+    name: str
+    value: str
+
+    @property
+    def registry(self) -> str:
+        """The name of the registry in a config, such as "mtl_tasks"."""
+        return self.group.partition("_")[2]
+
+    @property
+    def title(self) -> str:
+        """What entries of its kind are called, in the plural."""
+        if self.group == "spacy_architectures":
+            rooms = self.value.partition(":")[0].split(".")
+            return next((ROOMS[room] for room in reversed(rooms) if room in ROOMS), "Architectures")
+        return TITLES.get(self.group, self.registry.removeprefix("mtl_").capitalize())
+
+    @property
+    def page(self) -> str:
+        """Its page below docs."""
+        return f"reference/{self.title.lower()}/{self.name}.md"
+
+    def load(self) -> Any:
+        """The function, class or object."""
+        module, _, name = self.value.partition(":")
+        return getattr(import_module(module), name)
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """All of this package but its commands, those of a title beside each other."""
+    found = [entry for entry in _entry_points() if entry.group != "spacy_cli"]
+    titles = [*ORDER, *sorted({entry.title for entry in found} - set(ORDER))]
+    return tuple(sorted(found, key=lambda entry: (titles.index(entry.title), entry.name)))
+
+
+def by_title() -> dict[str, list[Entry]]:
+    """The entries under what they are called."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries():
+        found.setdefault(entry.title, []).append(entry)
+    return found
+
+
+def command_app() -> Any:
+    """The Typer app of the commands."""
+    (entry,) = (entry for entry in _entry_points() if entry.group == "spacy_cli")
+    return entry.load()
+
+
+def _entry_points() -> list[Entry]:
+    """From the file, so that they are those of this tree, whatever is installed."""
+    config = ConfigParser(delimiters=("=",))
+    config.optionxform = str  # type: ignore[assignment, method-assign]  # case matters
+    config.read(ROOT / "setup.cfg", encoding="utf-8")
+    found = []
+    for group, lines in config["options.entry_points"].items():
+        for line in filter(None, lines.splitlines()):
+            name, value = line.split("=", 1)
+            found.append(Entry(group, name.strip(), value.strip()))
+    return found
