@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, get_type_hints
 
 from typer import Typer
 from typer.models import ArgumentInfo, OptionInfo, ParameterInfo
 
+from .docstrings import outside_code
 from .entries import command_app
 from .settings import REQUIRED, Setting, shown, type_text
 
@@ -34,13 +36,15 @@ class Command:
         arguments = [setting.name for setting in self.arguments]
         overrides = ["[--SECTION.KEY VALUE ...]"] if self.takes_overrides else []
         needed = [f"{o.name.split(',')[0]} ..." for o in self.options if o.default is REQUIRED]
-        return " ".join(["python -m spacy", *self.words, *arguments, *needed, "[OPTIONS]", *overrides])
+        return " ".join(
+            ["python -m spacy", *self.words, *arguments, *needed, "[OPTIONS]", *overrides]
+        )
 
     @property
     def arguments(self) -> list[Setting]:
         """What is given by its place."""
         return [
-            Setting(info.metavar or name.upper(), kind, default, info.help or "")
+            Setting(info.metavar or name.upper(), kind, default, _plain(info.help))
             for name, info, kind, default in self._parameters
             if isinstance(info, ArgumentInfo)
         ]
@@ -49,7 +53,7 @@ class Command:
     def options(self) -> list[Setting]:
         """What is given by its name."""
         return [
-            Setting(_option_names(name, info), kind, default, info.help or "")
+            Setting(_option_names(name, info, kind), kind, default, _plain(info.help))
             for name, info, kind, default in self._parameters
             if isinstance(info, OptionInfo) and not info.hidden
         ]
@@ -66,9 +70,11 @@ class Command:
         return found
 
 
-def commands() -> list[Command]:
+@cache
+def commands() -> tuple[Command, ...]:
     """All of them, by name."""
-    return sorted(_commands(command_app(), ("mtl",)), key=lambda command: command.words)
+    found = _commands(command_app(), ("mtl",))
+    return tuple(sorted(found, key=lambda command: command.words))
 
 
 def _commands(app: Typer, words: tuple[str, ...]) -> Iterator[Command]:
@@ -83,12 +89,23 @@ def _commands(app: Typer, words: tuple[str, ...]) -> Iterator[Command]:
             yield from _commands(group.typer_instance, (*words, group.name))
 
 
-def _option_names(name: str, info: ParameterInfo) -> str:
+def _plain(text: str | None) -> str:
+    """Help, which is no Markdown but for code, as Markdown."""
+    return outside_code(text or "", _escaped)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([*_])", r"\\\1", text).replace("<", "&lt;")
+
+
+def _option_names(name: str, info: ParameterInfo, kind: str) -> str:
     """ "--output, -o": as declared, or made of the parameter's name as Typer does."""
     declared = [info.default, *(info.param_decls or ())]  # Typer puts the first declaration there
     given = [each for each in declared if isinstance(each, str) and each.startswith("-")]
-    long = [each for each in given if each.startswith("--")]
-    return ", ".join([*(long or [f"--{name.replace('_', '-')}"]), *(g for g in given if g not in long)])
+    if not any(each.startswith("--") for each in given):
+        dashed = name.replace("_", "-")
+        given.insert(0, f"--{dashed}/--no-{dashed}" if kind == "flag" else f"--{dashed}")
+    return ", ".join(sorted(given, key=lambda each: not each.startswith("--")))
 
 
 def _type(hint: Any, info: ParameterInfo) -> str:

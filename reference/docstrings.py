@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
 
@@ -57,6 +57,12 @@ def prose(docstring: str | None) -> str:
 def markdown(docstring: str | None) -> str:
     """A docstring as Markdown."""
     return _markdown(parts(docstring))
+
+
+def outside_code(text: str, change: Callable[[str], str]) -> str:
+    """The text with a change to all of it but code."""
+    pieces = re.split(r"(^```.*?^```|`[^`\n]+`)", text, flags=re.M | re.S)
+    return "".join(piece if piece.startswith("`") else change(piece) for piece in pieces)
 
 
 def summary(docstring: str | None) -> str:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import spacy_mtl.cli  # noqa: F401  registers the components
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files, InclusionLevel
 from mkdocs.structure.pages import Page
 from pygments.formatters import HtmlFormatter
 
+import spacy_mtl.cli  # noqa: F401  registers the components
 from reference.entries import ROOT
-from reference.links import contents, heading_id, linked_outside, page_for_site, repository_path, site_path
+from reference.links import (
+    contents,
+    heading_id,
+    linked_outside,
+    page_for_site,
+    repository_path,
+    site_path,
+)
 from reference.pages import INDEX, navigation, pages, with_links
 
 

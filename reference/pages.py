@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from posixpath import dirname, relpath
 from typing import Any
 
@@ -14,14 +15,15 @@ from . import blocks
 from .commands import Command, commands, shown_default
 from .docstrings import prose, summary
 from .entries import Entry, by_title, entries
-from .settings import REQUIRED, Setting, returned_class, said_by, settings, shown
+from .settings import REQUIRED, Setting, own_classes, returned_class, said_by, settings, shown
 
 INDEX = "reference/README.md"
 MARK = "<!-- names -->"  # between two of these the index has all names
 _NAME = re.compile(r"(?<!\[)`(spacy_mtl\.[\w.]+\.v\d+|spacy mtl [a-z-]+)`")
-_EXAMPLES = re.compile(r"\x08\n(?P<text>.*?)(?=\n\n|\Z)", re.S)
+_VERBATIM = re.compile(r"\x08\n(?P<text>.*?)(?=\n\n|\Z)", re.S)
 
 
+@cache
 def pages() -> dict[str, str]:
     """The text of every generated page by its path below docs."""
     found = {entry.page: entry_page(entry) for entry in entries()}
@@ -34,7 +36,7 @@ def navigation() -> list[dict[str, Any]]:
         {title: [{_short(entry): entry.page} for entry in group]}
         for title, group in by_title().items()
     ]
-    return [*found, {"Commands": [{" ".join(c.words): c.page} for c in commands()]}]
+    return [*found, {"Commands": [{" ".join(c.words[1:]): c.page} for c in commands()]}]
 
 
 def listing() -> str:
@@ -47,7 +49,7 @@ def listing() -> str:
         lines.append("")
     lines.append("## Commands\n")
     for each in commands():
-        lines.append(_item(" ".join(["spacy", *each.words]), each.page, summary(_help(each))))
+        lines.append(_item(" ".join(["spacy", *each.words]), each.page, summary(_help(each)[0])))
     return "\n".join(lines)
 
 
@@ -76,10 +78,10 @@ def with_links(index: str) -> str:
 def entry_page(entry: Entry) -> str:
     """The page of a registered name."""
     target = entry.load()
-    factory = entry.group == "spacy_factories"
-    meta = Language.get_factory_meta(entry.name) if factory else None
-    known = settings(target, meta.default_config) if meta else settings(target)
-    block = blocks.factory_block(entry.name, meta.default_config) if meta else blocks.block(entry, known)
+    meta = Language.get_factory_meta(entry.name) if entry.group == "spacy_factories" else None
+    defaults: dict[str, Any] = (meta.default_config or {}) if meta else {}
+    known = settings(target, defaults if meta else None)
+    block = blocks.factory_block(entry.name, defaults) if meta else blocks.block(entry, known)
     parts = [
         f"# {entry.name}",
         f"{_kind(entry)}, `{entry.value.replace(':', '.')}`",
@@ -97,12 +99,17 @@ def entry_page(entry: Entry) -> str:
 def command_page(command: Command) -> str:
     """The page of a command."""
     name = " ".join(["spacy", *command.words])
-    parts = [f"# {name}", _linked(_help(command), command.page), f"```bash\n{command.usage}\n```"]
+    about, examples = _help(command)
+    parts = [f"# {name}", f"```bash\n{command.usage}\n```", _linked(about, command.page)]
     for title, known in (("Arguments", command.arguments), ("Options", command.options)):
         if known:
             parts.append(f"## {title}\n\n" + table(title[:-1], known, shown_default, command.page))
     if command.takes_overrides:
-        parts.append("Settings of the config are overridden by their path: `--training.dropout 0.2`.")
+        parts.append(
+            "Settings of the config are overridden by their path: `--training.dropout 0.2`."
+        )
+    if examples:
+        parts.append(f"## Examples\n\n```bash\n{examples}\n```")
     return "\n\n".join(parts) + "\n"
 
 
@@ -113,7 +120,10 @@ def table(title: str, known: Iterable[Setting], show: Callable[[Any], str], page
         name = ", ".join(f"`{name}`" for name in each.name.split(", "))
         meaning = _linked(_cell(each.meaning), page)
         lines.append(f"| {name} | {each.type} | {show(each.default)} | {meaning} |")
-    return "\n".join(lines) if len(lines) > 2 else "None."
+    if len(lines) == 2:
+        return "None."
+    body = "\n".join(lines)
+    return f'<div class="settings" markdown="1">\n\n{body}\n\n</div>'
 
 
 def shown_code(default: Any) -> str:
@@ -165,11 +175,14 @@ def _task(target: Any) -> Iterator[str]:
 
 
 def _list(stated: dict[str, Iterable[str]]) -> str:
-    return "\n".join(
-        f"- {word}: {', '.join(f'`{each}`' for each in values)}"
-        for word, values in stated.items()
-        if values
-    ) or "Nothing is written to documents."
+    return (
+        "\n".join(
+            f"- {word}: {', '.join(f'`{each}`' for each in values)}"
+            for word, values in stated.items()
+            if values
+        )
+        or "Nothing is written to documents."
+    )
 
 
 def _methods(kind: Any) -> Iterator[str]:
@@ -185,9 +198,7 @@ def _methods(kind: Any) -> Iterator[str]:
 def public_members(kind: type) -> list[str]:
     """Methods and properties that this package defines, the class's own before inherited ones."""
     found: dict[str, None] = {}
-    for each in kind.__mro__:
-        if not each.__module__.startswith("spacy_mtl"):
-            continue
+    for each in own_classes(kind):
         for name, member in vars(each).items():
             public = not name.startswith("_") or name == "__call__"
             method = inspect.isroutine(member) or hasattr(member, "__get__")
@@ -196,19 +207,20 @@ def public_members(kind: type) -> list[str]:
     return list(found)
 
 
-def _help(command: Command) -> str:
-    """The help, whose verbatim blocks begin with a backspace, as Markdown."""
-    text = inspect.getdoc(command.function) or ""
-    return _EXAMPLES.sub(_verbatim, text)
+def _help(command: Command) -> tuple[str, str]:
+    """The help as Markdown, and its examples. A backspace begins a block that is verbatim."""
+    examples: list[str] = []
 
+    def verbatim(match: re.Match[str]) -> str:
+        text = match["text"]
+        if not text.startswith("Examples:\n"):
+            return f"```text\n{text}\n```"
+        lines = inspect.cleandoc(text.removeprefix("Examples:\n")).splitlines()
+        examples.extend(f"python -m {line}" for line in lines)
+        return ""
 
-def _verbatim(match: re.Match[str]) -> str:
-    text = match["text"]
-    if text.startswith("Examples:\n"):
-        lines = inspect.cleandoc(text.removeprefix("Examples:\n"))
-        commands = "\n".join(f"python -m {line}" for line in lines.splitlines())
-        return f"```bash\n{commands}\n```"
-    return f"```text\n{text}\n```"
+    about = _VERBATIM.sub(verbatim, inspect.getdoc(command.function) or "")
+    return about.strip(), "\n".join(examples)
 
 
 def _cell(text: str) -> str:
@@ -220,17 +232,21 @@ def _cell(text: str) -> str:
 
 def _linked(text: str, page: str) -> str:
     """Names that have a page become links to it, but for code blocks and the page itself."""
-    known = {entry.name: entry.page for entry in entries()}
-    known |= {" ".join(["spacy", *c.words]): c.page for c in commands()}
 
     def link(match: re.Match[str]) -> str:
-        target = known.get(match[1])
+        target = _pages_by_name().get(match[1])
         if target is None or target == page:
             return match[0]
         return f"[{match[0]}]({relpath(target, dirname(page))})"
 
     pieces = re.split(r"(^```.*?^```)", text, flags=re.M | re.S)
     return "".join(p if p.startswith("```") else _NAME.sub(link, p) for p in pieces)
+
+
+@cache
+def _pages_by_name() -> dict[str, str]:
+    found = {entry.name: entry.page for entry in entries()}
+    return found | {" ".join(["spacy", *command.words]): command.page for command in commands()}
 
 
 def _item(name: str, page: str, about: str) -> str:

@@ -59,7 +59,7 @@ def meaning(target: Any, name: str) -> str:
         known = said_by(_globals(target).get(match.group(1)))
         if name in known:
             return f"{own[: match.start()].rstrip(' ,;')}. {known[name]}".removeprefix(". ")
-    return own
+    return own or said_by(returned_class(target)).get(name, "")
 
 
 def type_text(annotation: Any) -> str:
@@ -109,8 +109,13 @@ def returned_class(target: Any) -> type | None:
     if not callable(target):
         kind = type(target)
     kind = get_origin(kind) or kind
-    ours = inspect.isclass(kind) and kind.__module__.startswith("spacy_mtl")
+    ours = inspect.isclass(kind) and _package(kind) in ("spacy_mtl", _package(target))
     return kind if ours else None
+
+
+def own_classes(kind: type) -> list[type]:
+    """The class and those above it that are of the same package, nearest first."""
+    return [each for each in kind.__mro__ if _package(each) == _package(kind)]
 
 
 def _attributes(thing: Any) -> list[Setting]:
@@ -130,16 +135,19 @@ def said_by(thing: Any) -> dict[str, str]:
     if not inspect.isclass(thing):
         return meanings(inspect.getdoc(thing))
     found: dict[str, str] = {}
-    for each in reversed(thing.__mro__):
-        if each.__module__.startswith("spacy_mtl"):
-            found.update(meanings(each.__doc__))
-            found.update(meanings(vars(each).get("__init__", each).__doc__))
+    for each in reversed(own_classes(thing)):
+        found.update(meanings(each.__doc__))
+        found.update(meanings(vars(each).get("__init__", each).__doc__))
     return found
 
 
 def _hints(target: Any) -> dict[str, Any]:
     function = target.__init__ if inspect.isclass(target) else target
     return get_type_hints(function, include_extras=True)
+
+
+def _package(thing: Any) -> str:
+    return str(thing.__module__).partition(".")[0]
 
 
 def _globals(target: Any) -> dict[str, Any]:
