@@ -9,6 +9,7 @@ from inspect import cleandoc
 
 _FIELD = re.compile(r"(?P<names>[A-Za-z_]\w*(?:, [A-Za-z_]\w*)*): (?P<text>.+)")
 _RAISES = re.compile(r"RAISES \((?P<error>\w+)\): (?P<text>.+)")
+_NEXT_FIELD = re.compile(r"(?<=\.) (?=[a-z_]\w*(?:, [a-z_]\w*)*: )")
 _LIST = re.compile(r"(?:^|\n)[-*] ")
 
 
@@ -40,7 +41,8 @@ Part = Prose | Field | Raises
 
 def parts(docstring: str | None) -> list[Part]:
     """What a docstring consists of, in its order."""
-    return [_part(lines) for lines in _pieces(cleandoc(docstring or "").splitlines())]
+    pieces = _pieces(cleandoc(docstring or "").splitlines())
+    return [part for lines in pieces for part in _parts(lines)]
 
 
 def meanings(docstring: str | None) -> dict[str, str]:
@@ -92,17 +94,17 @@ def _starts_field(line: str) -> bool:
     return bool(_FIELD.match(line) or _RAISES.match(line))
 
 
-def _part(lines: list[str]) -> Part:
-    text = cleandoc("\n".join(lines)).strip()
+def _parts(lines: list[str]) -> Iterator[Part]:
+    """A field's lines may go on with others: "one: this. two: that."."""
     if match := _RAISES.match(lines[0]):
-        return Raises(match["error"], _rest(match["text"], lines))
-    if match := _FIELD.match(lines[0]):
-        return Field(tuple(match["names"].split(", ")), _rest(match["text"], lines))
-    return Prose(text)
-
-
-def _rest(first: str, lines: list[str]) -> str:
-    return cleandoc("\n".join([first, *lines[1:]])).strip()
+        yield Raises(match["error"], cleandoc("\n".join([match["text"], *lines[1:]])))
+    elif _FIELD.match(lines[0]):
+        text = cleandoc("\n".join([lines[0], *lines[1:]]))
+        for piece in _NEXT_FIELD.split(text):
+            names, _, said = piece.partition(": ")
+            yield Field(tuple(names.split(", ")), said.strip())
+    else:
+        yield Prose(cleandoc("\n".join(lines)))
 
 
 def _markdown(found: list[Part]) -> str:

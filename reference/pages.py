@@ -104,10 +104,6 @@ def command_page(command: Command) -> str:
     for title, known in (("Arguments", command.arguments), ("Options", command.options)):
         if known:
             parts.append(f"## {title}\n\n" + table(title[:-1], known, shown_default, command.page))
-    if command.takes_overrides:
-        parts.append(
-            "Settings of the config are overridden by their path: `--training.dropout 0.2`."
-        )
     if examples:
         parts.append(f"## Examples\n\n```bash\n{examples}\n```")
     return "\n\n".join(parts) + "\n"

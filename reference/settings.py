@@ -18,7 +18,7 @@ from thinc.optimizers import FloatOrSeq
 from .docstrings import meanings
 
 REQUIRED = inspect.Parameter.empty
-_SEE = re.compile(r"[Ss]ee `(\w+)`")
+_SEE = re.compile(r"\b(?:[Ss]ee|of) `(\w+)`")
 _NAMES = {Any: "any", NoneType: "null", Path: "path", Model: "model", None: "any"}
 
 
@@ -58,7 +58,8 @@ def meaning(target: Any, name: str) -> str:
     for match in _SEE.finditer(own):
         known = said_by(_globals(target).get(match.group(1)))
         if name in known:
-            return f"{own[: match.start()].rstrip(' ,;')}. {known[name]}".removeprefix(". ")
+            before, more = own[: match.start()].rstrip(" ,;"), known[name]
+            return f"{before}. {more[:1].upper()}{more[1:]}" if before else more
     return own or said_by(returned_class(target)).get(name, "")
 
 

@@ -187,12 +187,14 @@ def test_docstrings() -> None:
     three: one of
         - "a": x.
         - "b": y.
+    four: here. five: there.
     RAISES (MTLError): If not.
 
     After it: prose.
     """
     assert summary(text) == "First sentence (Chen et al. 2018)"
     assert meanings(text)["one"] == meanings(text)["two"] == "of both,\nin two lines."
+    assert (meanings(text)["four"], meanings(text)["five"]) == ("here.", "there.")
     assert meanings(text)["three"].endswith('- "a": x.\n- "b": y.')
     shown = markdown(text)
     assert "- `one`, `two`: of both,\n    in two lines.\n- `three`" in shown
