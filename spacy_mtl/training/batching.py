@@ -171,9 +171,8 @@ def create_mixture_batches(
 ) -> MixtureBatches:
     """Make the batcher `spacy_mtl.MixtureBatches.v1`.
 
-    sampling, alpha, max_repeats, strength: see `Shares`.
-    references: see `Gaps`.
-    size, seed, tolerance, discard_oversize, batches, buffer: see `MixtureBatches`.
+    sampling, alpha, max_repeats, strength: see `Shares`. references: see `Gaps`. All others: see
+    `MixtureBatches`.
     """
     shares = Shares(sampling, alpha, max_repeats, strength)
     gaps = Gaps(references)

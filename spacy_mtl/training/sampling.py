@@ -20,16 +20,18 @@ _FIXED_ALPHA = {"proportional": 1.0, "uniform": 0.0, "round_robin": 0.0}
 class Shares:
     """How many documents of each corpus an epoch has; all together as many as the corpora have.
 
-    sampling: a corpus's share is proportional to its size to a power, which is with
-        - "proportional": 1, as if the corpora were one.
-        - "uniform": 0, the same for all.
-        - "round_robin": 0 too, but the corpora take turns instead of coming in random order.
-        - "temperature": `alpha` (Conneau et al. 2019, https://arxiv.org/abs/1911.02116).
-        - "annealed": `alpha` as a thinc schedule, whose n-th value holds in the n-th epoch
-          (Stickland and Murray 2019, https://arxiv.org/abs/1902.02671).
-        - "dynamic": `alpha`, and the share is multiplied by 1 + `strength` * gap, where the gap
-          is how far the corpus's tasks are below what they could score.
-    alpha: the power, where `sampling` leaves it open, from 0 to 1.
+    A corpus's share is proportional to its size to a power. sampling is one of
+
+    - "proportional": 1, as if the corpora were one.
+    - "uniform": 0, the same for all.
+    - "round_robin": 0 too, but the corpora take turns instead of coming in random order.
+    - "temperature": `alpha` (Conneau et al. 2019, https://arxiv.org/abs/1911.02116).
+    - "annealed": `alpha` as a thinc schedule, whose n-th value holds in the n-th epoch
+      (Stickland and Murray 2019, https://arxiv.org/abs/1902.02671).
+    - "dynamic": `alpha`, and the share is multiplied by 1 + `strength` * gap, where the gap is
+      how far the corpus's tasks are below what they could score.
+
+    alpha: from 0 to 1.
     max_repeats: at most so many passes over a corpus in an epoch (Chung et al. 2023,
         https://arxiv.org/abs/2304.09151); what is over goes to the others. 0 for no limit.
     strength: of "dynamic", 0 or more. Gaps are parts of 1, mostly a few hundredths.
