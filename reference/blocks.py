@@ -17,6 +17,7 @@ PLACES = {
     "mtl_tasks": "components.multitask.tasks.NAME",
     "mtl_balancers": "components.multitask.balancer",
     "readers": "corpora.train",
+    "mtl_samplers": "training.batcher.sampling",
     "batchers": "training.batcher",
     "callbacks": "training.before_update",
     "loggers": "training.logger",
@@ -55,7 +56,8 @@ def _text(place: str, values: dict[str, Any], lacking: list[str]) -> str:
     text = Config(nested).to_str(interpolate=False)
     sections = [section for section in text.split("\n\n") if "\n" in section.strip()]
     comments = "".join(f"{line}\n" for line in lacking)
-    return re.sub(r"^(\[.*\]\n@.*\n?)", rf"\1{comments}", "\n\n".join(sections), count=1).strip()
+    joined = "\n\n".join(sections) + "\n"
+    return re.sub(r"^(\[.*\]\n@.*\n)", rf"\1{comments}", joined, count=1).strip()
 
 
 def _example(entry: Entry) -> tuple[str, dict[str, Any]]:

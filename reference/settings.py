@@ -36,12 +36,10 @@ class Setting:
 
 
 def settings(target: Any, defaults: dict[str, Any] | None = None) -> list[Setting]:
-    """The settings of a registered function or class, or the attributes of another object.
+    """The settings of a registered function or class.
 
     defaults: in place of the signature's; names that it lacks are no settings.
     """
-    if not callable(target):
-        return _attributes(target)
     hints = _hints(target)
     found = []
     for name, parameter in inspect.signature(target).parameters.items():
@@ -50,6 +48,17 @@ def settings(target: Any, defaults: dict[str, Any] | None = None) -> list[Settin
         default = parameter.default if defaults is None else defaults[name]
         found.append(Setting(name, type_text(hints.get(name)), default, meaning(target, name)))
     return found
+
+
+def attributes(thing: Any) -> list[Setting]:
+    """What an object has of all that its class describes, with its values."""
+    said, hints = said_by(type(thing)), get_type_hints(type(thing))
+    names = [name for name in said if hasattr(thing, name)]
+    values = {name: getattr(thing, name) for name in names}
+    return [
+        Setting(name, type_text(hints.get(name, type(value))), value, said[name])
+        for name, value in values.items()
+    ]
 
 
 def meaning(target: Any, name: str) -> str:
@@ -117,16 +126,6 @@ def returned_class(target: Any) -> type | None:
 def own_classes(kind: type) -> list[type]:
     """The class and those above it that are of the same package, nearest first."""
     return [each for each in kind.__mro__ if _package(each) == _package(kind)]
-
-
-def _attributes(thing: Any) -> list[Setting]:
-    said, hints = said_by(type(thing)), get_type_hints(type(thing))
-    names = [name for name in said if hasattr(thing, name)]
-    values = {name: getattr(thing, name) for name in names}
-    return [
-        Setting(name, type_text(hints.get(name, type(value))), value, said[name])
-        for name, value in values.items()
-    ]
 
 
 def said_by(thing: Any) -> dict[str, str]:

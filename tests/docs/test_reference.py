@@ -17,8 +17,9 @@ from thinc.api import Config
 import spacy_mtl.cli
 from reference.docstrings import markdown, meanings, summary
 from reference.entries import Entry, entries
+from reference.entry_page import entry_page
 from reference.links import contents, heading_id, linked_outside, page_for_site
-from reference.pages import INDEX, entry_page, navigation, pages, with_links, with_names
+from reference.pages import INDEX, navigation, pages, with_links, with_names
 from reference.settings import type_text
 
 from .commands import ROOT
@@ -39,10 +40,21 @@ def lines(page: str) -> dict[str, list[str]]:
     return {row[0]: list(row[2:]) for row in rows}
 
 
+SET_IN_CONFIGS = [
+    point for point in POINTS if point.group not in ("spacy_mtl_formats", "spacy_mtl_layers")
+]
+
+
 @pytest.mark.parametrize("point", POINTS, ids=[point.name for point in POINTS])
+def test_every_registered_name_has_a_page_that_says_what_it_is(point: Any) -> None:
+    head, _, about, *_ = page_of(point.name).split("\n\n")
+    assert head == f"# {point.name}" and len(about.split()) > 4
+
+
+@pytest.mark.parametrize("point", SET_IN_CONFIGS, ids=[point.name for point in SET_IN_CONFIGS])
 def test_every_setting_of_a_registered_name_has_its_line(point: Any) -> None:
     target = point.load()
-    expected = dict(inspect.signature(target).parameters) if callable(target) else {}
+    expected = dict(inspect.signature(target).parameters)
     if point.group == "spacy_factories":
         expected = {key: p for key, p in expected.items() if key not in ("nlp", "name")}
     found = lines(page_of(point.name))
@@ -83,7 +95,7 @@ def test_defaults_are_those_of_a_config() -> None:
     assert lines(page_of("compare"))["--seeds"][:2] == ["int from 1", "`5`"]
 
 
-@pytest.mark.parametrize("entry", entries(), ids=[entry.name for entry in entries()])
+@pytest.mark.parametrize("entry", [e for e in entries() if e.in_configs], ids=lambda e: e.name)
 def test_config_block_makes_the_object(entry: Entry) -> None:
     """Where nothing is required, or an example has it, the block is complete."""
     (text,) = re.findall(r"```ini\n(.*?)```", entry_page(entry), re.S)
