@@ -104,8 +104,12 @@ def _metrics() -> Iterator[Entry]:
             module = import_module(f"spacy_mtl.metrics.{info.name}")
             for name, kind in vars(module).items():
                 own = inspect.isclass(kind) and kind.__module__ == module.__name__
-                if own and not name.startswith("_") and not inspect.isabstract(kind):
+                if own and not name.startswith("_") and not _is_abstract(kind):
                     yield Entry("spacy_mtl_metrics", name, f"{module.__name__}:{name}")
+
+
+def _is_abstract(kind: type) -> bool:
+    return inspect.isabstract(kind) or getattr(kind, "_is_protocol", False)
 
 
 def _entry_points() -> list[Entry]:

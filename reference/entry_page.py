@@ -57,7 +57,9 @@ def _object(entry: Entry) -> Iterator[str]:
     """What an object has, or how a function that no config makes is called."""
     target = entry.load()
     if inspect.isfunction(target):
-        yield f"## Function\n\n::: {target.__module__}.{target.__qualname__}"
+        path = f"{target.__module__}.{target.__qualname__}"
+        described_above = "    options:\n      show_docstring_description: false"
+        yield f"## Function\n\n::: {path}\n{described_above}"
     elif not inspect.isclass(target):
         known = attributes(target)
         yield "## Attributes\n\n" + settings_table("Attribute", known, as_code, "Value")
