@@ -1,4 +1,5 @@
 # Two commands for a machine with Python and make: `make demo` and `make test`.
+# `make docs` builds the documentation as a site, in the folder site.
 # `make bench DATA=...` takes an hour and rewrites a part of docs/results.md.
 # The plain pip and spacy commands behind them are in the README.
 PYTHON ?= python3
@@ -9,7 +10,7 @@ BIN = $(VENV)/bin
 
 DATA ?= data
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint docs bench clean
 
 demo: $(VENV)/.demo
 	$(BIN)/python -m spacy project run all .
@@ -21,6 +22,10 @@ lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m reference
+	$(BIN)/python -m mkdocs build --strict --quiet
 
 bench: $(VENV)/.test
 	$(BIN)/python -m benchmarks.bench --data $(DATA)
@@ -35,5 +40,10 @@ $(VENV)/.test: setup.cfg pyproject.toml $(TEST_REQUIREMENTS)
 	$(BIN)/python -m pip install -r $(TEST_REQUIREMENTS)
 	touch $@
 
+$(VENV)/.docs: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -e ".[docs]"
+	touch $@
+
 clean:
-	rm -rf $(VENV) corpus training reports packages project.lock
+	rm -rf $(VENV) corpus training reports packages site project.lock

@@ -42,8 +42,11 @@ def create_gold_token_corpus(
 ) -> Callable[[Language], Iterator[Example]]:
     """Read a `.spacy` file or a folder of them, on the files' own tokens.
 
+    path: the file or folder.
     max_length: in tokens; longer documents are split into sentences where these are known
-    and left out where they are not, 0 for no limit. limit: of examples, 0 for all.
+        and left out where they are not, 0 for no limit.
+    limit: of examples, 0 for all.
+    augmenter: gives the examples to train on for each one that is read.
     """
     if path is None:
         raise MTLError(

@@ -19,7 +19,9 @@ class Subset:
     fraction are among those of a larger one. All of them are read, so it is not for streams
     without end.
 
+    reader: the reader to take a part of, in a section of its own.
     fraction: above 0, up to 1; at least one example is given.
+    seed: another one draws other examples.
     """
 
     def __init__(

@@ -40,8 +40,11 @@ class MixtureBatches:
 
     size: words in a batch, a number or a schedule over the batches.
     batches: "mixed", or "homogeneous" for batches that have documents of one corpus only.
+    seed: another one gives another order.
     buffer: how many documents of each corpus are held to shuffle a stream.
-    tolerance, discard_oversize: as for `spacy.batch_by_words.v1`.
+    tolerance: by what share of `size` a batch may be larger, as for `spacy.batch_by_words.v1`.
+    discard_oversize: leave out documents that are larger than that, instead of making a batch of
+        each.
     """
 
     def __init__(

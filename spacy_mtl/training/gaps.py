@@ -56,7 +56,7 @@ class Gaps:
     second evaluation it is 0, as the first, before training, says nothing. Tasks that are stopped
     or inactive do not count.
 
-    references: by task, above 0.
+    references: the score of a pipeline with the task alone, by task, above 0.
     """
 
     def __init__(self, references: Mapping[str, float] | None = None) -> None:

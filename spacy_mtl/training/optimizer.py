@@ -273,8 +273,11 @@ def create_grouped_optimizer(
     use_radam: bool = False,
     sparse_rows: bool = False,
 ) -> Optimizer:
-    """Make the optimizer `spacy_mtl.GroupedOptimizer.v1`.
+    """Adam with a learning rate for each part of a pipeline, and averages of constant decay.
 
+    It has the settings of `Adam.v1`, and some more.
+
+    learn_rate: of the parts whose factor is 1.
     factors: on the learning rate, by patterns of layers such as "tok2vec.*"; the last that
         fits a path counts, for the paths see `spacy_mtl.training.parameters`. What none fits has
         1. What has 0 does not move. Weight decay is scaled alike.
@@ -284,7 +287,14 @@ def create_grouped_optimizer(
         saves; 0.999 averages over about the last 1000 updates. It begins at each parameter's
         first update, and takes in PyTorch models. None for thinc's own averages, whose decay
         grows with the number of updates, and which leave PyTorch models out.
-    use_radam: RAdam in place of Adam. The other settings are those of `Adam.v1`.
+    beta1: the decay of the mean of the gradients.
+    beta2: the decay of the mean of their squares.
+    eps: what is added to the root of these squares, so that nothing is divided by zero.
+    L2: the strength of weight decay, or of the L2 loss.
+    L2_is_weight_decay: weight decay apart from the gradient, in place of an L2 loss.
+    grad_clip: the largest norm of a parameter's gradient; larger ones are scaled down. 0 for none.
+    use_averages: keep averages of the parameters, to evaluate and save.
+    use_radam: RAdam in place of Adam.
     sparse_rows: in a table of 1024 rows or more, such as a hash embedding's, go through those
         rows alone that have a gradient, as long as they are few. The others are brought up to
         date when they next have one, and whenever `averages` are read; up to then the next

@@ -225,7 +225,7 @@ def create_unfreeze(
     layers: dict[str, int] | None = None,
     tasks: dict[str, Any] | None = None,
 ) -> Callable[[Language, dict[str, Any]], None]:
-    """Make the callback `spacy_mtl.unfreeze.v1` for [training.before_update].
+    """Decide at each step which layers and tasks learn; for [training.before_update].
 
     What is frozen or stopped does not move at all. All numbers are steps, counted from 0.
 

@@ -21,7 +21,7 @@ from .commands import ROOT, Outcome, check, commands, run
 from .configs import check_config
 
 README = ROOT / "README.md"
-PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "assets/demo/README.md"]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "assets/demo/README.md"]
 PAGES += [README] if README.exists() else []
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 _LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")

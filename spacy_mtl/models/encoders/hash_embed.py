@@ -42,6 +42,10 @@ def HashEmbed(
     prediction vectors are remembered from batch to batch, unless there are static ones, which may
     change at any time.
 
+    width: of the vectors, and of each table's rows.
+    attrs: the attributes of tokens to embed, such as "NORM" and "SHAPE".
+    rows: of each attribute's table; hashes share rows where it has fewer than there are values.
+    include_static_vectors: whether the pipeline's word vectors are mixed in.
     cache_bits: up to 2 ** cache_bits words are remembered, of 4 * width bytes each; 0 for none.
 
     Raises MTLError if `rows` and `attrs` differ in length, for a width or number of rows below 1,

@@ -34,6 +34,10 @@ def WindowEncoder(
     documents go through a layer at once, without a copy of the windows; outputs and gradients
     agree with spaCy's to rounding.
 
+    width: of the vectors that come in and go out.
+    window_size: neighbours that a layer sees on each side of a token.
+    maxout_pieces: of each layer, 2 or 3 as a rule.
+    depth: the number of layers; the last sees `depth` * `window_size` tokens to each side.
     precision: of the products in prediction, "fp32", or "bf16" for bfloat16, which is faster on
         processors that have instructions for it and moves outputs by about 1 %; slower on others.
         Batches of a few words are in single precision all the same, being faster so.
