@@ -13,7 +13,7 @@ from spacy.util import logger
 
 from ..errors import MTLError
 from ..models.freezing import Owner, frozen_names, set_frozen
-from ..models.sharing import head_of
+from ..models.topologies.base import head_of
 from ..pipeline.component import MultiTask
 from ..pipeline.history import ScoreHistory
 from ..pipeline.live import multitasks

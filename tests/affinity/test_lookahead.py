@@ -20,7 +20,7 @@ def measured(nlp: Language, *batches: Any) -> Measurement:
     component, latest = multitask(nlp), {}
     for layers in batches or (("tagger", "pos"),):
         batch = Batch.of(component, TASKS, linear_examples(nlp, layers))
-        latest.update(dict.fromkeys(batch.targets, batch))
+        latest.update(dict.fromkeys(batch.tasks, batch))
     optimizer: Any = SGD(RATE, grad_clip=0.0, L2=0.0)
     return measure(Replica(nlp, component, optimizer), TASKS, latest)
 
