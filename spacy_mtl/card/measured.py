@@ -50,10 +50,9 @@ def tasks(tested: Evaluation) -> str:
         ]
         for each in tested.tasks
     ]
-    lists = [
-        f"{code(each.name)}: {_codes(labels_of(each.task)) or 'none'}" for each in tested.tasks
-    ]
-    every = sum(len(labels_of(each.task)) for each in tested.tasks)
+    labels = {each.name: labels_of(each.task) for each in tested.tasks}
+    lists = [f"{code(name)}: {_codes(own) or 'none'}" for name, own in labels.items()]
+    every = sum(map(len, labels.values()))
     folded = details(f"All {counted(every, 'label')}", "\n\n".join(lists))
     return f"{table(['Task', 'Component', 'Writes', 'Labels'], rows, n_text=3)}\n\n{folded}"
 

@@ -158,6 +158,8 @@ def encode(
 def run_head(model: Sharing, task: str, packed: Packed, is_train: bool) -> Ran:
     """Run a task's head in a topology that needs its scores."""
     head = head_of(model, task)
+    if not all(node.has_param(p) for node in head.walk() for p in node.param_names):
+        head.initialize(X=packed)  # that of a task which stands behind this one in `init`
     scores, backprop = head(packed, is_train)
     return Ran(head, packed, scores, backprop)
 
@@ -196,9 +198,8 @@ def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
     if X is None:
         return
     for name in _tasks(model):
-        head = head_of(model, name)
-        # One after the other: a topology may run a head that comes before.
-        head.initialize(X=represent(model, X, [name], False).packed[name])
+        packed = represent(model, X, [name], False).packed[name]
+        head_of(model, name).initialize(X=packed)
 
 
 def _tasks(model: Sharing) -> list[str]:
