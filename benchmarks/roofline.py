@@ -25,10 +25,10 @@ from spacy.tokens import Doc
 from typer import Option
 
 from spacy_mtl.evaluation.speed_inputs import Words, read_words
-from spacy_mtl.models import sharing
 from spacy_mtl.models.encoders.vector_cache import feature_keys
 from spacy_mtl.models.encoders.window import BLOCK
 from spacy_mtl.models.packed import token_attributes
+from spacy_mtl.models.topologies import base as topologies
 from spacy_mtl.pipeline.word_batches import word_batches
 
 from .corpora import prepare
@@ -166,10 +166,10 @@ def _by_parts(nlp: Language, docs: list[Doc], clock: Clock) -> None:
         clock("tok2vec: writing doc.tensor", tok2vec.set_annotations, batch, vectors)
         names = list(component.tasks)
         represent = clock(
-            "joining vectors", sharing.represent, component.model, batch, names, False
+            "joining vectors", topologies.represent, component.model, batch, names, False
         )
-        for name, packed in represent[0].items():
-            task, head = component.tasks[name], sharing.head_of(component.model, name)
+        for name, packed in represent.packed.items():
+            task, head = component.tasks[name], topologies.head_of(component.model, name)
             scores = clock(f"{name}: head", head.predict, packed)
             decoded = clock(f"{name}: decoding", task.decode, scores, packed, component.model.ops)
             clock(f"{name}: writing", task.annotate, batch, decoded)

@@ -27,7 +27,8 @@ Matrix = NDArray[np.float64]
 class Measurement:
     """One measurement; all (n_tasks, n_tasks), NaN where there is none.
 
-    cosines: between the gradients of the shared layer, those that `ConflictMeter` goes by.
+    cosines: between the gradients of the shared layer, those that `ConflictMeter` goes by; none
+        between tasks that learn from different places of the model.
     affinity: Z[i, j], of a step for task i on the loss of task j.
     same_batch: whether gradient and loss were of the same batch.
     """
@@ -47,23 +48,23 @@ def measure(replica: Replica, tasks: Sequence[str], latest: Mapping[str, Batch])
     empty = np.full((len(tasks), len(tasks)), np.nan)
     found = Measurement(empty.copy(), empty.copy(), np.zeros(empty.shape, dtype=bool))
     batches = {id(batch): batch for batch in latest.values()}
-    before = {key: replica.losses(batch, batch.targets) for key, batch in batches.items()}
-    X, dX = {}, {}
+    before = {key: replica.losses(batch, batch.tasks) for key, batch in batches.items()}
+    X, dX, sites = {}, {}, {}
     for task, own in latest.items():
-        X[task], dX[task] = replica.backward(task, own)
+        X[task], dX[task], sites[task] = replica.backward(task, own)
         with replica.step():
             if not dX[task].any():
                 del X[task], dX[task]
                 continue
-            asked = {t: own if t in own.targets else batch for t, batch in latest.items()}
+            asked = {t: own if t in own.tasks else batch for t, batch in latest.items()}
             for other, loss in _losses(replica, asked).items():
                 cell = place[task], place[other]
                 found.same_batch[cell] = asked[other] is own
                 if before[id(asked[other])][other] > 0:
                     found.affinity[cell] = 1 - loss / before[id(asked[other])][other]
-    if dX:
-        rows = [place[task] for task in dX]
-        found.cosines[np.ix_(rows, rows)] = cosines(TaskGradients(X, dX).gram())
+    for each in TaskGradients(X, dX, sites).by_site() if dX else ():
+        rows = [place[task] for task in each.tasks]
+        found.cosines[np.ix_(rows, rows)] = cosines(each.gram())
     return found
 
 

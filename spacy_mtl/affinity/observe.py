@@ -104,9 +104,9 @@ class AffinityObserver:
         missing = set(tasks)
         while self._recent and missing:
             batch = Batch.of(component, tasks, self._recent.pop())
-            for task in missing & set(batch.targets):
+            for task in missing & set(batch.tasks):
                 self._latest[task] = batch
-            missing -= set(batch.targets)
+            missing -= set(batch.tasks)
         self._recent.clear()
 
 

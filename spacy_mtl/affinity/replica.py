@@ -15,11 +15,11 @@ from thinc.api import Model, Optimizer, get_array_module, set_dropout_rate, torc
 from thinc.shims import Shim
 from thinc.types import Floats2d, FloatsXd
 
-from ..models import sharing
 from ..models.freezing import owners, parameter_names
+from ..models.topologies import base as topologies
+from ..models.topologies.base import Represented
 from ..pipeline.component import MultiTask
-from ..pipeline.steps import task_step
-from ..tasks.base import Targets
+from ..pipeline.steps import ScaledStep, task_step
 from ..training.optimizer import GroupedOptimizer
 from ..training.parameter_state import value_of
 from ..training.parameters import Key, Parameter
@@ -27,17 +27,15 @@ from ..training.parameters import Key, Parameter
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Examples, and what they say about each task that they have labels for."""
+    """Examples, and the tasks that they have labels for."""
 
     examples: list[Example]
-    targets: dict[str, Targets]
+    tasks: list[str]
 
     @classmethod
     def of(cls, component: MultiTask, tasks: Iterable[str], examples: list[Example]) -> Batch:
         """Those of these tasks that have a labelled unit in the examples."""
-        ops = component.model.ops
-        found = {task: component.tasks[task].targets(examples, ops) for task in tasks}
-        return cls(examples, {task: targets for task, targets in found.items() if targets.n_units})
+        return cls(examples, [t for t in tasks if component.tasks[t].n_labelled(examples)])
 
 
 class Replica:
@@ -54,7 +52,7 @@ class Replica:
         set_dropout_rate(self.model, 0.0)
         self._component = component
         self._optimizer = optimizer
-        heads = [sharing.head_of(self.model, task) for task in component.tasks]
+        heads = [topologies.head_of(self.model, task) for task in component.tasks]
         of_heads = {id(owner) for head in heads for owner in owners(head)}
         self.shared = [
             Parameter(local, owner, local)
@@ -72,29 +70,28 @@ class Replica:
         the labelled units, with the parameters as they are."""
         tasks = list(tasks)
         docs = [eg.predicted for eg in batch.examples]
-        represented, _ = sharing.represent(self.model, docs, tasks, False)
-        found = {}
-        for task in tasks:
-            packed = represented[task]
-            scores = sharing.head_of(self.model, task).predict(packed)
-            loss, _ = self._component.tasks[task].loss(scores, batch.targets[task], packed)
-            found[task] = float(loss)
-        return found
+        represented = topologies.represent(self.model, docs, tasks, False)
+        return {task: self._step(task, represented, batch).step.loss for task in tasks}
 
-    def backward(self, task: str, batch: Batch) -> tuple[Floats2d, Floats2d]:
+    def backward(self, task: str, batch: Batch) -> tuple[Floats2d, Floats2d, str]:
         """Run a task's weighted loss backward to the shared parameters.
 
         The weight is its mean in the training since the last evaluation. Returns the task's
-        representation of the batch and the loss's gradient at it, (n_tokens, width).
+        representation of the batch, the loss's gradient at it, (n_tokens, width), and its site.
         """
-        component, docs = self._component, [eg.predicted for eg in batch.examples]
-        represented, backprop = sharing.represent(self.model, docs, [task], True)
-        head, targets = sharing.head_of(self.model, task), batch.targets[task]
-        packed = represented[task]
-        step = task_step(component.tasks[task], head, packed, targets, component.loss_unit)
-        dX = step.backward(component.task_weights.get(task, 1.0))
-        backprop({task: dX})
-        return packed.X, dX
+        docs = [eg.predicted for eg in batch.examples]
+        represented = topologies.represent(self.model, docs, [task], True)
+        step = self._step(task, represented, batch)
+        dX = step.backward(self._component.task_weights.get(task, 1.0))
+        represented.backprop({task: dX})
+        return step.X, dX, step.site
+
+    def _step(self, task: str, represented: Represented, batch: Batch) -> ScaledStep:
+        component = self._component
+        own, unit = component.tasks[task], component.loss_unit
+        step = task_step(own, self.model, represented, batch.examples, unit)
+        assert step is not None  # the batch has labels for the task
+        return step
 
     @contextmanager
     def step(self) -> Iterator[None]:

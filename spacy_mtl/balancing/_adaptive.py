@@ -107,6 +107,20 @@ class AdaptiveBalancer(ABC):
         self._memory = TaskArrays([], {})
         self._pending: State = {}
         self._warned = False
+        self._warned_apart = False
+
+    def _comparable(self, gradients: TaskGradients) -> list[TaskGradients]:
+        """The gradients of each site. Warns once if no site has two tasks of all."""
+        sites = gradients.by_site()
+        if len(sites) == len(self._tasks) > 1 and not self._warned_apart:
+            self._warned_apart = True
+            warnings.warn(
+                f"{self.kind} has nothing to compare: in this topology no two of the tasks "
+                f"{', '.join(self._tasks)} learn from the same encoder's output. Their weights "
+                "stay as they are.",
+                stacklevel=2,
+            )
+        return sites
 
     @abstractmethod
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:

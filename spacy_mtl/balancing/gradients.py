@@ -22,12 +22,30 @@ class TaskGradients:
 
     X: (n_tokens, width) the representations by task; with hard sharing the same for all.
     dX: (n_tokens, width) the gradients of the tasks that take part, in their order.
+    sites: by task, the place in the model that its representation comes from; None if all share
+        one. Only gradients at the same site are of the same numbers, so that only these compare.
     """
 
-    def __init__(self, X: Mapping[str, Floats2d], dX: Mapping[str, Floats2d]) -> None:
+    def __init__(
+        self,
+        X: Mapping[str, Floats2d],
+        dX: Mapping[str, Floats2d],
+        sites: Mapping[str, str] | None = None,
+    ) -> None:
         self.X = X
         self.dX = dX
+        self.sites = sites or dict.fromkeys(dX, "")
         self._grams: dict[str, Gram] = {}
+
+    def by_site(self) -> list[TaskGradients]:
+        """Those of each site, as gradients of their own."""
+        sites = dict.fromkeys(self.sites[task] for task in self.dX)
+        if len(sites) < 2:
+            return [self]
+        return [
+            TaskGradients(self.X, {t: dX for t, dX in self.dX.items() if self.sites[t] == site})
+            for site in sites
+        ]
 
     @property
     def tasks(self) -> list[str]:
@@ -35,7 +53,7 @@ class TaskGradients:
         return list(self.dX)
 
     def gram(self, kind: str = "layer") -> Gram:
-        """(n_tasks, n_tasks) inner products of the tasks' gradients, on the host.
+        """(n_tasks, n_tasks) inner products of gradients of one site, see `by_site`, on the host.
 
         "layer": of X^T dX, the gradient of an identity linear layer at the representation, a
         stand-in for that of the encoder's parameters. "representation": of dX itself (Sener and
@@ -108,6 +126,14 @@ class ConflictMeter:
         self._updates += 1
         if not self.every or (self._updates - 1) % self.every:
             return
+        before = self._measured
+        conflicts = [self._observe_site(each) for each in gradients.by_site()]
+        if self._measured > before:
+            self._measured = before + 1
+            self._in_conflict += any(conflicts)
+
+    def _observe_site(self, gradients: TaskGradients) -> bool:
+        """Note what the tasks of one site do; whether two of them are in conflict."""
         gram = gradients.gram()
         moved = np.flatnonzero(np.diag(gram) > 0)  # at first the heads are zero, and pass nothing
         gram = gram[np.ix_(moved, moved)]
@@ -118,9 +144,8 @@ class ConflictMeter:
             for j in range(i):
                 pair = (tasks[j], task) if tasks[j] < task else (task, tasks[j])
                 self._cosines.setdefault(pair, []).append(float(angles[i, j]))
-        if len(tasks) > 1:
-            self._measured += 1
-            self._in_conflict += bool((angles < 0).any())
+        self._measured += len(tasks) > 1
+        return bool((angles < 0).any())
 
     def report(self) -> dict[str, Any]:
         """Since the last reset: mean "cosine" by pair ("ner tagger"), mean "norm" by task, and

@@ -25,7 +25,8 @@ class GradNorm(AdaptiveBalancer):
     Where the paper takes the losses of single batches, which differ much in their labelled
     units, these are means of `window` losses; with 1 they are the paper's. The norms are in units
     of their mean, so that a common factor of the losses changes nothing. Only the tasks of a
-    batch that have a gradient compare: their weights keep their sum, and the others' stay.
+    batch that have a gradient, at the same place of the model, compare: their weights keep their
+    sum, and the others' stay.
 
     alpha: zero or more; how strongly slow tasks are favoured. 0 makes the norms alike.
     learn_rate: of the weights.
@@ -65,8 +66,8 @@ class GradNorm(AdaptiveBalancer):
         self._memory.count("update")
         with self._keeping_weights("GradNorm"):
             self._count_losses(tasks, values)
-            if len(tasks) > 1:
-                self._learn(tasks, np.sqrt(np.diag(gradients.gram(self._gram))))
+            for each in self._comparable(gradients):
+                self._learn(each.tasks, np.sqrt(np.diag(each.gram(self._gram))))
         return weights
 
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:

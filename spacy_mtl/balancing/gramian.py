@@ -24,7 +24,8 @@ class GramianWeighting(AdaptiveBalancer):
 
     The method gets the Gram matrix in units of the tasks' mean squared norm, which makes every
     method, and its tolerances, the same for losses of any scale; `max_norm` of NashMTL is in
-    units of the root of that. Tasks without labels or with a gradient of zero do not enter. Where
+    units of the root of that. Tasks without labels or with a gradient of zero do not enter, and
+    those that learn from different places of the model are weighed by themselves. Where
     a method gives no finite weights, or its solver fails, the tasks keep their last ones.
 
     method: AlignedMTL (Senushkin et al. 2023), CAGrad (Liu et al. 2021), DualProj (Lopez-Paz and
@@ -74,7 +75,8 @@ class GramianWeighting(AdaptiveBalancer):
         weighed = self._memory.part(tasks)["weighed"]
         if not weighed.all() or (update + 1 - weighed >= self._every).any():
             with self._keeping_weights(self._name):
-                self._weigh(tasks, gradients.gram(self._gram), update)
+                for each in self._comparable(gradients):
+                    self._weigh(each.tasks, each.gram(self._gram), update)
         return self._kept(list(losses))
 
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:

@@ -9,6 +9,7 @@ from spacy.language import Language
 
 from ..comparison.results import COSTS, NONE, Results
 from ..report.wording import counted, joined, points
+from ..tasks.capable import Calibrated
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
 
@@ -101,13 +102,16 @@ def _of_sharing(results: Results | None) -> Iterator[str]:
 
 
 def _of_confidences(tasks: Sequence[TaskEvaluation]) -> Iterator[str]:
-    raw = [each.name for each in tasks if each.task.temperature == 1.0]
+    temperatures = {
+        each.name: each.task.temperature for each in tasks if isinstance(each.task, Calibrated)
+    }
+    raw = [name for name, temperature in temperatures.items() if temperature == 1.0]
     if raw:
         yield (
             f"Not calibrated: the confidences and class scores of {_names(raw)} are not "
             "probabilities of being right."
         )
-    fitted = [each.name for each in tasks if each.task.temperature != 1.0]
+    fitted = [name for name in temperatures if name not in raw]
     if fitted:
         yield (
             f"The confidences of {_names(fitted)} were calibrated, which holds for text like that "

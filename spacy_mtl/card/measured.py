@@ -14,6 +14,7 @@ from ..comparison.results import Results
 from ..comparison.survey import Coverage, Survey, cover, training_examples
 from ..errors import MTLError, one_line
 from ..report.wording import NOTHING, counted, percent
+from ..tasks.capable import labels_of
 from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
 from .markdown import code, details, table, text
 
@@ -45,12 +46,13 @@ def tasks(tested: Evaluation) -> str:
             code(each.name),
             code(each.component),
             code(each.task.writes),
-            f"{len(each.task.labels):,}",
+            f"{len(labels_of(each.task)):,}",
         ]
         for each in tested.tasks
     ]
-    lists = [f"{code(each.name)}: {_codes(each.task.labels) or 'none'}" for each in tested.tasks]
-    every = sum(len(each.task.labels) for each in tested.tasks)
+    labels = {each.name: labels_of(each.task) for each in tested.tasks}
+    lists = [f"{code(name)}: {_codes(own) or 'none'}" for name, own in labels.items()]
+    every = sum(map(len, labels.values()))
     folded = details(f"All {counted(every, 'label')}", "\n\n".join(lists))
     return f"{table(['Task', 'Component', 'Writes', 'Labels'], rows, n_text=3)}\n\n{folded}"
 

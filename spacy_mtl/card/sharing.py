@@ -9,6 +9,7 @@ from ..comparison.results import Results, SystemResult
 from ..errors import MTLError
 from ..report.wording import counted, megabytes, percent, points, seconds, signed
 from ..tasks.base import Task
+from ..tasks.capable import labels_of
 from .markdown import code, table, text
 
 
@@ -19,7 +20,7 @@ def comparison_of(folder: Path, tasks: Mapping[str, tuple[str, Task]]) -> Result
     RAISES (MTLError): If they are not, or there are none.
     """
     results = Results.load(folder)
-    own = {name: (task.writes, set(task.labels)) for name, (_, task) in tasks.items()}
+    own = {name: (task.writes, set(labels_of(task))) for name, (_, task) in tasks.items()}
     compared = {name: (info.writes, set(info.labels)) for name, info in results.tasks.items()}
     if set(own) != set(compared):
         raise MTLError(

@@ -115,7 +115,7 @@ def _print_measured(path: Path, found: Sequence[LabelledScores], measured: Seque
 def _names(found: Sequence[LabelledScores]) -> list[str]:
     """Of the tasks, behind that of their component where there are several."""
     several = len({each.component for each in found}) > 1
-    return [f"{each.component}.{each.task.name}" if several else each.task.name for each in found]
+    return [f"{each.component}.{each.name}" if several else each.name for each in found]
 
 
 def _row(name: str, both: Both) -> tuple[str, ...]:

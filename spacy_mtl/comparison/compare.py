@@ -12,6 +12,7 @@ from spacy.training import Example
 
 from ..evaluation.runs import Result, Run, execute
 from ..tasks.base import Task
+from ..tasks.capable import labels_of
 from ..tasks.counts import Counts
 from .bootstrap import Estimate, Resampled, delta_m, difference, holm, resample
 from .plan import Plan
@@ -171,6 +172,6 @@ def _infos(plan: Plan) -> dict[str, TaskInfo]:
             for corpus, found in plan.survey.coverage[name].items()
         }
         infos[name] = TaskInfo(
-            component, type(task).__name__, task.writes, metric, list(task.labels), coverage
+            component, type(task).__name__, task.writes, metric, list(labels_of(task)), coverage
         )
     return infos

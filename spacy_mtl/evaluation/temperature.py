@@ -18,7 +18,7 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..models.packed import Packed
 from ..pipeline.component import MultiTask
-from ..tasks.base import Task
+from ..tasks.capable import Calibrated
 from .calibration import Reliability, reliability
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -44,12 +44,13 @@ class Measured:
 class LabelledScores:
     """A task's scores of documents, beside what these say about it.
 
-    component: the name of the task's component in the pipeline.
+    component: the name of the task's component in the pipeline. name: of the task.
     batches: scores, targets and representation, of batches with labelled units.
     """
 
     component: str
-    task: Task
+    name: str
+    task: Calibrated
     ops: Ops
     batches: list[tuple[Floats2d, Any, Packed]] = field(default_factory=list)
 
@@ -114,25 +115,28 @@ def lowest(f: Callable[[float], float], low: float, high: float, tolerance: floa
 
 
 def labelled_scores(nlp: Language, examples: Iterable[Example]) -> list[LabelledScores]:
-    """What every task of the pipeline's components multitask scores, on the examples' tokens.
+    """What the tasks that can be calibrated score, on the examples' tokens.
 
     Components before them are run. RAISES (MTLError): If there is no component multitask.
     """
     pipes = _as_far_as_needed(nlp)
     found = {
-        (name, task): LabelledScores(name, pipe.tasks[task], pipe.model.ops)
+        (name, each): LabelledScores(name, each, task, pipe.model.ops)
         for name, pipe in pipes
         if isinstance(pipe, MultiTask)
-        for task in pipe.active_tasks
+        for each in pipe.active_tasks
+        if isinstance(task := pipe.tasks[each], Calibrated)
     }
     for batch in minibatch(examples, BATCH_SIZE):
         docs = [example.predicted for example in batch]
         for name, pipe in pipes:
             if isinstance(pipe, MultiTask):
-                for task, (scores, packed) in pipe.task_scores(docs).items():
-                    targets = pipe.tasks[task].targets(batch, pipe.model.ops)
+                for own, (scores, packed) in pipe.task_scores(docs).items():
+                    if (name, own) not in found:
+                        continue
+                    targets = found[name, own].task.targets(batch, pipe.model.ops)
                     if targets.n_units:
-                        found[name, task].batches.append((scores, targets, packed))
+                        found[name, own].batches.append((scores, targets, packed))
                 docs = [doc.copy() for doc in docs]  # decoding looks at what is on the scored ones
             if pipe is not pipes[-1][1]:
                 docs = list(_annotated(pipe, docs))

@@ -8,14 +8,15 @@ import numpy as np
 from thinc.api import Dropout, Maxout, Model, chain, zero_init
 from thinc.types import Floats2d
 
+from ..errors import MTLError
 from .linear import Linear
 from .ngrams import NgramLinear
 from .packed import Packed
 
-Scorer = Model[Packed, Floats2d]
+Head = Model[Packed, Floats2d]
 
 
-def TokenHead(hidden_width: int = 0) -> Scorer:
+def TokenHead(hidden_width: int = 0) -> Head:
     """Unnormalized label scores of every token: (n_tokens, width) to (n_tokens, n_labels).
 
     hidden_width: of a maxout layer between representation and scores; 0 for none. The number
@@ -23,13 +24,14 @@ def TokenHead(hidden_width: int = 0) -> Scorer:
     """
     output = Linear(zero_init)
     hidden = _hidden(hidden_width)
-    model: Scorer = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
+    model: Head = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
     model.name = "token_head"
     model.set_ref("output", output)
+    model.attrs["resize"] = resize_columns
     return model
 
 
-def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Scorer:
+def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Head:
     """Unnormalized class scores of every document, the sum of two terms.
 
     One is linear in the mean and the maximum of the document's token vectors, the other in
@@ -37,29 +39,51 @@ def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Scorer:
     `nO` of the reference "output", set before initialization.
     """
     output = Linear(zero_init)
-    pooled: Scorer = chain(pool_documents(), Dropout(), output)
+    pooled: Head = chain(pool_documents(), Dropout(), output)
     sparse = NgramLinear(ngram_size=ngram_size, rows=ngram_rows, attr=attr)
-    model: Scorer = Model(
+    model: Head = Model(
         "document_head",
         _document_forward,
         init=_document_init,
         layers=[pooled, sparse],
         refs={"output": output, "sparse": sparse},
+        attrs={"resize": resize_columns},
     )
     return model
 
 
-def set_outputs(head: Scorer, n: int) -> None:
+def resize(head: Model, old: list[str], new: list[str]) -> None:
+    """Give a head other output columns, by its own `attrs["resize"]`, which gets the same.
+
+    A head without parameters gets the number of its outputs; of one that has some, the columns that
+    `old` names too keep their weights.
+    RAISES (MTLError): If it brings no such function.
+    """
+    if "resize" not in head.attrs:
+        raise MTLError(
+            f'Expected a head for labels to have a function as attrs["resize"], got {head.name} '
+            "without one. Use `spacy_mtl.models.heads.TokenHead`, or see how it does that."
+        )
+    head.attrs["resize"](head, old, new)
+
+
+def n_outputs(head: Model) -> int | None:
+    """The number of a head's scores for each unit, None if it is not known yet."""
+    node = head.get_ref("output") if head.has_ref("output") else head
+    return node.get_dim("nO") if node.has_dim("nO") else None
+
+
+def set_outputs(head: Head, n: int) -> None:
     """Set the number of scores, before initialization."""
     for node, _ in _column_params(head):
-        node.set_dim("nO", n)
+        node.set_dim("nO", n, force=True)
 
 
-def resize_outputs(head: Scorer, old: list[str], new: list[str]) -> None:
-    """Give an initialized head other output columns; those that `old` has keep their weights.
-
-    New columns start at zero. old, new: names of the columns before and after.
-    """
+def resize_columns(head: Head, old: list[str], new: list[str]) -> None:
+    """See `resize`. New columns start at zero. old, new: names of the columns before and after."""
+    if not head.get_ref("output").has_param("W"):
+        set_outputs(head, len(new))
+        return
     places = [new.index(name) for name in old]
     for node, params in list(_column_params(head)):
         # A node of its own, so that gradients and optimizer state of the old shape stay behind.
@@ -91,7 +115,7 @@ def _with_outputs(node: Model, n: int) -> Model:
     )
 
 
-def _column_params(head: Scorer) -> Iterator[tuple[Model, list[tuple[str, int]]]]:
+def _column_params(head: Head) -> Iterator[tuple[Model, list[tuple[str, int]]]]:
     """The nodes that have a column per score: their parameters, with the axis of the columns."""
     yield head.get_ref("output"), [("W", 0), ("b", 0)]
     if head.has_ref("sparse"):
@@ -152,7 +176,7 @@ def _pool_forward(
 
 
 def _document_forward(
-    model: Scorer, packed: Packed, is_train: bool
+    model: Head, packed: Packed, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     dense, bp_dense = model.layers[0](packed, is_train)
     sparse, bp_sparse = model.layers[1](packed, is_train)
@@ -164,7 +188,7 @@ def _document_forward(
     return dense + sparse, backprop
 
 
-def _document_init(model: Scorer, X: Packed | None = None, Y: object = None) -> None:
+def _document_init(model: Head, X: Packed | None = None, Y: object = None) -> None:
     for layer in model.layers:
         layer.initialize(X=X)
 

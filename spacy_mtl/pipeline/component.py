@@ -16,16 +16,20 @@ from thinc.types import Floats2d
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
 from ..errors import MTLError
-from ..models import sharing
-from ..models.heads import resize_outputs, set_outputs
+from ..models.heads import resize
 from ..models.packed import Packed
-from ..tasks.base import Decoded, Task
+from ..models.topologies import base as topologies
+from ..models.topologies.base import Head, Represented
+from ..tasks.base import Task
+from ..tasks.capable import Calibrated, Labelled
+from ..tasks.scored import ScoredTask
 from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
+from .needs import check_needs, with_needs
 from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .sample import sample_docs
@@ -51,8 +55,8 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
     confidences: note on each Doc how sure entities and tags are, see `spacy_mtl.confidences`.
     history: the main score of each task at every call of `score`.
     stopped_tasks: tasks that are predicted and scored, but not trained.
-    encoder_frozen: no gradient is sent to the encoder. Its own parameters stay where they are
-        only if they are frozen too, see `spacy_mtl.models.freezing`.
+    frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
+        stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
 
     def __init__(
@@ -76,12 +80,13 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         self.confidences = confidences
         self.history = ScoreHistory()
         self.stopped_tasks: set[str] = set()
-        self.encoder_frozen = False
+        self.frozen_encoders: set[str] = set()
         self._started = False
         self._active = set(tasks)
         self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
         self._running = RunningLosses()
-        sharing.attach(model, {name: task.make_head() for name, task in tasks.items()})
+        check_needs(tasks, name)
+        topologies.attach(model, {name: task.make_head() for name, task in tasks.items()})
 
     @property
     def task_losses(self) -> dict[str, float]:
@@ -102,7 +107,10 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
 
     @property
     def active_tasks(self) -> tuple[str, ...]:
-        """The tasks that are trained and predicted; the others leave Docs as they are."""
+        """The tasks that are trained and predicted; the others leave Docs as they are.
+
+        What an active task needs is predicted too, and not written unless it is active itself.
+        """
         return tuple(name for name in self.tasks if name in self._active)
 
     @active_tasks.setter
@@ -112,9 +120,19 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
             self._task(name)
         self._active = chosen
 
+    @property
+    def encoder_frozen(self) -> bool:
+        """Whether no gradient is sent to any encoder."""
+        return self.frozen_encoders == set(topologies.encoders(self.model))
+
+    @encoder_frozen.setter
+    def encoder_frozen(self, frozen: bool) -> None:
+        self.frozen_encoders = set(topologies.encoders(self.model)) if frozen else set()
+
     def labels_for(self, task: str) -> tuple[str, ...]:
-        """The labels of one task, as its annotation has them."""
-        return self._task(task).labels
+        """The labels of one task, as its annotation has them; none if it has no labels."""
+        found = self._task(task)
+        return found.labels if isinstance(found, Labelled) else ()
 
     def add_label(self, label: str) -> int:
         """Add "TASK:LABEL"; 0 if it is there already, otherwise 1.
@@ -122,15 +140,16 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         On an initialized model the head grows, the new label starting at zero scores. Train
         it with examples of the old labels too, or these are forgotten.
         """
-        name, own = split_label(label, list(self.tasks))
-        task = self._task(name)
+        tasks = self.labelled_tasks
+        name, own = split_label(label, list(tasks))
+        task = tasks[name]
         if own in task.labels:
             return 0
         labels = {**self.label_data, name: [*task.labels, own]}
-        check_groups(self.tasks.values(), labels)
+        check_groups(self.tasks, labels)
         before = task.columns
         self.set_labels(labels)
-        self._resize(name, before)
+        resize(topologies.head_of(self.model, name), before, task.columns)
         return 1
 
     def initialize(
@@ -143,7 +162,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
         What the balancer learned, the history, the tasks' temperatures, `stopped_tasks` and
-        `encoder_frozen` go.
+        `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others. Raises MTLError if there is
         no task, a task without labels, or a label in two tasks that write the same attribute.
@@ -156,37 +175,59 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
             check_upstream(nlp, self.name, self.model)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
-        check_groups(self.tasks.values(), found)
-        before = {name: task.columns for name, task in self.tasks.items()}
+        check_groups(self.tasks, found)
+        before = {name: task.columns for name, task in self.labelled_tasks.items()}
         self.set_labels(found)
-        for name, task in self.tasks.items():
-            if not self._resize(name, before[name]):
-                set_outputs(sharing.head_of(self.model, name), len(task.columns))
+        for name, task in self.labelled_tasks.items():
+            resize(topologies.head_of(self.model, name), before[name], task.columns)
+        source.begin(get_examples)
         self.model.initialize(X=sample_docs(get_examples, self.vocab))
         if nlp is not None:
             load_pretrained(nlp, self.name, self.model)
 
-    def predict(self, docs: Iterable[Doc]) -> dict[str, Decoded]:
-        """Each active task's decision for the batch."""
-        ops, scored = self.model.ops, self.task_scores(list(docs))
-        return {name: self.tasks[name].decode(*pair, ops) for name, pair in scored.items()}
+    def predict(self, docs: Iterable[Doc]) -> dict[str, Any]:
+        """Decisions for the batch, of each active task and of those that they need."""
+        docs = list(docs)
+        names = with_needs(self.tasks, self.active_tasks)
+        represented = self._represent(docs, names)
+        needed = {other for name in names for other in self.tasks[name].needs}
+        found: dict[str, Any] = {}
+        standing: dict[str, Any] = {}
+        for name in names:
+            task = self.tasks[name]
+            earlier = {other: standing[other] for other in task.needs}
+            head = self._head(represented, name)
+            found[name] = task.predict(head, represented.packed[name], earlier)
+            if name in needed:
+                standing[name] = task.standing(docs, found[name])
+        return found
 
     def task_scores(self, docs: list[Doc]) -> dict[str, tuple[Floats2d, Packed]]:
-        """Each active task's scores for the batch, and the representation that they are of."""
-        names = self._ready_tasks()
+        """The scores for the batch of each active task whose head gives some, and the
+        representation that they are of."""
+        names = [name for name in self.active_tasks if isinstance(self.tasks[name], ScoredTask)]
+        represented = self._represent(docs, names)
+        packed = represented.packed
+        return {n: (self._head(represented, n).predict(packed[n]), packed[n]) for n in names}
+
+    def _represent(self, docs: list[Doc], names: list[str]) -> Represented:
+        self._check_ready(names)
         if names:
             check_vectors(self.model, self.name, docs)
-        represented, _ = sharing.represent(self.model, docs, names, False)
-        heads = {name: sharing.head_of(self.model, name) for name in names}
-        return {name: (heads[name].predict(represented[name]), represented[name]) for name in names}
+        return topologies.represent(self.model, docs, names, False)
 
-    def set_annotations(self, docs: Iterable[Doc], scores: dict[str, Decoded]) -> None:
-        """Write each task's decision to the documents, and how sure it is if that is wanted."""
+    def _head(self, represented: Represented, name: str) -> Head:
+        return represented.ran.get(name) or topologies.head_of(self.model, name)
+
+    def set_annotations(self, docs: Iterable[Doc], scores: dict[str, Any]) -> None:
+        """Write each active task's decision to the documents, and how sure it is if wanted."""
         docs = list(docs)
-        for name, decoded in scores.items():
+        for name, decision in scores.items():
+            if name not in self._active:
+                continue
             if self.confidences:
-                self.tasks[name].note_confidences(docs, decoded)
-            self.tasks[name].annotate(docs, decoded)
+                self.tasks[name].note_confidences(docs, decision)
+            self.tasks[name].annotate(docs, decision)
 
     def update(
         self,
@@ -218,20 +259,20 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         """Run forward, backward, and accumulate the gradients."""
         self._start_balancer()
         docs = [eg.predicted for eg in examples]
-        names = [name for name in self._ready_tasks() if name not in self.stopped_tasks]
-        represented, bp_represent = sharing.represent(self.model, docs, names, True)
+        self._check_ready(self.active_tasks)
+        names = [name for name in self.active_tasks if name not in self.stopped_tasks]
+        represented = topologies.represent(self.model, docs, names, True)
         steps = {}
         for name in names:
-            targets = self.tasks[name].targets(examples, self.model.ops)
-            if targets.n_units:
-                head, packed = sharing.head_of(self.model, name), represented[name]
-                steps[name] = task_step(self.tasks[name], head, packed, targets, self.loss_unit)
+            task = self.tasks[name]
+            scaled = task_step(task, self.model, represented, examples, self.loss_unit)
+            if scaled is not None:
+                steps[name] = scaled
         weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
-        for name, step in steps.items():
+        for name, step in ((name, scaled.step) for name, scaled in steps.items()):
             self._running.add(name, step.loss, step.n_units, weights[name])
-        if not self.encoder_frozen:
-            bp_represent(gradients)
-        self._stepping.update(gradients)
+        passed_through = represented.backprop(gradients, self.frozen_encoders)
+        self._stepping.update(gradients, passed_through)
 
     def _begin_anew(self) -> None:
         """Forget a training before, apart from its labels."""
@@ -241,9 +282,10 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         self.conflict.restart()
         self.history.clear()
         for task in self.tasks.values():
-            task.temperature = 1.0
+            if isinstance(task, Calibrated):
+                task.temperature = 1.0
         self.stopped_tasks = set()
-        self.encoder_frozen = False
+        self.frozen_encoders = set()
         self._stepping.clear()
         self._running = RunningLosses()
 
@@ -263,7 +305,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         idle = {
             node.id
             for name in set(self.tasks) - self._stepping
-            for node in sharing.head_of(self.model, name).walk()
+            for node in topologies.head_of(self.model, name).walk()
         }
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self._stepping.clear()
@@ -279,7 +321,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         for name, task in self.tasks.items():
             labelled = any(task.is_labelled(example) for example in examples)
             for key, value in task.score(examples).items():
-                value = _reported(key, value, labelled)
+                value = _reported(task, key, value, labelled)
                 if key == task.main_score:
                     main[name] = value
                 scores.setdefault(key, value)
@@ -287,37 +329,32 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         self.history.record(main)
         return scores
 
-    def _resize(self, name: str, before: list[str]) -> bool:
-        """Fit a head that has parameters to its task's columns; whether it has them."""
-        head = sharing.head_of(self.model, name)
-        if not head.get_ref("output").has_param("W"):
-            return False
-        resize_outputs(head, before, self.tasks[name].columns)
-        return True
-
     def _task(self, name: str) -> Task:
         if name not in self.tasks:
             known = ", ".join(self.tasks) or "none"
             raise MTLError(f"Expected a task of '{self.name}' ({known}), got '{name}'.")
         return self.tasks[name]
 
-    def _ready_tasks(self) -> list[str]:
-        names = list(self.active_tasks)
-        for name in names:
-            if not self.tasks[name].labels:
+    def _check_ready(self, names: Iterable[str]) -> None:
+        for name, task in self.labelled_tasks.items():
+            if name in names and not task.labels:
                 raise MTLError(
                     f"Expected labels of the task '{name}' of '{self.name}', got none. "
                     "Call nlp.initialize() with examples or labels first, or load a trained model."
                 )
-        return names
 
 
-def _reported(key: str, value: Any, labelled: bool) -> Any:
+def _reported(task: Task, key: str, value: Any, labelled: bool) -> Any:
     """What a score is shown as, given whether anything is labelled; descriptions stay."""
     if isinstance(value, str):
         return value
     if not labelled:
         return None
-    if value is None:
+    if value is None and isinstance(task, Labelled):  # shares of what is right
         return {} if "_per_" in key else 0.0
+    if key == task.main_score and not (isinstance(value, (int, float)) and value <= 1):
+        raise MTLError(
+            f"Expected as the main score `{key}` of the task '{task.name}' a number of at most 1, "
+            f"of which higher is better, got {value!r}. Of an error, take 1 / (1 + error)."
+        )
     return value

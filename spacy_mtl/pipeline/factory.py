@@ -98,7 +98,7 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
     writers: dict[str, str] = {}
     for name, task in tasks.items():
         where = f"[components.{component}.tasks.{name}]"
-        if not hasattr(task, "make_head"):
+        if not isinstance(task, Task):
             raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
         if "." in name or ":" in name:
             raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
@@ -107,11 +107,12 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                 f"Expected a task name that is not the beginning of spaCy's own scores, got "
                 f"'{name}'. Rename it, to '{name}_task' for example."
             )
-        if task.writes != "doc.cats" and task.writes in writers:
-            raise MTLError(
-                f"Expected one task for {task.writes}, got '{writers[task.writes]}' and '{name}'. "
-                "Remove one, or let it write somewhere else (`attr`, `spans_key`)."
-            )
-        writers[task.writes] = name
+        for written in set(task.assigns) - {"doc.cats"}:
+            if written in writers:
+                raise MTLError(
+                    f"Expected one task for {written}, got '{writers[written]}' and '{name}'. "
+                    "Remove one, or let it write somewhere else (`attr`, `spans_key`)."
+                )
+            writers[written] = name
         task.name = name
     return dict(tasks)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from spacy.training import Example
 
 from ..errors import MTLError
 from ..tasks.base import Task
+from ..tasks.capable import Labelled
 
 
 def qualified(task: str, label: str) -> str:
@@ -27,21 +29,23 @@ def split_label(label: str, tasks: Sequence[str]) -> tuple[str, str]:
     return task, own
 
 
-def check_groups(tasks: Iterable[Task], labels: Mapping[str, Iterable[str]]) -> None:
+def check_groups(tasks: Mapping[str, Task], labels: Mapping[str, Iterable[str]]) -> None:
     """Raise MTLError if two tasks that write the same attribute would share one of `labels`."""
     owner: dict[tuple[str, str], str] = {}
-    for task in tasks:
-        for label in labels[task.name]:
-            other = owner.setdefault((task.writes, label), task.name)
-            if other != task.name:
+    for name, own in labels.items():
+        for written, label in product(tasks[name].assigns, own):
+            other = owner.setdefault((written, label), name)
+            if other != name:
                 raise MTLError(
-                    f"Expected each label of {task.writes} in one task, got '{label}' in "
-                    f"'{other}' and '{task.name}'. Remove it from one of them."
+                    f"Expected each label of {written} in one task, got '{label}' in "
+                    f"'{other}' and '{name}'. Remove it from one of them."
                 )
 
 
 class LabelSource:
     """Labels from the config where it gives them, from the examples otherwise."""
+
+    _examples: list[Example] | None = None
 
     def __init__(
         self, component: str, tasks: dict[str, Task], given: Mapping[str, Any] | None
@@ -56,10 +60,11 @@ class LabelSource:
                 "Add a block such as [components.multitask.tasks.ner] with @mtl_tasks = "
                 '"spacy_mtl.NER.v1".'
             )
-        unknown = sorted(set(self._given) - set(tasks))
+        self._labelled = {name: t for name, t in tasks.items() if isinstance(t, Labelled)}
+        unknown = sorted(set(self._given) - set(self._labelled))
         if unknown:
             raise MTLError(
-                f"Expected labels of the tasks {', '.join(tasks)} in {self._where}, "
+                f"Expected labels of the tasks {', '.join(self._labelled)} in {self._where}, "
                 f"got {', '.join(unknown)}."
             )
 
@@ -67,21 +72,31 @@ class LabelSource:
         """The labels of every task; raises MTLError where a task has none."""
         result = {}
         others = list(self._tasks.values())
-        examples: list[Example] | None = None
-        for name, task in self._tasks.items():
+        for name, task in self._labelled.items():
             if name in self._given:
                 result[name] = _extended(task.labels, self._listed(name))
                 continue
-            if examples is None:
-                examples = list(get_examples())
+            examples = self._read(get_examples)
             result[name] = _extended(task.labels, task.find_labels(examples, others))
             if not result[name]:
                 raise MTLError(
-                    f"Expected labels of the task '{name}' ({task.writes}) in the "
-                    f"{len(examples)} examples, got none. Check the training corpus, or list the "
-                    f"labels in {self._where}."
+                    f"Expected labels of the task '{name}' "
+                    f"({', '.join(self._tasks[name].assigns)}) in the {len(examples)} examples, "
+                    "got none. Check the training corpus, or list the labels in "
+                    f"{self._where}."
                 )
         return result
+
+    def begin(self, get_examples: Callable[[], Iterable[Example]]) -> None:
+        """Show the examples to the tasks that want to see them before training."""
+        for task in self._tasks.values():
+            if type(task).begin is not Task.begin:
+                task.begin(self._read(get_examples), self._tasks)
+
+    def _read(self, get_examples: Callable[[], Iterable[Example]]) -> list[Example]:
+        if self._examples is None:
+            self._examples = list(get_examples())
+        return self._examples
 
     def _listed(self, name: str) -> list[str]:
         labels = self._given[name]

@@ -73,8 +73,7 @@ def check_vectors(model: Model, component: str, docs: Sequence[Doc]) -> None:
 
 
 def _listeners(model: Model) -> Iterator[Any]:
-    encoder = model.get_ref("tok2vec") if model.has_ref("tok2vec") else model
-    return (node for node in encoder.walk() if hasattr(node, "upstream_name"))
+    return (node for node in model.walk() if hasattr(node, "upstream_name"))
 
 
 def _has_vectors(doc: Doc, listener: Any) -> bool:

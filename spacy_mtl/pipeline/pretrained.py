@@ -10,6 +10,7 @@ from spacy.pipeline import Tok2Vec
 from thinc.api import Model
 
 from ..errors import MTLError, one_line
+from ..models.topologies.base import FIRST, encoders
 from .listeners import upstream_encoders
 
 _SETTING = "`init_tok2vec` in [initialize]"
@@ -49,7 +50,7 @@ def _encoders(nlp: Language, component: str, model: Model) -> dict[str, Model]:
     """The encoder in a component's model or, by name, those that it listens to."""
     upstream: dict[str, Any] = upstream_encoders(nlp, component, model)
     if not upstream:
-        return {component: model.get_ref("tok2vec")}
+        return {component: encoders(model)[FIRST]}
     for name, pipe in upstream.items():
         if not isinstance(pipe, Tok2Vec):
             raise MTLError(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+from thinc.api import Model
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
+from ..models.topologies.base import encoders
 from ..state import State, joined, part_of
 from ..tasks.base import Task
 from .history import ScoreHistory
@@ -20,7 +22,8 @@ class TrainingProgress:
     conflict: ConflictMeter
     history: ScoreHistory
     stopped_tasks: set[str]
-    encoder_frozen: bool
+    model: Model
+    frozen_encoders: set[str]
     _started: bool
     _active: set[str]
     _running: RunningLosses
@@ -29,7 +32,7 @@ class TrainingProgress:
         """The balancer, the running losses, conflicts and scores, and which tasks are trained."""
         own = {
             "started": np.asarray(self._started),
-            "encoder_frozen": np.asarray(self.encoder_frozen),
+            "frozen": np.asarray([name in self.frozen_encoders for name in encoders(self.model)]),
             "stopped": np.asarray([task in self.stopped_tasks for task in self.tasks]),
             "active": np.asarray([task in self._active for task in self.tasks]),
         }
@@ -44,7 +47,10 @@ class TrainingProgress:
         if self._started:
             self.balancer.start(list(self.tasks))
         self.balancer.load_state(part_of(state, "balancer"))
-        self.encoder_frozen = bool(own["encoder_frozen"])
+        names = encoders(self.model)
+        if "encoder_frozen" in own:  # of 0.1, whose topology had one encoder
+            own["frozen"] = np.repeat(own["encoder_frozen"], len(names))
+        self.frozen_encoders = {n for n, on in zip(names, own["frozen"], strict=True) if on}
         self.stopped_tasks = {t for t, on in zip(self.tasks, own["stopped"], strict=True) if on}
         self._active = {t for t, on in zip(self.tasks, own["active"], strict=True) if on}
         self._running.load_state(part_of(state, "losses"))

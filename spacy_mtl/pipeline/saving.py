@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +17,10 @@ from thinc.api import Model
 from ..balancing.base import Balancer
 from ..errors import MTLError, one_line
 from ..files import write_whole
-from ..models.sharing import head_of
+from ..models.heads import n_outputs
+from ..models.topologies.base import head_of
 from ..tasks.base import Task
+from ..tasks.capable import Calibrated, Labelled
 from .balancers import balancer_bytes, load_balancer, warn_if_without_state
 
 Self = TypeVar("Self", bound="Saving")
@@ -36,12 +39,17 @@ class Saving:
     @property
     def label_data(self) -> dict[str, list[str]]:
         """What `spacy init labels` writes and `initialize` takes: the labels of each task."""
-        return {name: list(task.labels) for name, task in self.tasks.items()}
+        return {name: list(task.labels) for name, task in self.labelled_tasks.items()}
+
+    @cached_property
+    def labelled_tasks(self) -> dict[str, Labelled]:
+        """The tasks that have labels."""
+        return {name: task for name, task in self.tasks.items() if isinstance(task, Labelled)}
 
     def set_labels(self, labels: Mapping[str, Iterable[str]]) -> None:
         """Give each task its labels, which the heads' sizes must fit."""
         for name, own in labels.items():
-            self.tasks[name].set_labels(own)
+            self.labelled_tasks[name].set_labels(own)
             for label in own:
                 self.vocab.strings.add(label)
 
@@ -134,15 +142,23 @@ def _guarded(
 
 
 def _cfg(component: Saving) -> dict[str, Any]:
-    """Labels, and the temperatures of tasks that were calibrated."""
-    found = {name: task.temperature for name, task in component.tasks.items()}
+    """Labels, the temperatures of tasks that were calibrated, and what else tasks have learned."""
+    found = {name: task.temperature for name, task in _calibrated(component).items()}
     temperatures = {name: value for name, value in found.items() if value != 1.0}
-    calibrated = {"temperatures": temperatures} if temperatures else {}
-    return {"labels": component.label_data, **calibrated}
+    states = {name: state for name, task in component.tasks.items() if (state := task.state())}
+    optional = {"temperatures": temperatures, "states": states}
+    return {
+        "labels": component.label_data,
+        **{key: value for key, value in optional.items() if value},
+    }
+
+
+def _calibrated(component: Saving) -> dict[str, Calibrated]:
+    return {name: task for name, task in component.tasks.items() if isinstance(task, Calibrated)}
 
 
 def write_cfg(component: Saving, folder: Path) -> None:
-    """Replace labels and temperatures, and nothing else, in a folder that `to_disk` has written.
+    """Replace what `cfg` has, and nothing else, in a folder that `to_disk` has written.
 
     RAISES (MTLError): If it cannot be written; then all is as before.
     """
@@ -157,28 +173,39 @@ def _set_cfg(component: Saving, cfg: Any) -> None:
             f"Expected in the saved model of '{component.name}' each task's labels, all different "
             f"strings, got {str(cfg)[:80]}. Copy or save the pipeline again."
         )
-    if set(saved) != set(component.tasks):
+    if set(saved) != set(component.labelled_tasks):
         raise MTLError(
             f"Expected the saved model of '{component.name}' to have the tasks of the config "
-            f"({', '.join(component.tasks)}), got {', '.join(saved)}. Load it with the config that "
-            "it was saved with."
+            f"({', '.join(component.labelled_tasks)}), got {', '.join(saved)}. Load it with the "
+            "config that it was saved with."
         )
     component.set_labels(saved)
     _set_temperatures(component, cfg.get("temperatures", {}))
+    _set_states(component, cfg.get("states", {}))
 
 
 def _set_temperatures(component: Saving, saved: Any) -> None:
     if (
         not isinstance(saved, dict)
-        or not set(saved) <= set(component.tasks)
+        or not set(saved) <= set(_calibrated(component))
         or not all(isinstance(value, (int, float)) and 0 < value < inf for value in saved.values())
     ):
         raise MTLError(
             f"Expected in the saved model of '{component.name}' temperatures of its tasks, all "
             f"numbers above 0, got {str(saved)[:80]}. Copy, save or calibrate the pipeline again."
         )
-    for name, task in component.tasks.items():
+    for name, task in _calibrated(component).items():
         task.temperature = float(saved.get(name, 1.0))
+
+
+def _set_states(component: Saving, saved: Any) -> None:
+    if not isinstance(saved, dict) or not set(saved) <= set(component.tasks):
+        raise MTLError(
+            f"Expected in the saved model of '{component.name}' states of its tasks, got "
+            f"{str(saved)[:80]}. Copy or save the pipeline again."
+        )
+    for name, task in component.tasks.items():
+        task.load_state(saved.get(name, {}))
 
 
 def _are_labels(labels: Any) -> bool:
@@ -189,9 +216,8 @@ def _are_labels(labels: Any) -> bool:
 
 def _check_heads(component: Saving) -> None:
     """Raise MTLError if a head has scores for more or fewer labels than its task has."""
-    for name, task in component.tasks.items():
-        output = head_of(component.model, name).get_ref("output")
-        found = output.get_dim("nO") if output.has_dim("nO") else None
+    for name, task in component.labelled_tasks.items():
+        found = n_outputs(head_of(component.model, name))
         if found is not None and found != len(task.columns):
             raise MTLError(
                 f"Expected {len(task.columns)} scores of the task '{name}' of '{component.name}', "

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from spacy.training import Example
 from thinc.api import Model, Optimizer
 from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter, TaskGradients
-from ..models.packed import Packed
-from ..models.sharing import Head
-from ..tasks.base import Task
+from ..models.topologies.base import Represented, Sharing, head_of
+from ..tasks.base import Step, Task
 
 # What a task's summed loss is divided by, given its number of labelled units in the batch.
 LOSS_UNITS: dict[str, Callable[[int], float]] = {
@@ -24,36 +23,43 @@ LOSS_UNITS: dict[str, Callable[[int], float]] = {
 
 
 @dataclass(frozen=True)
-class TaskStep:
-    """A task in a batch, between forward and backward.
+class ScaledStep:
+    """A task's step, with its representation and the loss unit.
 
-    X: (n_tokens, width) its representation. bp_head: from the gradient of the scores to that of
-    X. d_scores, loss: of the sum over the `n_units` labelled units. scale: the loss unit, as a
-    factor.
+    X: (n_tokens, width) the representation. site: where it comes from, see `Represented`. scale:
+    the loss unit, as a factor.
     """
 
+    step: Step
     X: Floats2d
-    bp_head: Callable[[Floats2d], Floats2d]
-    d_scores: Floats2d
-    loss: float
-    n_units: int
+    site: str
     scale: float
+
+    @property
+    def loss(self) -> float:
+        """In the loss unit."""
+        return self.step.loss * self.scale
 
     def backward(self, weight: float) -> Floats2d:
         """Run the head backward, with a weight on the loss."""
-        factor = weight * self.scale
-        d_scores = self.d_scores
-        if factor != 1.0:
-            d_scores *= factor
-        return self.bp_head(d_scores)
+        return self.step.backward(weight * self.scale)
 
 
-def task_step(task: Task, head: Head, packed: Packed, targets: Any, loss_unit: str) -> TaskStep:
-    """Run a task's head forward. targets: with at least one labelled unit."""
-    scores, bp_head = head(packed, True)
-    loss, d_scores = task.loss(scores, targets, packed)
-    n_units = targets.n_units
-    return TaskStep(packed.X, bp_head, d_scores, loss, n_units, 1 / LOSS_UNITS[loss_unit](n_units))
+def task_step(
+    task: Task,
+    model: Sharing,
+    represented: Represented,
+    examples: Sequence[Example],
+    loss_unit: str,
+) -> ScaledStep | None:
+    """Run a task's head forward; None if the examples label nothing of the task."""
+    packed = represented.packed[task.name]
+    head = represented.ran.get(task.name) or head_of(model, task.name)
+    step = task.learn(head, packed, examples)
+    if step is None:
+        return None
+    scale = 1 / LOSS_UNITS[loss_unit](step.n_units)
+    return ScaledStep(step, packed.X, represented.sites[task.name], scale)
 
 
 def apply_gradients(nodes: Iterable[Model], sgd: Optimizer) -> None:
@@ -70,7 +76,7 @@ def apply_gradients(nodes: Iterable[Model], sgd: Optimizer) -> None:
 
 
 def balanced_gradients(
-    steps: Mapping[str, TaskStep], balancer: Balancer, conflict: ConflictMeter
+    steps: Mapping[str, ScaledStep], balancer: Balancer, conflict: ConflictMeter
 ) -> tuple[dict[str, float], dict[str, Floats2d]]:
     """The tasks' weights, and their weighted gradients, after running the heads backward.
 
@@ -78,12 +84,13 @@ def balanced_gradients(
     """
     if not steps:
         return {}, {}
-    losses = {name: step.loss * step.scale for name, step in steps.items()}
+    losses = {name: step.loss for name, step in steps.items()}
     weights = dict.fromkeys(losses, 1.0)
     if not balancer.needs_gradients:
         weights = balancer.weights(losses)
     dX = {name: step.backward(weights[name]) for name, step in steps.items() if weights[name]}
-    gradients = TaskGradients({name: steps[name].X for name in dX}, dX)
+    sites = {name: steps[name].site for name in dX}
+    gradients = TaskGradients({name: steps[name].X for name in dX}, dX, sites)
     conflict.observe(gradients)
     if balancer.needs_gradients:
         weights = balancer.weights(losses, gradients)

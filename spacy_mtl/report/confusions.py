@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spacy.training import Example
 
 from ..tasks.base import Task
+from ..tasks.capable import labels_of
 from ..tasks.counts import UNSEEN, Counts
 from ..tasks.ner import NER
 from ..tasks.tagger import Tagger
@@ -90,7 +91,7 @@ def confusion(task: Task, examples: Iterable[Example]) -> Confusion | None:
 
 def best_class(task: Task, cats: dict[str, float]) -> int:
     """The number of the label that scores highest, the first of equals."""
-    return int(np.argmax([cats.get(label, 0.0) for label in task.labels]))
+    return int(np.argmax([cats.get(label, 0.0) for label in labels_of(task)]))
 
 
 def most_confused(found: Confusion, most: int = MOST) -> Confusion:

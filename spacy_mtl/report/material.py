@@ -22,6 +22,7 @@ from ..evaluation.runs import PREDICTIONS, RESULT, SPEC
 from ..languages import blank
 from ..registry import registry
 from ..tasks.base import Task
+from ..tasks.capable import Labelled
 
 AFFINITY = "affinity.json"
 _MATRICES = ("cosines", "affinity")
@@ -139,7 +140,8 @@ def _task(config: dict[str, Any], results: Results, name: str) -> Task:
     block = config["components"][info.component]["tasks"][name]
     task: Task = registry.resolve({"task": block})["task"]
     task.name = name
-    task.set_labels(info.labels)
+    if isinstance(task, Labelled):
+        task.set_labels(info.labels)
     return task
 
 

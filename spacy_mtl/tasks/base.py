@@ -1,158 +1,138 @@
-"""What a task is: the contract between the component and an annotation layer."""
+"""What a task is: something that the component learns and writes to Docs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Ops, get_array_module
-from thinc.types import ArrayXd, Floats2d
+from thinc.api import Model
+from thinc.types import Floats2d
 
+from ..errors import MTLError
 from ..models.packed import Packed
-from ..models.sharing import Head
-from .counts import Counts
-
-
-class Targets(Protocol):
-    """What a batch says about one task, as arrays on the model's device.
-
-    mask: which units (tokens, documents, or a document's classes) are labelled.
-    gold: of the same shape, what is right for a unit that is labelled, as `Decoded.labels` has it.
-    n_units: how many, 0 if the batch says nothing about the task.
-    """
-
-    @property
-    def mask(self) -> ArrayXd: ...
-
-    @property
-    def gold(self) -> ArrayXd: ...
-
-    @property
-    def n_units(self) -> int: ...
+from ..models.topologies.base import Head
 
 
 @dataclass(frozen=True)
-class Decoded:
-    """A task's decision for a batch.
+class Step:
+    """A task in a batch, between forward and backward.
 
-    labels: column indices, (n_tokens,) or (n_docs,), or decisions (n_docs, n_labels) of 0 and 1.
-    get_probabilities: computes `probabilities`, which not every use needs.
-    get_confidences: computes `confidences` where a decision is not one column of one unit.
+    loss: summed over the `n_units` labelled units, in nats where it is a likelihood.
+    backward: from a weight on the loss to the gradient of the representation, (n_tokens, width),
+        running the head backward. Called once at most.
     """
 
-    labels: ArrayXd
-    get_probabilities: Callable[[], ArrayXd]
-    get_confidences: Callable[[], ArrayXd] | None = None
-
-    @cached_property
-    def probabilities(self) -> ArrayXd:
-        """(units, n_columns) the probability of each column for each unit."""
-        return self.get_probabilities()
-
-    @cached_property
-    def confidences(self) -> ArrayXd:
-        """The probability of each decision: of each unit's column, of each of (n_docs, n_labels)
-        being as decided, or of each span, NaN for one that was there before."""
-        if self.get_confidences is not None:
-            return self.get_confidences()
-        xp: Any = get_array_module(self.labels)
-        P: Any = self.probabilities
-        confidences: ArrayXd = P[xp.arange(len(P)), self.labels]
-        return confidences
+    loss: float
+    n_units: int
+    backward: Callable[[float], Floats2d]
 
 
-class Task(Protocol):
-    """An annotation layer that the component learns: from Docs to arrays and back.
+class Task(ABC):
+    """Something that the component learns: from Docs to a loss, and from Docs to a decision.
 
-    A task is made by a function in the registry `mtl_tasks` and gets its name, the key of its
-    config block, from the component. All arrays are (units, columns), where units are the
-    batch's tokens or documents and `columns` are the head's outputs.
-
-    temperature: what scores are divided by before they become probabilities (Guo et al. 2017).
-        The best annotation is that of the scores, whatever the temperature.
+    A task is made by a function or class in the registry `mtl_tasks` and gets its name, the key
+    of its config block, from the component. Where a head gives scores of units that are the
+    batch's tokens or documents, build on `spacy_mtl.tasks.scored.ScoredTask`, and on
+    `spacy_mtl.tasks.labels.LabelledTask` where these have labels. What a task can do beyond this
+    is in `spacy_mtl.tasks.capable`.
     """
 
-    name: str
-    temperature: float
+    name: str = ""
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The labels as the annotation has them, in a fixed order."""
+    @abstractmethod
+    def layers(self) -> tuple[str, ...]:
+        """The layers of annotation that it learns from, by their names in the table of layers."""
+
+    @property
+    @abstractmethod
+    def assigns(self) -> tuple[str, ...]:
+        """What it writes, as spaCy names it: "token.tag", "doc.ents", "doc.spans['x']",
+        "doc.cats", "token._.distance". Of two tasks that write the same, one is too many, but for
+        `doc.cats`, where each has keys of its own."""
 
     @property
     def writes(self) -> str:
-        """The Doc attribute it sets: "token.tag", "doc.ents", 'doc.spans["x"]', "doc.cats"."""
+        """What it assigns, as one text."""
+        return ", ".join(self.assigns)
 
     @property
-    def columns(self) -> list[str]:
-        """The names of the head's outputs for the present labels."""
+    def needs(self) -> tuple[str, ...]:
+        """The names of tasks of the component whose decisions `predict` uses."""
+        return ()
 
-    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        """The task's labels in these examples, sorted; `others` are the component's tasks."""
+    def begin(  # noqa: B027
+        self, examples: Sequence[Example], others: Mapping[str, Task]
+    ) -> None:
+        """See what there is to learn, before the model is initialized: training begins anew.
 
-    def set_labels(self, labels: Iterable[str]) -> None:
-        """Replace the labels."""
-
-    def make_head(self) -> Head:
-        """The head, without its number of outputs, which `columns` gives once labels are known."""
-
-    def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
-        """The batch's gold annotation; what is missing is masked.
-
-        Columns that an example's corpus does not know (`LabelledTask.known_columns`) take no part
-        in its loss, and units whose gold column it does not know are masked.
+        others: the component's tasks. Raises MTLError if it cannot be learned from these.
         """
 
-    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
-        """The loss in nats, summed over the labelled units, and its gradient.
+    @abstractmethod
+    def make_head(self) -> Model:
+        """The head: a thinc model whose initialization gets a representation, a `Packed`."""
 
-        Rows of units that are not labelled are exactly zero.
-        """
+    @abstractmethod
+    def n_labelled(self, examples: Sequence[Example]) -> int:
+        """How many units the references label that `learn` learns from."""
 
-    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
-        """The best valid annotation of each document."""
+    @abstractmethod
+    def learn(self, head: Head, packed: Packed, examples: Sequence[Example]) -> Step | None:
+        """Run the head forward on a batch; None if the batch labels nothing of the task."""
 
-    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+    @abstractmethod
+    def predict(self, head: Head, packed: Packed, earlier: Mapping[str, Any]) -> Any:
+        """The decision for a batch. earlier: `standing` of each task that it needs."""
+
+    def standing(self, docs: Sequence[Doc], prediction: Any) -> Sequence[Any]:
+        """What will stand on each document after `annotate`, with what stood there before: what
+        a task that needs this one gets. Raises MTLError if the task has no such thing."""
+        raise MTLError(
+            f"Expected no task to need '{self.name}', as a {type(self).__name__} does not say what "
+            "it is going to write (`standing`). Take it out of the other task's needs."
+        )
+
+    @abstractmethod
+    def annotate(self, docs: Sequence[Doc], prediction: Any) -> None:
         """Write the decision to the documents."""
 
-    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+    def note_confidences(self, docs: Sequence[Doc], prediction: Any) -> None:  # noqa: B027
         """Note how sure it is of what `annotate`, which is called next, is going to write."""
 
-    def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
-        """Of the labelled units' gold annotation in nats, summed; a temperature is fitted by it."""
-
-    def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
-        """The confidence of each decision about labelled units, and whether it is right."""
-
+    @abstractmethod
     def is_labelled(self, example: Example) -> bool:
         """Whether the reference labels any unit, so that there is something to score."""
 
+    @abstractmethod
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        """Metrics over the labelled units, under the standard names of spaCy's scorer.
+        """Metrics over the labelled units, under spaCy's standard names where it has some.
 
         The component shows None for those of which `is_labelled` says that there are none.
         """
 
-    def counts(self, examples: Sequence[Example]) -> Counts:
-        """What is right and wrong in each document, over the labelled units.
-
-        RAISES (MTLError): If the sides of an example have other tokens.
-        """
-
     @property
+    @abstractmethod
     def main_score(self) -> str:
-        """The one metric of `score` that stands for the task."""
+        """The one metric of `score` that stands for the task. Higher is better, and 1 is best: the
+        best checkpoint is chosen by it. For errors see `spacy_mtl.metrics.errors.from_error`."""
 
     def own_key(self, standard: str) -> str:
         """The name of a metric without its standard prefix, to be put behind the task's name."""
+        return standard.removeprefix(f"{self.layers[0]}_")
 
+    def state(self) -> dict[str, Any]:
+        """What it has learned outside of the head and its labels, as JSON has it: it is saved."""
+        return {}
 
-def host(array: ArrayXd) -> Any:
-    """The array as a numpy array."""
-    return array.get() if hasattr(array, "get") else array
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Set what `state` gave; raises MTLError for anything else."""
+        if state:
+            raise MTLError(
+                f"Expected no saved state of the task '{self.name}', which has none, got "
+                f"{', '.join(state)}. Load it with the version that it was saved with."
+            )

@@ -11,7 +11,7 @@ from thinc.types import ArrayXd, Floats2d, Ints1d
 
 from ..models import biluo
 from ..models.avoided_spans import avoiding_marginals
-from .base import host
+from .scored import host
 
 
 def crf_loss(

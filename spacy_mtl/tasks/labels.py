@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import WeakSet
@@ -16,11 +17,12 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..marks import CORPUS, known_labels
 from ..models.packed import Packed
-from .base import Decoded, host
+from .base import Task
+from .scored import Decoded, ScoredTask, host
 
 
-class LabelledTask:
-    """What tasks with a fixed set of labels have in common."""
+class LabelledTask(ScoredTask):
+    """A task with a fixed set of labels, whose probabilities can be calibrated."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,29 +52,22 @@ class LabelledTask:
         tempered: Any = scores if self.temperature == 1.0 else scores / self.temperature
         return tempered
 
-    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
-        """See `Task`; here nothing is noted beside the annotation."""
-
     def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
-        """See `Task`; the same as the loss."""
+        """See `Calibrated`; the same as the loss."""
         return self.loss(scores, targets, packed)[0]
 
-    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
-        """See `Task`."""
-        raise NotImplementedError
-
-    def is_labelled(self, example: Example) -> bool:
-        """See `Task`."""
-        raise NotImplementedError
-
     def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
-        """See `Task`."""
+        """See `Calibrated`."""
         right = decoded.labels == targets.gold
         return host(decoded.confidences[targets.mask]), host(right[targets.mask])
 
+    @abstractmethod
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        """The task's labels in these examples, sorted; `others` are the component's tasks."""
+
+    @abstractmethod
     def labels_in(self, doc: Doc) -> set[str]:
         """The task's labels in the annotation of a document, known ones and others."""
-        raise NotImplementedError
 
     def warn_of_unknown(self, examples: Iterable[Example]) -> None:
         """Say once that documents have labels that the task was not initialized with."""

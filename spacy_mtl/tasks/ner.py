@@ -17,16 +17,16 @@ from thinc.types import ArrayXd, Floats2d
 from ..marks import INCORRECT_SPANS, known_labels
 from ..models import biluo
 from ..models.best_path import best_path
-from ..models.heads import TokenHead
+from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
-from ..models.sharing import Head
 from ..models.span_rows import SpanRows
 from .alignment import require_same_tokens
-from .base import Decoded, Task, host
+from .base import Task
 from .counts import UNSEEN, Counts
 from .crf import crf_loss
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
+from .scored import Decoded, host
 from .span_confidences import note_decoded_spans, span_outcomes
 from .spans import (
     entity_attributes,
@@ -85,8 +85,12 @@ class NER(LabelledTask):
         return ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in labels]
 
     @property
-    def writes(self) -> str:
-        return "doc.ents" if self.spans_key is None else f"doc.spans[{self.spans_key!r}]"
+    def layers(self) -> tuple[str, ...]:
+        return ("ents",) if self.spans_key is None else ("spans",)
+
+    @property
+    def assigns(self) -> tuple[str, ...]:
+        return ("doc.ents" if self.spans_key is None else f"doc.spans[{self.spans_key!r}]",)
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
@@ -167,13 +171,32 @@ class NER(LabelledTask):
 
     def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         """See `Task`."""
-        note_decoded_spans(docs, decoded, self._ids, self.writes, keep=not self.overwrite)
+        note_decoded_spans(docs, decoded, self._ids, self.assigns[0], keep=not self.overwrite)
 
     def outcomes(
         self, decoded: Decoded, targets: ColumnTargets
     ) -> tuple[NDArray, NDArray[np.bool_]]:
         """Of spans: right is one that is in the gold with its label."""
         return span_outcomes(decoded, targets, len(self._labels))
+
+    def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[list[Triple]]:
+        """Of each document its spans: the label, the first token, and the one after the last."""
+        found = spans_of(host(decoded.labels), [len(doc) for doc in docs], len(self._labels))
+        return [
+            self._with_present(doc, [(self._labels[kind], start, end) for start, end, kind in own])
+            for doc, own in zip(docs, found, strict=True)
+        ]
+
+    def _with_present(self, doc: Doc, found: list[Triple]) -> list[Triple]:
+        """What is found, beside or in place of the spans that are there and stay."""
+        if self.overwrite:
+            return found
+        present = [(span.label_, span.start, span.end) for span in self._spans(doc)]
+        if self.spans_key is not None:
+            return present if self.spans_key in doc.spans else found
+        taken = {(start, end) for _, start, end in present}
+        new = [span for span in found if span[1:] not in taken]
+        return sorted(present + new, key=lambda span: span[1])
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         tags = host(decoded.labels)

@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from ..confidences import note_spans
 from ..models.packed import doc_lengths, token_attributes
 from ..models.span_rows import SpanRows
-from .base import Decoded, host
+from .scored import Decoded, host
 from .spans import Ids
 from .targets import ColumnTargets
 

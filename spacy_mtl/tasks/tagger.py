@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,15 @@ from thinc.types import Floats2d
 
 from ..confidences import note_tags
 from ..errors import MTLError
-from ..models.heads import TokenHead
+from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
-from ..models.sharing import Head
 from ..morphology import is_features
 from .alignment import aligned_attribute, index_of, require_same_tokens
-from .base import Decoded, Task, host
+from .base import Task
 from .counts import UNSEEN, Counts, count_units
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
+from .scored import Decoded, host
 from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
 
@@ -60,8 +61,12 @@ class Tagger(LabelledTask):
         super().__init__("tagger")
 
     @property
-    def writes(self) -> str:
-        return f"token.{ATTRS[self.attr]}"
+    def layers(self) -> tuple[str, ...]:
+        return (ATTRS[self.attr],)
+
+    @property
+    def assigns(self) -> tuple[str, ...]:
+        return (f"token.{ATTRS[self.attr]}",)
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
@@ -108,20 +113,23 @@ class Tagger(LabelledTask):
             kept = (doc.to_array("TAG").reshape(-1) != 0) & (not self.overwrite)
             note_tags(doc, tags[begin:end], confidences[begin:end], kept)
 
+    def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[Any]:
+        """(n_tokens,) of each document the values of the attribute, as `Doc.to_array` has them."""
+        values = self._values[host(decoded.labels)]
+        ends = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
+        standing = [values[begin:end] for begin, end in pairwise(ends)]
+        if self.overwrite:
+            return standing
+        before = [doc.to_array(self.attr).reshape(-1) for doc in docs]
+        return [np.where(old == 0, new, old) for old, new in zip(before, standing, strict=True)]
+
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         if self.attr == "MORPH":
             self._write_morph(docs, host(decoded.labels))
             return
-        values = self._values[host(decoded.labels)]
-        begin = 0
-        for doc in docs:
-            new = values[begin : begin + len(doc)]
-            begin += len(doc)
-            if not self.overwrite:
-                old = doc.to_array(self.attr).reshape(-1)
-                new = np.where(old == 0, new, old)
+        for doc, values in zip(docs, self.standing(docs, decoded), strict=True):
             if len(doc):
-                doc.from_array([self.attr], new.reshape(-1, 1))
+                doc.from_array([self.attr], values.reshape(-1, 1))
 
     def _write_morph(self, docs: Sequence[Doc], labels: Any) -> None:
         """Token by token: `from_array` looks every token's features up by their string."""

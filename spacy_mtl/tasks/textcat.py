@@ -15,10 +15,9 @@ from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
 from ..marks import LABELS
-from ..models.heads import DocumentHead
+from ..models.heads import DocumentHead, Head
 from ..models.packed import Packed
-from ..models.sharing import Head
-from .base import Decoded, Task, host
+from .base import Task
 from .counts import Counts
 from .labels import LabelledTask, some
 from .losses import (
@@ -29,6 +28,7 @@ from .losses import (
     softmax_cross_entropy,
 )
 from .positives import PositivesWarning
+from .scored import Decoded, host
 from .targets import CellTargets, ClassTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
@@ -100,8 +100,12 @@ class TextCat(LabelledTask):
         self._threshold = float(value)
 
     @property
-    def writes(self) -> str:
-        return "doc.cats"
+    def layers(self) -> tuple[str, ...]:
+        return ("cats",)
+
+    @property
+    def assigns(self) -> tuple[str, ...]:
+        return ("doc.cats",)
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
@@ -204,13 +208,18 @@ class TextCat(LabelledTask):
 
         return Decoded(decisions, lambda: probabilities, confidences)
 
-    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+    def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[dict[str, float]]:
+        """Of each document the task's part of `doc.cats`."""
         rows = host(decoded.probabilities).tolist()
-        for doc, row in zip(docs, rows, strict=True):
-            new = dict(zip(self._labels, row, strict=True))
-            if not self.overwrite:
-                new.update((label, doc.cats[label]) for label in self._labels if label in doc.cats)
-            doc.cats.update(new)
+        standing = [dict(zip(self._labels, row, strict=True)) for row in rows]
+        if not self.overwrite:
+            for doc, own in zip(docs, standing, strict=True):
+                own.update((label, doc.cats[label]) for label in own.keys() & doc.cats.keys())
+        return standing
+
+    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
+        for doc, own in zip(docs, self.standing(docs, decoded), strict=True):
+            doc.cats.update(own)
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         examples = list(examples)

@@ -14,6 +14,7 @@ from ..errors import MTLError
 from ..pipeline.component import MultiTask
 from ..pipeline.live import multitasks, pipeline_of
 from ..tasks.base import Task
+from ..tasks.capable import labels_of
 
 _TOKEN_LAYERS = {"tag": "token.tag", "pos": "token.pos", "morph": "token.morph", "ents": "doc.ents"}
 
@@ -43,7 +44,7 @@ class Annotation:
     def trains(self, task: Task) -> bool:
         """Whether there is annotation for the task."""
         if task.writes == "doc.cats":
-            return not self.classes.isdisjoint(task.labels)
+            return not self.classes.isdisjoint(labels_of(task))
         return task.writes in self.attributes
 
 

@@ -21,6 +21,7 @@ from thinc.api import Model
 from thinc.shims import Shim
 
 from ..models.freezing import Owner, frozen_names, owners, parameter_names
+from ..models.topologies.base import encoders
 from ..pipeline.live import live_pipelines, multitasks
 
 T = TypeVar("T")
@@ -70,9 +71,10 @@ def named_parameters(nlp: Language) -> list[Parameter]:
         for place in _Namer(name, model).parameters()
     ]
     above: dict[str, int] = {}
-    encoders = [pipe.model for pipe in upstream(nlp).values()]
-    encoders += [pipe.model.get_ref("tok2vec") for pipe in multitasks(nlp).values()]
-    for model in encoders:
+    found = [pipe.model for pipe in upstream(nlp).values()]
+    for pipe in multitasks(nlp).values():
+        found += encoders(pipe.model).values()
+    for model in found:
         inside = {id(owner) for owner in owners(model)}
         above.update(_depths([(p, block) for p, block in named if id(p.owner) in inside]))
     return [replace(p, above=above.get(p.name)) for p, _ in named]

@@ -3,17 +3,18 @@
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 import warnings
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from spacy.language import Language
 from spacy.util import logger
+from thinc.api import Model
 
 from ..errors import MTLError
 from ..models.freezing import Owner, frozen_names, set_frozen
-from ..models.sharing import head_of
+from ..models.topologies.base import encoders
 from ..pipeline.component import MultiTask
 from ..pipeline.history import ScoreHistory
 from ..pipeline.live import multitasks
@@ -206,10 +207,12 @@ class Unfreeze:
         frozen.update(p for name in of if above[name] <= idle for p in of[name])
         _set(self._plan, frozen)
         for name, component in components.items():
-            waiting = [p for encoder in of if name in above[encoder] for p in of[encoder]]
-            if name not in idle:
-                waiting += _without_heads(component, parameters)
-            component.encoder_frozen = all(p.frozen for p in waiting)
+            component.frozen_encoders = {
+                encoder
+                for encoder, node in encoders(component.model).items()
+                if all(p.frozen for p in _heard(nlp, name, node, of))
+                and (name in idle or all(p.frozen for p in below(node, parameters)))
+            }
         if components and len(idle) == len(components) and not self._warned:
             self._warned = True
             warnings.warn(
@@ -301,7 +304,11 @@ def _set(parameters: Iterable[Parameter], frozen: set[Parameter]) -> None:
         set_frozen(owner, others | {p.local for p in own if p in frozen})
 
 
-def _without_heads(component: MultiTask, parameters: Iterable[Parameter]) -> list[Parameter]:
-    inside = below(component.model, parameters)
-    heads = {p for task in component.tasks for p in below(head_of(component.model, task), inside)}
-    return [parameter for parameter in inside if parameter not in heads]
+def _heard(
+    nlp: Language, component: str, encoder: Model, of: Mapping[str, list[Parameter]]
+) -> Iterator[Parameter]:
+    """The parameters of the components that an encoder listens to. of: by component."""
+    inside = {id(node) for node in encoder.walk()}
+    for name, pipe in upstream(nlp).items():
+        if any(id(listener) in inside for listener in pipe.listener_map.get(component, ())):
+            yield from of[name]

@@ -13,7 +13,7 @@ from spacy.training import Example
 from thinc.api import Adam, Model
 
 from spacy_mtl.affinity.observe import AffinityObserver
-from spacy_mtl.models import sharing
+from spacy_mtl.models.topologies import base as topologies
 
 WORDS = ["ah", "oh", "uh", "eh"]
 WIDTH = 3
@@ -66,7 +66,7 @@ def linear_nlp(**settings: Any) -> Language:
 
 def set_head(nlp: Language, task: str, W: NDArray, b: NDArray) -> None:
     """The weights of a task's head, a row for each label."""
-    output = sharing.head_of(multitask(nlp).model, task).get_ref("output")
+    output = topologies.head_of(multitask(nlp).model, task).get_ref("output")
     output.set_param("W", W.astype("float32"))
     output.set_param("b", b.astype("float32"))
 
@@ -87,7 +87,7 @@ def by_hand(nlp: Language, rate: float, weights: tuple[float, float] = (1.0, 1.0
     """(2, 2) the look-ahead for SGD, in double precision."""
     model = multitask(nlp).model
     W = model.get_ref("tok2vec").get_param("W").astype("float64")
-    heads = [sharing.head_of(model, task).get_ref("output") for task in ("tagger", "pos")]
+    heads = [topologies.head_of(model, task).get_ref("output") for task in ("tagger", "pos")]
     params = [
         (head.get_param("W").astype("f8"), head.get_param("b").astype("f8")) for head in heads
     ]

@@ -20,7 +20,7 @@ def measured(nlp: Language, *batches: Any) -> Measurement:
     component, latest = multitask(nlp), {}
     for layers in batches or (("tagger", "pos"),):
         batch = Batch.of(component, TASKS, linear_examples(nlp, layers))
-        latest.update(dict.fromkeys(batch.targets, batch))
+        latest.update(dict.fromkeys(batch.tasks, batch))
     optimizer: Any = SGD(RATE, grad_clip=0.0, L2=0.0)
     return measure(Replica(nlp, component, optimizer), TASKS, latest)
 
@@ -45,7 +45,7 @@ def test_cosines_are_of_the_shared_layer() -> None:
     component = multitask(nlp)
     replica = Replica(nlp, component, SGD(RATE))
     batch = Batch.of(component, TASKS, linear_examples(nlp))
-    rows = [(X.T @ dX).ravel() for X, dX in (replica.backward(task, batch) for task in TASKS)]
+    rows = [(X.T @ dX).ravel() for X, dX, _ in (replica.backward(task, batch) for task in TASKS)]
     expected = rows[0] @ rows[1] / np.linalg.norm(rows[0]) / np.linalg.norm(rows[1])
     found = measured(nlp).cosines
     assert found == pytest.approx(np.array([[1, expected], [expected, 1]]), abs=1e-5)

@@ -81,7 +81,7 @@ def test_known_scale_is_found(task, draw, scale, make_doc, pack):
     scores = rng.normal(size=(N, WIDTH)).astype("float32") * 1.5
     more = (packed.lengths,) if draw is paths else ()
     batches = [((scores * scale).astype("float32"), draw(task, scores, rng, *more), packed)]
-    found = LabelledScores("multitask", task, OPS, batches)
+    found = LabelledScores("multitask", task.name, task, OPS, batches)
     if draw is not one_of or not isinstance(task, TextCat):
         found.batches *= 2  # several batches count alike
     task.temperature = 1.0
@@ -106,7 +106,7 @@ def test_all_right_is_no_reason_for_certainty(row, make_doc, pack):
     scores = np.asarray([row] * 3, dtype="float32")
     for batches in ([], [(scores, targets, pack([make_doc("a b c")]))]):
         task.temperature = 1.3
-        assert not LabelledScores("multitask", task, OPS, batches).fit()
+        assert not LabelledScores("multitask", task.name, task, OPS, batches).fit()
         assert task.temperature == 1.3
 
 

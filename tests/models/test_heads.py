@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from thinc.api import Adam, set_dropout_rate
 
-from spacy_mtl.models.heads import DocumentHead, TokenHead, resize_outputs, set_outputs
+from spacy_mtl.models.heads import DocumentHead, TokenHead, resize, set_outputs
 from spacy_mtl.models.packed import Packed, row_starts
 
 N_OUTPUTS = 3
@@ -123,14 +123,14 @@ def test_nodes_stay_the_same(make_head, docs, pack):
     scores, backprop = head(pack(docs), True)
     backprop(scores)
     assert walk_shape(head) == before
-    resize_outputs(head, list("abc"), list("abcd"))
+    resize(head, list("abc"), list("abcd"))
     assert walk_shape(head) == before
 
 
 def test_resized_head_keeps_the_scores_of_old_columns(make_head, docs, pack):
     head, packed = make_head(), pack(docs)
     before = head.predict(packed)
-    resize_outputs(head, ["a", "b", "c"], ["b", "new", "c", "a", "other"])
+    resize(head, ["a", "b", "c"], ["b", "new", "c", "a", "other"])
     after = head.predict(packed)
     np.testing.assert_allclose(after[:, [3, 0, 2]], before, atol=1e-6)
     assert not after[:, [1, 4]].any()
@@ -150,7 +150,7 @@ def test_resized_head_learns_with_the_same_optimizer(make_head, docs, pack):
         if n == N_OUTPUTS:
             scores, backprop = head(packed, True)
             backprop(np.ones_like(scores))  # still pending when the head grows
-            resize_outputs(head, list("abc"), list("abcde"))
+            resize(head, list("abc"), list("abcde"))
     with head.use_params(sgd.averages):
         assert head.predict(packed).shape[1] == N_OUTPUTS + 2
 
@@ -160,7 +160,7 @@ def test_bytes_round_trip(make_head, resized, docs, pack):
     head, packed = make_head(), pack(docs)
     n = N_OUTPUTS
     if resized:
-        resize_outputs(head, list("abc"), list("abcd"))
+        resize(head, list("abc"), list("abcd"))
         n += 1
     expected = head.predict(packed)
     data = head.to_bytes()

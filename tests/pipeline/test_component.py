@@ -13,7 +13,7 @@ from thinc.api import Model
 
 from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.errors import MTLError
-from spacy_mtl.models.sharing import HardSharing
+from spacy_mtl.models.topologies.hard import HardSharing
 from spacy_mtl.pipeline.component import MultiTask
 from spacy_mtl.tasks.tagger import Tagger
 from spacy_mtl.tasks.textcat import TextCat

@@ -14,7 +14,7 @@ from thinc.api import Config
 
 from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.errors import MTLError
-from spacy_mtl.models.sharing import HardSharing
+from spacy_mtl.models.topologies.hard import HardSharing
 from spacy_mtl.pipeline.factory import make_multitask
 from spacy_mtl.registry import registry
 from spacy_mtl.tasks.ner import NER

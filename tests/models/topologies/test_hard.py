@@ -5,8 +5,9 @@ import pytest
 from spacy.ml.models import build_hash_embed_cnn_tok2vec
 from thinc.api import Linear, Model
 
-from spacy_mtl.models import sharing
 from spacy_mtl.models.heads import DocumentHead, TokenHead, set_outputs
+from spacy_mtl.models.topologies import base as topologies
+from spacy_mtl.models.topologies.hard import HardSharing
 
 WIDTH = 8
 
@@ -37,9 +38,9 @@ def build(docs):
         subword_features=False,
         pretrained_vectors=None,
     )
-    model = sharing.HardSharing(counting(encoder))
+    model = HardSharing(counting(encoder))
     tagger, textcat = TokenHead(), DocumentHead(1, 16, "ORTH")
-    sharing.attach(model, {"textcat": textcat, "tagger": tagger})
+    topologies.attach(model, {"textcat": textcat, "tagger": tagger})
     set_outputs(tagger, 3)
     set_outputs(textcat, 2)
     encoder.initialize(X=docs)
@@ -59,17 +60,17 @@ def docs(make_doc):
 def test_heads_stand_in_the_order_of_their_names(docs):
     model = build(docs)
     assert model.layers[1:] == [
-        sharing.head_of(model, "tagger"),
-        sharing.head_of(model, "textcat"),
+        topologies.head_of(model, "tagger"),
+        topologies.head_of(model, "textcat"),
     ]
-    other = sharing.HardSharing(counting(Linear()))
-    sharing.attach(other, {name: TokenHead() for name in ("b", "c", "a")})
-    assert other.layers[1:] == [sharing.head_of(other, name) for name in "abc"]
+    other = HardSharing(counting(Linear()))
+    topologies.attach(other, {name: TokenHead() for name in ("b", "c", "a")})
+    assert other.layers[1:] == [topologies.head_of(other, name) for name in "abc"]
 
 
 def test_tasks_share_one_representation(docs):
     model = build(docs)
-    represented, _ = sharing.represent(model, docs, ["tagger", "textcat"], False)
+    represented = topologies.represent(model, docs, ["tagger", "textcat"], False).packed
     assert represented["tagger"] is represented["textcat"]
     packed = represented["tagger"]
     vectors = model.get_ref("tok2vec").predict(docs)
@@ -81,7 +82,7 @@ def test_tasks_share_one_representation(docs):
 def test_encoder_runs_backward_once_with_the_sum(docs):
     model = build(docs)
     calls = model.get_ref("tok2vec").attrs["calls"]
-    _, backprop = sharing.represent(model, docs, ["tagger", "textcat"], True)
+    backprop = topologies.represent(model, docs, ["tagger", "textcat"], True).backprop
     rng = np.random.default_rng(1)
     one, other = rng.normal(size=(2, 6, WIDTH)).astype("f")
     kept = one.copy()
@@ -95,7 +96,7 @@ def test_encoder_runs_backward_once_with_the_sum(docs):
 def test_encoder_runs_backward_without_gradients_too(docs):
     model = build(docs)
     calls = model.get_ref("tok2vec").attrs["calls"]
-    _, backprop = sharing.represent(model, docs, [], True)
+    backprop = topologies.represent(model, docs, [], True).backprop
     backprop({})
     assert len(calls) == 1
     assert not np.concatenate(calls[0]).any()
@@ -123,7 +124,7 @@ def test_gradient_through_the_whole_model(docs, numeric_gradient):
 def test_bytes_round_trip_with_heads(docs):
     model, other = build(docs), build(docs)
     for name in ("tagger", "textcat"):
-        node = sharing.head_of(other, name).get_ref("output")
+        node = topologies.head_of(other, name).get_ref("output")
         node.set_param("W", node.get_param("W") * 0)
     other.from_bytes(model.to_bytes())
     for name, scores in model.predict(docs).items():

@@ -1,0 +1,1 @@
+"""Sharing topologies: how the tasks' representations come from shared encoders."""

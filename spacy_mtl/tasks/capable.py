@@ -1,0 +1,96 @@
+"""What a task may be able to do beyond being learned; commands ask for it with `isinstance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.training import Example
+from thinc.api import Ops
+from thinc.types import Floats2d
+
+from ..models.packed import Packed
+from .base import Task
+from .counts import Counts
+from .scored import Targets
+
+
+@runtime_checkable
+class Labelled(Protocol):
+    """It has a fixed set of labels, for which its head has columns."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels as the annotation has them, in a fixed order."""
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the head's outputs for the present labels."""
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        """The task's labels in these examples, sorted; `others` are the component's tasks."""
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        """Replace the labels."""
+
+
+def labels_of(task: Task) -> tuple[str, ...]:
+    """The task's labels, none if it is not `Labelled`."""
+    return task.labels if isinstance(task, Labelled) else ()
+
+
+@runtime_checkable
+class Measurable(Protocol):
+    """It says of each document what is right and wrong, so that scores of samples follow."""
+
+    def statistics(self, examples: Sequence[Example]) -> Counts:
+        """What is right and wrong in each document, over the labelled units.
+
+        RAISES (MTLError): If the sides of an example have other tokens.
+        """
+
+
+@runtime_checkable
+class Calibrated(Protocol):
+    """Its probabilities can be fitted to how often it is right, by a temperature.
+
+    temperature: what scores are divided by before they become probabilities (Guo et al. 2017).
+        The best annotation is that of the scores, whatever the temperature.
+    """
+
+    temperature: float
+
+    def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
+        """See `ScoredTask`."""
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Any:
+        """See `ScoredTask`."""
+
+    def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
+        """Of the labelled units' gold annotation in nats, summed; the temperature is fitted by
+        it."""
+
+    def outcomes(self, decoded: Any, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
+        """The confidence of each decision about labelled units, and whether it is right."""
+
+
+Triple = tuple[str, int, int]
+
+
+@runtime_checkable
+class Located(Protocol):
+    """It finds labelled spans of tokens."""
+
+    def scored_spans(self, example: Example) -> tuple[set[Triple], set[Triple]]:
+        """Spans of the reference, and those predicted where it says what there is: each a label,
+        its first token, and the token after its last."""
+
+
+@runtime_checkable
+class Confident(Protocol):
+    """The predicted documents say how sure it was."""
+
+    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
+        """Of each decision about what is labelled: how sure it was, and whether it is right."""
