@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # Groups whose pages have another title than the name of their registry.
 TITLES = {"spacy_factories": "Components", "spacy_cli": "Commands"}
 # Of spaCy's one registry for models, by the package in which a function stands.
-ROOMS = {"encoders": "Encoders", "topologies": "Topologies", "sharing": "Topologies"}
+ROOMS = {"encoders": "Encoders", "topologies": "Topologies"}
 ORDER = ("Components", "Tasks", "Topologies", "Encoders", "Balancers")
 
 

@@ -87,9 +87,8 @@ def _component(name: str) -> Iterator[str]:
 
 def _task(task: Any) -> Iterator[str]:
     """What a task learns from, writes and is scored by, with its default settings."""
-    layers, assigns = getattr(task, "layers", ()), getattr(task, "assigns", None)
-    lines = {"Learns from": layers, "Writes": assigns or (task.writes,)}
-    yield "## Reads and writes\n\n" + stated({**lines, "Needs": getattr(task, "needs", ())})
+    lines = {"Learns from": task.layers, "Writes": task.assigns, "Needs": task.needs}
+    yield "## Reads and writes\n\n" + stated(lines)
     task.name = "NAME"
     rows = [
         (f"`{key}`", f"`NAME_{task.own_key(key)}`", "the main score" * (key == task.main_score))
