@@ -7,7 +7,7 @@ import pytest
 
 from spacy_mtl.comparison.bootstrap import delta_m, difference, estimate, holm, resample
 from spacy_mtl.errors import MTLError
-from spacy_mtl.tasks.counts import Counts
+from spacy_mtl.metrics.f_score import Counts
 
 
 def _accuracy(right: np.ndarray, total: int = 10) -> Counts:
