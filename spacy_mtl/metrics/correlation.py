@@ -119,9 +119,9 @@ class _Ranked:
 def _correlations(weights: Array, gold: _Ranked, guess: _Ranked) -> Array:
     """(n_samples,) Pearson's correlation of the ranks, with each unit counted so often."""
     x, y = gold.deviations(weights), guess.deviations(weights)
-    covariance, *variances = (
+    covariance, of_x, of_y = (
         np.einsum("ij,ij,ij->i", weights, a, b) for a, b in ((x, y), (x, x), (y, y))
     )
-    scale: Any = np.sqrt(variances[0]) * np.sqrt(variances[1])
+    scale: Any = np.sqrt(of_x * of_y)
     found: Array = np.divide(covariance, scale, out=np.zeros_like(scale), where=scale > 0)
     return np.clip(found, -1, 1)
