@@ -74,7 +74,7 @@ def _of_tasks(tested: Evaluation) -> Iterator[str]:
         yield f"Without a test score of their own: {_names(unmeasured)}."
     yield (
         f"The scores are of {code(tested.path.as_posix())}. Text of another domain, style or time "
-        "was not tested; expect lower scores there."
+        "was not tested; expect worse scores there."
     )
     yield (
         "They were measured on the tokens of the test files. On raw text, what the tokenizer does "
