@@ -56,7 +56,12 @@ def tested(compared: Compared) -> Evaluation:
 def test_every_kind_is_compared(compared: Compared) -> None:
     results, folder = compared
     metrics = {info.metric: info.higher_is_better for info in results.tasks.values()}
-    assert metrics == {"mean absolute error": False, "Spearman's rho": True, None: True}
+    assert metrics == {
+        "mean absolute error": False,
+        "Spearman's rho": True,
+        None: True,
+        "void error": False,
+    }
     full = results.full
     assert set(full.systems["joint"].scores) == {"level", "order"}
     assert set(full.comparisons["joint"].tasks) == {"level", "order"}
@@ -88,7 +93,10 @@ def test_a_lower_error_is_a_gain(compared: Compared) -> None:
 
 def test_what_cannot_be_compared_is_named(compared: Compared) -> None:
     results, folder = compared
-    assert results.not_compared == "Not compared, for lack of per-document statistics: mute."
+    assert results.not_compared == (
+        "Not compared, for lack of per-document statistics: mute. Not compared, as the test "
+        "documents give no score: void."
+    )
     assert results.not_compared in sentences(results)[0]
     assert Results.load(folder) == results
 
@@ -112,14 +120,18 @@ def test_the_report_has_every_kind(compared: Compared) -> None:
     curves = learning_section(replace(results, fractions=[results.full, part])).charts
     assert [chart.title for chart in curves] == ["level", "order"]
     assert curves[0].table.caption == "level: mean absolute error (lower is better) in its own unit"
-    assert not sections["labels"].tables and "level, order and mute" in sections["labels"].intro[-1]
+    assert (
+        not sections["labels"].tables
+        and "level, order, mute and void" in sections["labels"].intro[-1]
+    )
     training = {chart.title: chart.table for chart in sections["training"].charts}
     assert "Dev score" in training["level"].header
     assert "lower is better" in render(page)
 
 
 def test_an_interval_of_every_kind(tested: Evaluation, capsys: pytest.CaptureFixture[str]) -> None:
-    level, order, mute = tested.tasks
+    level, order, mute, void = tested.tasks
+    assert void.score is None and void.why_no_score == "not defined"
     assert level.score is not None and level.score.low < level.score.value < level.score.high
     counts = [text.split().count("very") for text in TEXTS]
     assert level.score.value == pytest.approx(sum(counts) / len(counts))  # it says 0 of all
@@ -149,6 +161,6 @@ def test_the_card_has_every_kind(compared: Compared, tested: Evaluation) -> None
     row = f"| {level.value:.3f} | {level.low:.3f} to {level.high:.3f} |"
     assert f"| `level` | mean absolute error (lower is better) {row}" in card
     assert "| `mute` | – | – | no per-document statistics | 8 |" in card
-    assert "Without a test score of their own: `mute`." in card
+    assert "Without a test score of their own: `mute` and `void`." in card
     assert "Not compared, for lack of per-document statistics\\: mute." in card
     assert "type: mae" in card and "type: spearmanr" in card

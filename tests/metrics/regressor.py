@@ -113,14 +113,22 @@ class Ordered(Level):
         return RankCorrelation.of_units(*self._units(examples))
 
 
+class Undefined(Level):
+    """Whose statistics never give a score."""
+
+    def statistics(self, examples: Sequence[Example]) -> Statistics:
+        return Errors.absolute([], [], [], len(examples), "void error")
+
+
 BLOCKS = {
     "level": {"@mtl_tasks": "test_metrics.Measured", "attr": "level"},
     "order": {"@mtl_tasks": "test_metrics.Ordered", "attr": "order"},
     "mute": {"@mtl_tasks": "test_metrics.Level", "attr": "mute"},
+    "void": {"@mtl_tasks": "test_metrics.Undefined", "attr": "void"},
 }
 for name in BLOCKS:
     Doc.set_extension(name, default=None, force=True)
-for made in (Measured, Ordered, Level):
+for made in (Measured, Ordered, Level, Undefined):
     registry.mtl_tasks.register(f"test_metrics.{made.__name__}", func=made)
 
 
