@@ -21,7 +21,7 @@ def _full(results: Results) -> str:
     rows.append("|---|---|---|---|---|---|---|---|")
     found = results.full
     for task, gain in found.comparisons[results.joint[0]].tasks.items():
-        cells = [task, results.tasks[task].metric, *_scores(results, found, task)]
+        cells = [task, results.tasks[task].directed_metric, *_scores(results, found, task)]
         cells.append(f"{gain.difference:+.4f}")
         cells.append(f"{gain.low:+.4f} to {gain.high:+.4f}")
         cells.append(f"{gain.p_holm:.3f}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,9 +19,11 @@ from ..comparison.bootstrap import Estimate, estimate, resample
 from ..comparison.compare import CONFIDENCE, SAMPLES
 from ..comparison.survey import Coverage, Survey, covered, test_examples
 from ..errors import MTLError
+from ..metrics.base import Statistics, directed
+from ..metrics.f_score import UNSEEN, Counts
 from ..pipeline.live import multitasks
 from ..tasks.base import Task
-from ..tasks.counts import UNSEEN, Counts
+from ..tasks.capable import Measurable
 
 TEST = "test"
 
@@ -30,38 +33,68 @@ class TaskEvaluation:
     """What a task does on the test documents.
 
     name: that of the task, behind its component's where several have a task of this name.
-    coverage: what the test documents say about it.
-    score: with its interval over documents; None if they label nothing of the task.
+    coverage: what the test documents say about it. labelled: whether there is anything to score.
+    statistics: of each document; None for a task that has none.
+    score: with its interval over documents; None if nothing is labelled, or the statistics do not
+        give one.
     scores: all that the component's `score` gives for it, by its own names ("f", "macro_auc"),
-        each None where `score` is.
+        each None where nothing is labelled.
     """
 
     name: str
     component: str
     task: Task
     coverage: Coverage
-    counts: Counts
+    labelled: bool
+    statistics: Statistics | None
     score: Estimate | None
     scores: dict[str, Any]
 
     @property
     def metric(self) -> str:
-        """The name of the score, of which higher is better."""
-        return self.counts.metric
+        """The name of the score, "" if there is none."""
+        return self.statistics.metric if self.statistics else ""
+
+    @property
+    def directed_metric(self) -> str:
+        """The metric for tables, with its direction if that is not the usual one."""
+        return directed(self.metric, self.higher_is_better)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Of the score."""
+        return self.statistics is None or self.statistics.higher_is_better
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the score is from 0 to 1, and shown in per cent."""
+        return self.statistics is None or self.statistics.is_share
+
+    @property
+    def why_no_score(self) -> str:
+        """In words, why `score` is None."""
+        if not self.labelled:
+            return "nothing labelled"
+        return "not defined" if self.statistics else "no per-document statistics"
 
     @cached_property
     def per_label(self) -> dict[str, dict[str, float]]:
-        """See `Counts.per_label`; labels that the task does not know are left out."""
-        return {label: of for label, of in self.counts.per_label().items() if label != UNSEEN}
+        """See `Counts.per_label`; labels that the task does not know are left out. Empty for a
+        task whose score is not one of labels."""
+        return {label: of for label, of in self._all_labels.items() if label != UNSEEN}
 
     @property
     def unseen(self) -> int:
         """Gold units, which are tokens or spans, with labels that the task does not know."""
-        return int(self.counts.per_label().get(UNSEEN, {}).get("gold", 0))
+        return int(self._all_labels.get(UNSEEN, {}).get("gold", 0))
+
+    @cached_property
+    def _all_labels(self) -> dict[str, dict[str, float]]:
+        return self.statistics.per_label() if isinstance(self.statistics, Counts) else {}
 
     @property
     def figures(self) -> dict[str, float]:
-        """The score and the ends of its interval, from 0 to 1, as `meta.json` names them.
+        """The score and the ends of its interval, shares from 0 to 1, as `meta.json` names them.
 
         The names end in what none of training's does, so that the dev scores stay beside them.
         """
@@ -75,7 +108,7 @@ class TaskEvaluation:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it, scores from 0 to 1."""
+        """All of it as JSON takes it, shares from 0 to 1."""
         found = self.score
         return {
             "component": self.component,
@@ -83,7 +116,8 @@ class TaskEvaluation:
             "documents": self.coverage.docs,
             "units": self.coverage.units,
             "unseen": self.unseen,
-            "metric": self.metric,
+            "metric": self.metric or None,
+            "higher_is_better": self.higher_is_better,
             "score": found and found.value,
             "low": found and found.low,
             "high": found and found.high,
@@ -107,7 +141,7 @@ class Evaluation:
     confidence: float = CONFIDENCE
 
     def to_dict(self) -> dict[str, Any]:
-        """All of it as JSON takes it, scores from 0 to 1 and None where nothing is labelled."""
+        """All of it as JSON takes it, shares from 0 to 1 and None where nothing is labelled."""
         return {
             "data": str(self.path),
             "documents": self.docs,
@@ -138,11 +172,12 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
     by_component = {name: pipe.score(examples) for name, pipe in multitasks(nlp).items()}
     tested = []
     for name, (component, task) in tasks.items():
-        counts = task.counts(examples)
-        score = _estimate(counts, samples) if labelled[name] else None
+        statistics = task.statistics(examples) if isinstance(task, Measurable) else None
+        score = _estimate(statistics, samples) if labelled[name] else None
         others = [other.name for _, other in tasks.values() if other is not task]
         scores = _own_scores(task.name, others, by_component[component])
-        tested.append(TaskEvaluation(name, component, task, coverage[name], counts, score, scores))
+        about = coverage[name], labelled[name]
+        tested.append(TaskEvaluation(name, component, task, *about, statistics, score, scores))
     tokens = sum(len(example.reference) for example in examples)
     return Evaluation(test, len(examples), tokens, tested, samples)
 
@@ -184,6 +219,8 @@ def _annotate(nlp: Language, examples: list[Example]) -> None:
         example.predicted = doc
 
 
-def _estimate(counts: Counts, samples: int) -> Estimate:
-    resampled = resample({TEST: [counts]}, samples)[TEST]
+def _estimate(statistics: Statistics | None, samples: int) -> Estimate | None:
+    if statistics is None or not math.isfinite(statistics.score()):
+        return None
+    resampled = resample({TEST: [statistics]}, samples)[TEST]
     return estimate(resampled.mean, resampled.samples, CONFIDENCE)

@@ -9,7 +9,16 @@ import srsly
 from .evaluate import Evaluation, TaskEvaluation
 
 MULTILINGUAL = "xx"  # as spaCy calls it
-_METRICS = {"F": "f1", "macro F": "f1"}
+_METRICS = {  # as Hugging Face calls them
+    "F": "f1",
+    "macro F": "f1",
+    "mean absolute error": "mae",
+    "mean squared error": "mse",
+    "root mean squared error": "rmse",
+    "Spearman's rho": "spearmanr",
+    "BLEU": "bleu",
+    "exact match": "exact_match",
+}
 
 
 def front_matter(meta: dict[str, Any], name: str, tested: Evaluation) -> str:

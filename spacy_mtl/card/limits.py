@@ -8,7 +8,7 @@ from typing import Any
 from spacy.language import Language
 
 from ..comparison.results import COSTS, NONE, Results
-from ..report.wording import counted, joined, points
+from ..report.wording import counted, difference, interval, joined
 from ..tasks.capable import Calibrated
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
@@ -66,12 +66,15 @@ def _of_tasks(tested: Evaluation) -> Iterator[str]:
                 f"{code(each.name)} does not know the labels of "
                 f"{counted(each.unseen, 'annotation')} in the test data, which count as errors."
             )
-    untested = [each.name for each in tested.tasks if each.score is None]
+    untested = [each.name for each in tested.tasks if not each.labelled]
     if untested:
         yield f"Not tested, as the test documents say nothing about it: {_names(untested)}."
+    unmeasured = [each.name for each in tested.tasks if each.labelled and each.score is None]
+    if unmeasured:
+        yield f"Without a test score of their own: {_names(unmeasured)}."
     yield (
         f"The scores are of {code(tested.path.as_posix())}. Text of another domain, style or time "
-        "was not tested; expect lower scores there."
+        "was not tested; expect worse scores there."
     )
     yield (
         "They were measured on the tokens of the test files. On raw text, what the tokenizer does "
@@ -89,9 +92,12 @@ def _of_sharing(results: Results | None) -> Iterator[str]:
     gains = results.full.comparisons[results.joint[0]].tasks
     for task, gain in gains.items():
         if gain.verdict == COSTS:
+            info = results.tasks[task]
+            unit = "points" if info.is_share else f"of {text(info.directed_metric)}"
             yield (
                 f"{code(task)} is significantly worse than trained alone: "
-                f"{points(gain.difference)} points ({points(gain.low)} to {points(gain.high)})."
+                f"{difference(gain.difference, info.is_share)} {unit} "
+                f"({interval(gain.low, gain.high, info.is_share)})."
             )
     unclear = [task for task, gain in gains.items() if gain.verdict == NONE]
     if unclear:
@@ -99,6 +105,8 @@ def _of_sharing(results: Results | None) -> Iterator[str]:
             f"No difference to training alone was shown for {_names(unclear)}, which is not the "
             "same as none: the intervals say how large it may be."
         )
+    if results.not_compared:
+        yield text(results.not_compared)
 
 
 def _of_confidences(tasks: Sequence[TaskEvaluation]) -> Iterator[str]:

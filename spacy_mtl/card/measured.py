@@ -13,7 +13,7 @@ from ..comparison.bootstrap import Estimate
 from ..comparison.results import Results
 from ..comparison.survey import Coverage, Survey, cover, training_examples
 from ..errors import MTLError, one_line
-from ..report.wording import NOTHING, counted, percent
+from ..report.wording import NOTHING, counted, percent, score
 from ..tasks.capable import labels_of
 from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
 from .markdown import code, details, table, text
@@ -59,16 +59,18 @@ def tasks(tested: Evaluation) -> str:
 
 def scores(tested: Evaluation) -> str:
     """The test scores with their intervals, and those of each label."""
+    shares = all(each.is_share for each in tested.tasks)
+    others = "" if shares else ", or in its own unit what is not a share"
     intro = (
         f"On the {counted(tested.docs, 'document')} ({counted(tested.tokens, 'token')}) of "
-        f"{code(tested.path.as_posix())}, on their own tokens, in per cent. The intervals hold "
-        f"{percent(tested.confidence, 0)} % of {tested.samples:,} bootstrap samples of these "
-        "documents: they say how much the choice of documents matters, not how another training "
-        "would have ended."
+        f"{code(tested.path.as_posix())}, on their own tokens, in per cent{others}. The "
+        f"intervals hold {percent(tested.confidence, 0)} % of {tested.samples:,} bootstrap samples "
+        "of these documents: they say how much the choice of documents matters, not how another "
+        "training would have ended."
     )
     rows = [_score_row(each) for each in tested.tasks]
     header = ["Task", "Metric", "Score", f"{percent(tested.confidence, 0)} % interval", "Documents"]
-    labels = [_labels(each) for each in tested.tasks if each.score is not None]
+    labels = [_labels(each) for each in tested.tasks if each.score is not None and each.per_label]
     return "\n\n".join([intro, table(header, rows, n_text=2), *labels])
 
 
@@ -119,11 +121,6 @@ def data(coverage: Coverages) -> str:
     return f"{intro}{unit}\n\n{table(['Task', *map(code, corpora)], rows)}"
 
 
-def ends(low: float, high: float) -> str:
-    """Of the interval of a score, in per cent."""
-    return f"{percent(low)} to {percent(high)}"
-
-
 def _codes(names: Any) -> str:
     return ", ".join(code(str(name)) for name in names)
 
@@ -131,12 +128,17 @@ def _codes(names: Any) -> str:
 def _score_row(tested: TaskEvaluation) -> list[str]:
     found: Estimate | None = tested.score
     if found is None:
-        return [code(tested.name), text(tested.metric), NOTHING, "nothing labelled", "0"]
+        docs = tested.coverage.docs if tested.labelled else 0
+        metric = text(tested.directed_metric) or NOTHING
+        return [code(tested.name), metric, NOTHING, tested.why_no_score, f"{docs:,}"]
+    value, low, high = (
+        score(each, tested.is_share) for each in (found.value, found.low, found.high)
+    )
     return [
         code(tested.name),
-        text(tested.metric),
-        percent(found.value),
-        ends(found.low, found.high),
+        text(tested.directed_metric),
+        value,
+        f"{low} to {high}",
         f"{tested.coverage.docs:,}",
     ]
 

@@ -7,7 +7,16 @@ from pathlib import Path
 
 from ..comparison.results import Results, SystemResult
 from ..errors import MTLError
-from ..report.wording import counted, megabytes, percent, points, seconds, signed
+from ..report.wording import (
+    counted,
+    difference,
+    interval,
+    megabytes,
+    percent,
+    score,
+    seconds,
+    signed,
+)
 from ..tasks.base import Task
 from ..tasks.capable import labels_of
 from .markdown import code, table, text
@@ -49,6 +58,10 @@ def sharing(results: Results) -> str:
         "from a paired bootstrap over documents and seeds; p is corrected for the number of tasks "
         f"(Holm). They are trainings of {code(results.config)}, and this pipeline is none of them."
     )
+    if not results.only_shares:
+        intro += " What is not a share is in its own unit, and of an error, lower is better."
+    if results.not_compared:
+        intro += f" {text(results.not_compared)}"
     header = ["Task", "Metric", "Verdict", "Alone", "Together", "Difference"]
     header += [f"{confidence} interval", "p"]
     rows = table(header, _rows(results, joint), n_text=3)
@@ -65,13 +78,14 @@ def _rows(results: Results, joint: str) -> Iterator[list[str]]:
     full = results.full
     for task, gain in full.comparisons[joint].tasks.items():
         found = [full.systems[name].scores[task] for name in (results.single[task], joint)]
+        info = results.tasks[task]
         yield [
             code(task),
-            text(results.tasks[task].metric),
+            text(info.directed_metric),
             gain.verdict,
-            *(f"{percent(score.mean)} ± {percent(score.std)}" for score in found),
-            points(gain.difference),
-            f"{points(gain.low)} to {points(gain.high)}",
+            *(f"{score(s.mean, info.is_share)} ± {score(s.std, info.is_share)}" for s in found),
+            difference(gain.difference, info.is_share),
+            interval(gain.low, gain.high, info.is_share),
             f"{gain.p_holm:.3f}",
         ]
 

@@ -13,14 +13,18 @@ NOTHING = "-"
 
 
 def print_scores(tested: Evaluation) -> None:
-    """Print a row for each task: its score and the interval, from 0 to 1."""
+    """Print a row for each task: its score and the interval, shares from 0 to 1."""
     rows = []
     for each in tested.tasks:
         found = each.score
         values = (found.value, found.low, found.high) if found else (None, None, None)
-        rows.append([each.name, each.metric, *map(_figure, values), f"{each.coverage.docs:,}"])
+        metric = each.directed_metric or NOTHING
+        rows.append([each.name, metric, *map(_figure, values), f"{each.coverage.docs:,}"])
     header = ["task", "metric", "score", "low", "high", "documents"]
     print_table(header, rows, n_text_columns=2)
+    for each in tested.tasks:
+        if each.labelled and each.score is None:
+            Printer().warn(f"No score of '{each.name}': {each.why_no_score}.")
 
 
 def print_details(tested: TaskEvaluation) -> None:
@@ -28,11 +32,15 @@ def print_details(tested: TaskEvaluation) -> None:
     printer = Printer()
     printer.divider(tested.name)
     single = {k: v for k, v in tested.scores.items() if isinstance(v, (int, float))}
-    if tested.score is None:
+    if not tested.labelled:
         printer.info(f"The data say nothing about it in {tested.task.writes}.")
         single = {}
     if single:
         print_table([*single], [[_figure(value) for value in single.values()]], n_text_columns=0)
+    errors = tested.scores.get("errors") or {}
+    if errors:
+        rows = [[name, _figure(value)] for name, value in errors.items()]
+        print_table(["error", "lower is better"], rows)
     if tested.per_label:
         _print_labels(tested)
     features = tested.scores.get("per_feat") or {}

@@ -99,6 +99,8 @@ def compare_command(
     path = results.save(output)
     for found in reversed(results.fractions):
         _print(results, found)
+    if results.not_compared:
+        Printer().warn(results.not_compared)
     typer.echo(f"{path}: {len(runs)} runs")
 
 
@@ -131,7 +133,7 @@ def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]
         scores = [found.systems[name].scores[task] for name in (results.single[task], joint)]
         yield [
             task,
-            results.tasks[task].metric,
+            results.tasks[task].directed_metric,
             *(f"{score.mean:.4f} ± {score.std:.4f}" for score in scores),
             f"{gain.difference:+.4f}",
             f"{gain.low:+.4f} to {gain.high:+.4f}",

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import MTLError
-from ..tasks.counts import Counts, f_score
+from ..metrics.base import Array, Statistics
 
-Array = NDArray[np.float64]
 _CHUNK = 500  # resamples at a time, which bounds the memory
 
 
@@ -32,11 +30,13 @@ class Estimate:
 class Resampled:
     """A score of the data at hand, mean over the seeds, and of each resample.
 
-    per_seed: (n_seeds,). samples: (n_samples,).
+    per_seed: (n_seeds,). samples: (n_samples,), NaN where the drawn documents have no score.
+    higher_is_better: False for an error.
     """
 
     per_seed: Array
     samples: Array
+    higher_is_better: bool = True
 
     @property
     def mean(self) -> float:
@@ -50,7 +50,7 @@ class Resampled:
 
 
 def resample(
-    systems: Mapping[str, Sequence[Counts]], samples: int = 10_000, seed: int = 0
+    systems: Mapping[str, Sequence[Statistics]], samples: int = 10_000, seed: int = 0
 ) -> dict[str, Resampled]:
     """The scores of several systems in the same resamples of documents and seeds.
 
@@ -64,13 +64,14 @@ def resample(
     https://arxiv.org/abs/0712.1111). With one seed, nothing is known of how much seeds differ,
     and only the documents are drawn.
 
-    systems: by name, the counts of each seed. All must have the same documents and seeds.
+    systems: by name, the statistics of each seed, of the same metric. All must have the same
+        documents and seeds.
     """
-    shapes = {(len(seeds), len(counts.array)) for seeds in systems.values() for counts in seeds}
+    shapes = {(len(seeds), len(each)) for seeds in systems.values() for each in seeds}
     if len(shapes) != 1:
         raise MTLError(
-            "Expected counts of the same seeds and documents of all systems, got these numbers of "
-            f"both: {sorted(shapes)}."
+            "Expected statistics of the same seeds and documents of all systems, got these numbers "
+            f"of both: {sorted(shapes)}."
         )
     n_seeds, n_docs = next(iter(shapes))
     parts: dict[str, list[Array]] = {name: [] for name in systems}
@@ -78,17 +79,25 @@ def resample(
     for size in _chunks(samples):
         docs = _draws(rng, n_docs, n_docs, size)
         of_seeds = _seed_weights(rng, n_seeds, size)
-        for name, counts in systems.items():
-            scores = np.stack([_scores(each, docs) for each in counts], axis=1)
+        for name, seeds in systems.items():
+            scores = np.stack([each.score(docs) for each in seeds], axis=1)
             parts[name].append((scores * of_seeds).sum(axis=1))
     return {
-        name: Resampled(np.asarray([each.score() for each in counts]), np.concatenate(parts[name]))
-        for name, counts in systems.items()
+        name: Resampled(
+            np.asarray([each.score() for each in seeds]),
+            np.concatenate(parts[name]),
+            seeds[0].higher_is_better,
+        )
+        for name, seeds in systems.items()
     }
 
 
 def estimate(value: float, samples: Array, confidence: float = 0.95) -> Estimate:
-    """The percentile interval of a value from its resamples, and the p of it being 0."""
+    """The percentile interval of a value from its resamples, and the p of it being 0.
+
+    Resamples without a score, which are NaN, are left out.
+    """
+    samples = samples[~np.isnan(samples)]
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(samples, [tail, 100 - tail])
     below, above = int((samples <= 0).sum()), int((samples >= 0).sum())
@@ -97,7 +106,7 @@ def estimate(value: float, samples: Array, confidence: float = 0.95) -> Estimate
 
 
 def difference(joint: Resampled, single: Resampled, confidence: float = 0.95) -> Estimate:
-    """How much higher the first one scores than the second."""
+    """How much higher the first one scores than the second; of errors, below 0 is better."""
     return estimate(joint.mean - single.mean, joint.samples - single.samples, confidence)
 
 
@@ -106,16 +115,22 @@ def delta_m(
 ) -> Estimate:
     """The mean relative gain over the tasks, in per cent (Maninis et al. 2019, Delta_m).
 
-    joint, single: of each task, scores of which higher is better. The gain is relative to the
-    mean score of the single task, which must be above 0.
+    joint, single: of each task, scores or errors. The gain is relative to the mean score of the
+    single task, which must be above 0; of an error, it is by how much it is lower.
     Source: https://arxiv.org/abs/1904.08918
     """
     pairs = list(zip(joint, single, strict=True))
     if not all(alone.mean > 0 for _, alone in pairs):
-        raise MTLError("Expected scores above 0 of the single tasks to relate gains to, got 0.")
-    value = np.mean([100 * (one.mean / alone.mean - 1) for one, alone in pairs])
-    gains = [100 * (one.samples - alone.samples) / alone.mean for one, alone in pairs]
-    return estimate(float(value), np.mean(gains, axis=0), confidence)
+        raise MTLError(
+            "Expected scores above 0 of the single tasks to relate gains to, got "
+            f"{min(alone.mean for _, alone in pairs):g}."
+        )
+    values, gains = [], []
+    for one, alone in pairs:
+        scale = 100 if alone.higher_is_better else -100
+        values.append(scale * (one.mean / alone.mean - 1))
+        gains.append(scale * (one.samples - alone.samples) / alone.mean)
+    return estimate(float(np.mean(values)), np.mean(gains, axis=0), confidence)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -137,13 +152,6 @@ def _chunks(samples: int) -> Iterator[int]:
 def _draws(rng: np.random.Generator, n: int, draws: int, size: int) -> Array:
     """(size, n) how often each of n is drawn in so many draws with replacement."""
     return rng.multinomial(draws, np.full(n, 1 / n), size=size).astype("float64")
-
-
-def _scores(counts: Counts, docs: Array) -> Array:
-    """(n_samples,) the score with each document counted so often."""
-    columns = counts.columns()
-    totals = docs @ columns.reshape(len(columns), -1)
-    return f_score(totals.reshape(len(docs), *columns.shape[1:]), counts.average)
 
 
 def _seed_weights(rng: np.random.Generator, n: int, size: int) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
@@ -11,9 +12,9 @@ from spacy.tokens import DocBin
 from spacy.training import Example
 
 from ..evaluation.runs import Result, Run, execute
+from ..metrics.base import Statistics
 from ..tasks.base import Task
-from ..tasks.capable import labels_of
-from ..tasks.counts import Counts
+from ..tasks.capable import Measurable, labels_of
 from .bootstrap import Estimate, Resampled, delta_m, difference, holm, resample
 from .plan import Plan
 from .results import (
@@ -92,14 +93,12 @@ class _Judge:
         seeds = list(self.plan.settled.seeds_at(fraction))
         names = list(dict.fromkeys(system for system, _ in found))
         of_system = {name: [found[name, seed] for seed in seeds] for name in names}
-        counts = {name: self._counts(name, results) for name, results in of_system.items()}
-        scores = {
-            task: resample(
-                {name: by_task[task] for name, by_task in counts.items() if task in by_task},
-                self._samples,
-            )
-            for task in self.tasks
-        }
+        found_of = {name: self._statistics(name, results) for name, results in of_system.items()}
+        scores = {}
+        for task in self.tasks:
+            of_task = {name: by_task[task] for name, by_task in found_of.items() if task in by_task}
+            if of_task and _is_defined(of_task):
+                scores[task] = resample(of_task, self._samples)
         return AtFraction(
             fraction=fraction,
             steps=self.plan.steps[fraction],
@@ -108,15 +107,19 @@ class _Judge:
             comparisons={name: self._comparison(name, scores) for name in self.plan.joint},
         )
 
-    def _counts(self, system: str, results: Sequence[Result]) -> dict[str, list[Counts]]:
-        """By task that the system has, the counts of each seed."""
-        own = {name: task for name, task in self.tasks.items() if self._has(system, name)}
-        found: dict[str, list[Counts]] = {name: [] for name in own}
+    def _statistics(self, system: str, results: Sequence[Result]) -> dict[str, list[Statistics]]:
+        """By task that the system has and that can be measured, the statistics of each seed."""
+        own = {
+            name: task
+            for name, task in self.tasks.items()
+            if self._has(system, name) and isinstance(task, Measurable)
+        }
+        found: dict[str, list[Statistics]] = {name: [] for name in own}
         for result in results:
             docs = DocBin().from_disk(result.predictions).get_docs(self.plan.survey.nlp.vocab)
             examples = [Example(*pair) for pair in zip(docs, self.gold, strict=True)]
             for name, task in own.items():
-                found[name].append(task.counts(examples))
+                found[name].append(task.statistics(examples))
         return found
 
     def _has(self, system: str, task: str) -> bool:
@@ -145,10 +148,17 @@ class _Judge:
         estimates = {task: difference(*pair, CONFIDENCE) for task, pair in pairs.items()}
         p = holm({task: found.p for task, found in estimates.items()})
         gains = {
-            task: Gain(e.value, e.low, e.high, e.p, p[task], verdict(e.value, p[task]))
+            task: Gain(
+                e.value,
+                e.low,
+                e.high,
+                e.p,
+                p[task],
+                verdict(e.value, p[task], pairs[task][0].higher_is_better),
+            )
             for task, e in estimates.items()
         }
-        undefined = [task for task, (_, alone) in pairs.items() if not alone.mean]
+        undefined = [task for task, (_, alone) in pairs.items() if not alone.mean > 0]
         related = [pair for task, pair in pairs.items() if task not in undefined]
         total = Estimate(0.0, 0.0, 0.0, 1.0)
         if related:
@@ -156,22 +166,34 @@ class _Judge:
         return Comparison(gains, total.value, total.low, total.high, undefined)
 
 
-def verdict(value: float, p: float) -> str:
+def verdict(value: float, p: float, higher_is_better: bool = True) -> str:
     """In words, what a difference with this corrected p shows."""
     if p >= ALPHA:
         return NONE
-    return GAINS if value > 0 else COSTS
+    return GAINS if (value if higher_is_better else -value) > 0 else COSTS
+
+
+def _is_defined(systems: Mapping[str, Sequence[Statistics]]) -> bool:
+    """Whether the test documents give all systems a score with every seed."""
+    return all(math.isfinite(each.score()) for seeds in systems.values() for each in seeds)
 
 
 def _infos(plan: Plan) -> dict[str, TaskInfo]:
     infos = {}
     for name, (component, task) in plan.survey.tasks.items():
-        metric = task.counts([]).metric
+        measured = task.statistics([]) if isinstance(task, Measurable) else None
         coverage = {
             corpus: {"docs": found.docs, "units": found.units}
             for corpus, found in plan.survey.coverage[name].items()
         }
         infos[name] = TaskInfo(
-            component, type(task).__name__, task.writes, metric, list(labels_of(task)), coverage
+            component,
+            type(task).__name__,
+            task.writes,
+            None if measured is None else measured.metric,
+            list(labels_of(task)),
+            coverage,
+            measured is None or measured.higher_is_better,
+            measured is None or measured.is_share,
         )
     return infos

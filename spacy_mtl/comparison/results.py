@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..errors import MTLError
 from ..files import write_whole
+from ..metrics.base import directed
 
-VERSION = 1
+VERSION = 2
+READ = (1, VERSION)  # the first is without the direction of metrics, of which all were shares
 FILE = "results.json"
 GAINS, COSTS, NONE = "gains", "costs", "no difference shown"
 
@@ -19,16 +22,24 @@ GAINS, COSTS, NONE = "gains", "costs", "no difference shown"
 class TaskInfo:
     """What is scored of a task.
 
-    kind: the class of the task. metric: the name of its score, of which higher is better.
-    coverage: by training corpus, and for "test", the documents and units with labels.
+    kind: the class of the task. metric: the name of its score; None if it has none that can be
+    compared. coverage: by training corpus, and for "test", the documents and units with labels.
+    higher_is_better, is_share: of the metric, see `spacy_mtl.metrics.base.Statistics`.
     """
 
     component: str
     kind: str
     writes: str
-    metric: str
+    metric: str | None
     labels: list[str]
     coverage: dict[str, dict[str, int]]
+    higher_is_better: bool = True
+    is_share: bool = True
+
+    @property
+    def directed_metric(self) -> str:
+        """The metric for tables, with its direction if that is not the usual one."""
+        return "" if self.metric is None else directed(self.metric, self.higher_is_better)
 
 
 @dataclass(frozen=True)
@@ -59,8 +70,9 @@ class SystemResult:
 class Gain:
     """A joint system against the single tasks, for one task.
 
-    difference: of the means. low, high: its interval. p: two-sided; p_holm: corrected for the
-    number of tasks. verdict: "gains", "costs" or "no difference shown".
+    difference: of the means, joint minus single, so that for an error, below 0 is a gain. low,
+    high: its interval. p: two-sided; p_holm: corrected for the number of tasks. verdict: "gains",
+    "costs" or "no difference shown".
     """
 
     difference: float
@@ -75,8 +87,9 @@ class Gain:
 class Comparison:
     """A joint system against the single tasks.
 
-    delta_m: in per cent, with its interval. undefined: the tasks that are left out of it, as they
-    score 0 alone and no gain is relative to that; if all are, it is 0.
+    tasks: those that have a score of the test documents. delta_m: in per cent, with its interval.
+    undefined: the tasks that are left out of it, as they do not score above 0 alone and no gain is
+    relative to that; if all are, it is 0.
     """
 
     tasks: dict[str, Gain]
@@ -88,7 +101,9 @@ class Comparison:
     @property
     def left_out(self) -> str:
         """What is to be said behind Delta_m: the tasks that it is without, if there are any."""
-        return f" without {', '.join(self.undefined)}, 0 when alone" if self.undefined else ""
+        if not self.undefined:
+            return ""
+        return f" without {_list(self.undefined)}, not above 0 when alone"
 
 
 @dataclass(frozen=True)
@@ -130,6 +145,26 @@ class Results:
         """With the largest part of the data."""
         return self.fractions[0]
 
+    @property
+    def not_compared(self) -> str:
+        """What is to be said of the tasks that have no place in the comparison, if there are any:
+        they have no statistics, or the test documents give them no score."""
+        compared = self.full.comparisons[self.joint[0]].tasks
+        missing = {task: info.metric for task, info in self.tasks.items() if task not in compared}
+        unmeasured = [task for task, metric in missing.items() if metric is None]
+        undefined = [task for task in missing if task not in unmeasured]
+        said = []
+        if unmeasured:
+            said.append(f"Not compared, for lack of per-document statistics: {_list(unmeasured)}.")
+        if undefined:
+            said.append(f"Not compared, as the test documents give no score: {_list(undefined)}.")
+        return " ".join(said)
+
+    @property
+    def only_shares(self) -> bool:
+        """Whether all scores are from 0 to 1, and higher ones better."""
+        return all(info.is_share and info.higher_is_better for info in self.tasks.values())
+
     def save(self, folder: Path) -> Path:
         """Write `results.json`, whole or not at all. RAISES (MTLError): If that fails."""
         path = folder / FILE
@@ -143,14 +178,18 @@ class Results:
         path = folder / FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            if content["version"] != VERSION:
-                raise ValueError(f"version {content['version']}, not {VERSION}")
+            if (version := content.pop("version")) not in READ:
+                raise ValueError(f"version {version}, not {' or '.join(map(str, READ))}")
             return _results(content)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise MTLError(
                 f"Expected the results of `spacy mtl compare` in {path}, got: {error}. "
                 "Run it with this folder as --output."
             ) from error
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def _results(content: dict[str, Any]) -> Results:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 
+from ..metrics.f_score import UNSEEN, Counts
 from ..tasks.base import Task
-from ..tasks.capable import labels_of
-from ..tasks.counts import UNSEEN, Counts
+from ..tasks.capable import Measurable, labels_of
 from ..tasks.ner import NER
 from ..tasks.tagger import Tagger
 from ..tasks.textcat import TextCat
@@ -123,17 +124,27 @@ def label_section(material: Material) -> Section:
         "Scores of each label in per cent, counted over all seeds; F alone is that of the "
         "single-task pipelines. Gold is how often the label is in the test documents."
     ]
-    tables = [_label_table(material, name) for name in material.tasks]
+    tables, without = [], []
+    for name, task in material.tasks.items():
+        together = label_counts(task, material.examples(material.joint))
+        alone = label_counts(task, material.examples(material.results.single[name]))
+        if together is None or alone is None:
+            without.append(name)
+        else:
+            n_seeds = len(material.results.full.seeds)
+            tables.append(_label_table(name, n_seeds, together.per_label(), alone.per_label()))
+    if without:
+        intro.append(f"There is no table of {joined(without)}: the score is not one of labels.")
     return Section("labels", "Scores of each label", intro, tables=tables)
 
 
-def label_counts(task: Task, seeds: Iterable[Sequence[Example]]) -> Counts:
-    """What is right and wrong of each label, over all seeds."""
-    found = [task.counts(examples) for examples in seeds]
-    one = found[0]
-    return Counts(
-        np.concatenate([each.array for each in found]), one.labels, one.average, one.metric
-    )
+def label_counts(task: Task, seeds: Iterable[Sequence[Example]]) -> Counts | None:
+    """What is right and wrong of each label, over all seeds; None for a task of which that is not
+    known."""
+    if not isinstance(task, Measurable) or not isinstance(task.statistics([]), Counts):
+        return None
+    found: Any = [task.statistics(examples) for examples in seeds]
+    return Counts.concatenated(found)
 
 
 def _of_spans(task: NER, examples: Iterable[Example]) -> Confusion:
@@ -209,13 +220,12 @@ def _said(task: str, found: Confusion, same: NDArray[np.bool_]) -> str:
     return f"Confusion matrix of {task}: {right:,} of {total:,} are right.{worst}"
 
 
-def _label_table(material: Material, name: str) -> Table:
-    task = material.tasks[name]
-    together, alone = (
-        label_counts(task, material.examples(system)).per_label()
-        for system in (material.joint, material.results.single[name])
-    )
-    n_seeds = len(material.results.full.seeds)
+def _label_table(
+    name: str,
+    n_seeds: int,
+    together: dict[str, dict[str, float]],
+    alone: dict[str, dict[str, float]],
+) -> Table:
     labels = sorted({*together, *alone}, key=lambda x: (-_gold(x, together, alone), x))
     nothing = {"p": 0.0, "r": 0.0, "f": 0.0}
     rows = []

@@ -7,15 +7,26 @@ from collections.abc import Mapping, Sequence
 from ..comparison.results import COSTS, GAINS, NONE, Comparison, Gain, Results
 from .content import Fact
 from .costs import Cost, cost, single_cost
-from .scores import NO_SYMBOL, SYMBOLS, interval
-from .wording import counted, joined, megabytes, percent, points, seconds, signed
+from .scores import NO_SYMBOL, POINTS, SYMBOLS
+from .wording import (
+    counted,
+    difference,
+    interval,
+    joined,
+    megabytes,
+    number,
+    percent,
+    seconds,
+    signed,
+)
 
 FEW_SEEDS = 3  # with fewer, the variance over them is hardly known
 
 
 def sentences(results: Results) -> list[str]:
     """What sharing changes in quality, what it saves, and what to do."""
-    return [_quality(results), _cost(results), _advice(results)]
+    quality = f"{_quality(results)} {results.not_compared}".strip()
+    return [quality, _cost(results), _advice(results)]
 
 
 def facts(results: Results) -> list[Fact]:
@@ -42,11 +53,13 @@ def facts(results: Results) -> list[Fact]:
 
 
 def _range(compared: Comparison) -> str:
-    return interval(compared.delta_m_low, compared.delta_m_high, 1)
+    return f"{signed(compared.delta_m_low)} to {signed(compared.delta_m_high)}"
 
 
 def _quality(results: Results) -> str:
     gains = results.full.comparisons[results.joint[0]].tasks
+    if not gains:
+        return "No scores were compared."
     by_verdict = {
         verdict: {task: gain for task, gain in gains.items() if gain.verdict == verdict}
         for verdict in (GAINS, COSTS, NONE)
@@ -57,24 +70,26 @@ def _quality(results: Results) -> str:
             f"shown for any of the {len(gains)} tasks ({joined(list(gains), 6)})."
         )
     clauses: list[str] = []
-    for verdict, word in ((GAINS, "higher"), (COSTS, "lower")):
+    words = ("higher", "lower") if results.only_shares else ("better", "worse")
+    for verdict, word in zip((GAINS, COSTS), words, strict=True):
         if found := by_verdict[verdict]:
             verb = "scores" if len(found) == 1 else "score"
             confidence = "" if clauses else f"{results.confidence:.0%} interval ".replace("%", " %")
-            clauses.append(f"{_with_points(found, confidence)} {verb} {word} than alone")
+            clauses.append(f"{_with_points(results, found, confidence)} {verb} {word} than alone")
     if rest := by_verdict[NONE]:
         clauses.append(f"no difference could be shown for {joined(list(rest))}")
     return f"Trained together, {'; '.join(clauses)}."
 
 
-def _with_points(gains: Mapping[str, Gain], confidence: str) -> str:
+def _with_points(results: Results, gains: Mapping[str, Gain], confidence: str) -> str:
     """Each task with its difference; `confidence` is said of the first interval."""
     said: list[str] = []
     for task, gain in gains.items():
-        ends = interval(100 * gain.low, 100 * gain.high, 1)
-        said.append(
-            f"{task} ({points(gain.difference)} points, {'' if said else confidence}{ends})"
-        )
+        info = results.tasks[task]
+        unit = POINTS if info.is_share else f"of {info.directed_metric}"
+        change = f"{difference(gain.difference, info.is_share)} {unit}"
+        ends = interval(gain.low, gain.high, info.is_share)
+        said.append(f"{task} ({change}, {'' if said else confidence}{ends})")
     return joined(said, len(said))
 
 
@@ -108,16 +123,31 @@ def _advice(results: Results) -> str:
             "No task was shown to lose by it, so that the joint pipeline can take the place of "
             f"the others{caution}."
         )
-    widest = max(
-        max(gain.high - gain.difference, gain.difference - gain.low) for gain in gains.values()
-    )
-    unseen = (
-        f"Differences of up to about {percent(widest)} points" if widest < 1 else "Any difference"
-    )
+    if not gains:
+        return f"Decide by speed and size{caution}."
     return (
-        f"{unseen} could have gone unseen with {counted(results.test_docs, 'test document')} and "
-        f"{counted(n_seeds, 'seed')}: decide by speed and size, or compare again with more of both."
+        f"{_unseen(results)} could have gone unseen with "
+        f"{counted(results.test_docs, 'test document')} and {counted(n_seeds, 'seed')}: decide by "
+        "speed and size, or compare again with more of both."
     )
+
+
+def _unseen(results: Results) -> str:
+    """How large a difference may be that was not shown: of all shares, and of each other task."""
+    widest: dict[str, float] = {}
+    for task, gain in results.full.comparisons[results.joint[0]].tasks.items():
+        half = max(gain.high - gain.difference, gain.difference - gain.low)
+        place = "" if results.tasks[task].is_share else task
+        widest[place] = max(widest.get(place, 0.0), half)
+    if widest.get("", 0.0) >= 1:
+        return "Any difference"
+    said = [
+        f"{number(half)} of {results.tasks[task].metric} ({task})"
+        if task
+        else f"{percent(half)} points"
+        for task, half in widest.items()
+    ]
+    return f"Differences of up to about {joined(said, len(said))}"
 
 
 def _remedy(results: Results, costs: Sequence[str]) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ..comparison.results import TaskInfo
 from .charts import Panel, panels
 from .content import Chart, Section, Table, row
 from .material import Material, Row
-from .wording import counted, number, percent
+from .wording import counted, number, score
 
 _MOST_ROWS = 12  # of the table beside a chart
 
@@ -23,15 +24,15 @@ def training_section(material: Material) -> Section:
         "where 1 is neutral."
     ]
     charts = [
-        _chart(n, material.results.tasks[task].component, task, histories)
-        for n, task in enumerate(material.results.tasks)
+        _chart(n, info, task, histories)
+        for n, (task, info) in enumerate(material.results.tasks.items())
     ]
     return Section("training", "During training", intro, [chart for chart in charts if chart])
 
 
-def _chart(n: int, component: str, task: str, histories: Sequence[list[Row]]) -> Chart | None:
+def _chart(n: int, info: TaskInfo, task: str, histories: Sequence[list[Row]]) -> Chart | None:
     """None for a task that no row names, as those of an older log."""
-    shown = {task, f"{component}.{task}"}  # the second where several components have the name
+    shown = {task, f"{info.component}.{task}"}  # the second where several components have the name
     found = {
         figure: [_figure(rows, shown, figure) for rows in histories]
         for figure in ("score", "loss", "weight")
@@ -43,17 +44,18 @@ def _chart(n: int, component: str, task: str, histories: Sequence[list[Row]]) ->
         Panel(
             title,
             list(zip(steps, found[figure], strict=True)),
-            percent=figure == "score",
+            percent=figure == "score" and info.is_share,
             from_zero=figure != "score",
         )
-        for figure, title in (("score", "dev score, %"), ("loss", "loss"), ("weight", "weight"))
+        for figure, title in (("score", _title(info)), ("loss", "loss"), ("weight", "weight"))
     ]
     first, last = (
         [_mean([run[place] for run in found[figure] if run]) for figure in found]
         for place in (0, -1)
     )
     name = f"figure-training-{n}"
-    scores = f"the dev score goes from {percent(first[0])} to {percent(last[0])} %"
+    ends = [score(each[0], info.is_share) for each in (first, last)]
+    scores = f"the dev score goes from {ends[0]} to {ends[1]}{' %' if info.is_share else ''}"
     if not any(math.isfinite(value) for run in found["score"] for value in run):
         scores = "no dev score was measured"
     return Chart(
@@ -63,8 +65,13 @@ def _chart(n: int, component: str, task: str, histories: Sequence[list[Row]]) ->
         f"{number(first[1])} to "
         f"{number(last[1])}, the weight from {number(first[2])} to {number(last[2])}.",
         panels(name, drawn),
-        _table(task, steps, found),
+        _table(task, info, steps, found),
     )
+
+
+def _title(info: TaskInfo) -> str:
+    """Of the main score on the dev data, which is at most 1, and of an error 1 / (1 + error)."""
+    return "dev score, %" if info.is_share else "dev score"
 
 
 def _figure(rows: Sequence[Row], shown: set[str], figure: str) -> list[float]:
@@ -77,18 +84,22 @@ def _figure(rows: Sequence[Row], shown: set[str], figure: str) -> list[float]:
     return values
 
 
-def _table(task: str, steps: Sequence[list[int]], found: dict[str, list[list[float]]]) -> Table:
+def _table(
+    task: str, info: TaskInfo, steps: Sequence[list[int]], found: dict[str, list[list[float]]]
+) -> Table:
     """Means over the seeds at some of the steps, the last among them."""
     longest = max(steps, key=len)
     every = max(1, math.ceil(len(longest) / _MOST_ROWS))
     places = [n for n in range(len(longest)) if (len(longest) - 1 - n) % every == 0]
     rows = []
     for place in places:
-        score, loss, weight = (
+        dev, loss, weight = (
             _mean([run[place] for run in runs if place < len(run)]) for runs in found.values()
         )
-        rows.append(row(f"{longest[place]:,}", percent(score), number(loss), number(weight)))
-    return Table(f"{task}: means over the seeds", ["Step", "Dev score, %", "Loss", "Weight"], rows)
+        figures = score(dev, info.is_share), number(loss), number(weight)
+        rows.append(row(f"{longest[place]:,}", *figures))
+    header = ["Step", _title(info).capitalize(), "Loss", "Weight"]
+    return Table(f"{task}: means over the seeds", header, rows)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -21,6 +21,21 @@ def points(difference: float, digits: int = 1) -> str:
     return signed(100 * difference, digits)
 
 
+def score(value: float, is_share: bool) -> str:
+    """A score as it is shown: a share in per cent, another in its own unit."""
+    return percent(value) if is_share else number(value)
+
+
+def difference(value: float, is_share: bool) -> str:
+    """A difference of scores, always with its sign: of shares in points."""
+    return points(value) if is_share else signed(value, 3)
+
+
+def interval(low: float, high: float, is_share: bool) -> str:
+    """Both ends of the interval of a difference."""
+    return f"{difference(low, is_share)} to {difference(high, is_share)}"
+
+
 def signed(value: float, digits: int = 1) -> str:
     """Always with a sign, but for what is rounded to 0."""
     text = f"{value:+.{digits}f}"

@@ -11,9 +11,9 @@ from spacy.training import Example
 from thinc.api import Ops
 from thinc.types import Floats2d
 
+from ..metrics.base import Statistics
 from ..models.packed import Packed
 from .base import Task
-from .counts import Counts
 from .scored import Targets
 
 
@@ -43,10 +43,12 @@ def labels_of(task: Task) -> tuple[str, ...]:
 
 @runtime_checkable
 class Measurable(Protocol):
-    """It says of each document what is right and wrong, so that scores of samples follow."""
+    """Its score is known for any sample of documents, so that it has an interval, and is compared
+    by `spacy mtl compare`."""
 
-    def statistics(self, examples: Sequence[Example]) -> Counts:
-        """What is right and wrong in each document, over the labelled units.
+    def statistics(self, examples: Sequence[Example]) -> Statistics:
+        """Of a kind in `spacy_mtl.metrics`, over the labelled units of each document; also of no
+        documents at all.
 
         RAISES (MTLError): If the sides of an example have other tokens.
         """

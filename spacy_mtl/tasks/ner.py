@@ -15,6 +15,7 @@ from thinc.api import Ops
 from thinc.types import ArrayXd, Floats2d
 
 from ..marks import INCORRECT_SPANS, known_labels
+from ..metrics.f_score import UNSEEN, Counts
 from ..models import biluo
 from ..models.best_path import best_path
 from ..models.heads import Head, TokenHead
@@ -22,7 +23,6 @@ from ..models.packed import Packed
 from ..models.span_rows import SpanRows
 from .alignment import require_same_tokens
 from .base import Task
-from .counts import UNSEEN, Counts
 from .crf import crf_loss
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
@@ -249,7 +249,7 @@ class NER(LabelledTask):
             has_annotation=lambda doc: self.spans_key in doc.spans,
         )
 
-    def counts(self, examples: Sequence[Example]) -> Counts:
+    def statistics(self, examples: Sequence[Example]) -> Counts:
         labels = (*self._labels, UNSEEN)
         place = {label: number for number, label in enumerate(labels)}
         array = np.zeros((len(examples), len(labels), 3), dtype="int64")

@@ -18,12 +18,12 @@ from thinc.types import Floats2d
 
 from ..confidences import note_tags
 from ..errors import MTLError
+from ..metrics.f_score import UNSEEN, Counts, count_units
 from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
 from ..morphology import is_features
 from .alignment import aligned_attribute, index_of, require_same_tokens
 from .base import Task
-from .counts import UNSEEN, Counts, count_units
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .scored import Decoded, host
@@ -154,7 +154,7 @@ class Tagger(LabelledTask):
             **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
         }
 
-    def counts(self, examples: Sequence[Example]) -> Counts:
+    def statistics(self, examples: Sequence[Example]) -> Counts:
         labels = (*self._labels, UNSEEN)
         parts = [self.gold_and_guess(example) for example in examples]
         none = np.zeros(0, dtype="int64")

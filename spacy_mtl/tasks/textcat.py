@@ -15,10 +15,10 @@ from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
 from ..marks import LABELS
+from ..metrics.f_score import Counts
 from ..models.heads import DocumentHead, Head
 from ..models.packed import Packed
 from .base import Task
-from .counts import Counts
 from .labels import LabelledTask, some
 from .losses import (
     binary_cross_entropy,
@@ -246,7 +246,7 @@ class TextCat(LabelledTask):
         scores["cats_acc"] = sum(right) / max(len(right), 1)
         return scores
 
-    def counts(self, examples: Sequence[Example]) -> Counts:
+    def statistics(self, examples: Sequence[Example]) -> Counts:
         decide = self._decided_exclusive if self.exclusive else self._decided
         array = np.zeros((len(examples), len(self._labels), 3), dtype="int64")
         for row, example in enumerate(examples):

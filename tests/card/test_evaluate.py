@@ -21,7 +21,7 @@ def test_scores_are_those_of_the_tasks(made: Made, nlp: Language, tested: Evalua
     assert (tested.docs, tested.tokens) == (len(GOLD), sum(len(doc) for doc in gold))
     for each in tested.tasks:
         assert each.score is not None and each.metric == METRICS[each.name]
-        assert each.score.value == pytest.approx(each.task.counts(examples).score())
+        assert each.score.value == pytest.approx(each.task.statistics(examples).score())
         assert 0 <= each.score.low <= each.score.value <= each.score.high <= 1
     tagger = tested.tasks[0]
     assert tagger.score is not None

@@ -7,7 +7,9 @@ import pytest
 
 from spacy_mtl.comparison.bootstrap import delta_m, difference, estimate, holm, resample
 from spacy_mtl.errors import MTLError
-from spacy_mtl.tasks.counts import Counts
+from spacy_mtl.metrics.correlation import RankCorrelation
+from spacy_mtl.metrics.errors import Errors
+from spacy_mtl.metrics.f_score import Counts
 
 
 def _accuracy(right: np.ndarray, total: int = 10) -> Counts:
@@ -110,6 +112,48 @@ def test_delta_m_is_not_defined_for_tasks_that_score_nothing_alone() -> None:
     found = resample({"joint": [_accuracy(some)], "single": [_accuracy(none)]}, samples=50)
     with pytest.raises(MTLError, match="scores above 0"):
         delta_m([found["joint"]], [found["single"]])
+
+
+def test_delta_m_of_errors_is_by_how_much_they_are_lower() -> None:
+    def errors(each: float) -> list[Errors]:
+        return [Errors(np.tile([each, 1.0], (30, 1)), "mean absolute error")]
+
+    found = resample({"joint": errors(1.5), "single": errors(2.0)}, samples=50)
+    assert not found["joint"].higher_is_better
+    assert difference(found["joint"], found["single"]).value == pytest.approx(-0.5)
+    gain = delta_m([found["joint"]], [found["single"]])
+    assert (gain.value, gain.low, gain.high) == pytest.approx((25, 25, 25))
+    worse = delta_m([found["single"]], [found["joint"]])
+    assert worse.value == pytest.approx(-100 / 3)
+
+
+def test_resamples_without_a_labelled_document_are_left_out() -> None:
+    array = np.zeros((3, 2))
+    array[0] = [2.0, 1]
+    found = resample({"a": [Errors(array, "mean absolute error")]}, samples=200)["a"]
+    undrawn = float(np.isnan(found.samples).mean())
+    assert undrawn == pytest.approx((2 / 3) ** 3, abs=0.1)
+    shown = estimate(found.mean, found.samples)
+    assert (shown.value, shown.low, shown.high) == (2.0, 2.0, 2.0)
+
+
+def test_a_rank_correlation_has_an_interval() -> None:
+    rng = np.random.default_rng(0)
+    gold = rng.normal(size=150)
+    guess = gold + rng.normal(size=150)
+    systems = {
+        "good": [RankCorrelation.of_units(range(150), gold, guess, 150)],
+        "bad": [RankCorrelation.of_units(range(150), gold, -guess / 9, 150)],
+    }
+    found = resample(systems, samples=1000)
+    shown = estimate(found["good"].mean, found["good"].samples)
+    assert shown.low < shown.value < shown.high < 1
+    # The standard error of Fisher's z is about 1.03 / sqrt(n - 3).
+    spread = np.arctanh(found["good"].samples).std()
+    assert spread == pytest.approx(1.03 / math.sqrt(147), rel=0.2)
+    assert difference(found["bad"], found["good"]).high < 0
+    with pytest.raises(MTLError, match="scores above 0"):
+        delta_m([found["good"]], [found["bad"]])
 
 
 def test_holm_by_hand() -> None:

@@ -94,3 +94,15 @@ def test_verdicts() -> None:
     assert verdict(0.1, 0.04) == GAINS
     assert verdict(-0.1, 0.04) == COSTS
     assert verdict(-0.1, 0.05) == NONE
+    assert verdict(0.1, 0.04, higher_is_better=False) == COSTS
+    assert verdict(-0.1, 0.04, higher_is_better=False) == GAINS
+
+
+def test_results_of_the_first_version_are_read(compared: Compared, tmp_path: Path) -> None:
+    results, folder = compared
+    content = json.loads((folder / "results.json").read_text())
+    assert content["version"] == 2
+    for task in content["tasks"].values():
+        assert task.pop("higher_is_better") and task.pop("is_share")
+    (tmp_path / "results.json").write_text(json.dumps({**content, "version": 1}))
+    assert Results.load(tmp_path) == results

@@ -1,5 +1,7 @@
 from dataclasses import replace
+from typing import Any
 
+from spacy_mtl.comparison.results import GAINS, Results
 from spacy_mtl.report.content import Section
 from spacy_mtl.report.material import Material
 from spacy_mtl.report.scores import learning_section, scores_section
@@ -35,6 +37,41 @@ def test_variants_have_tables_of_their_own(material: Material) -> None:
     changed = replace(results, joint=["joint", variant], fractions=[full])
     captions = [table.caption for table in scores_section(changed).tables]
     assert len(captions) == 2 and variant in captions[1]
+
+
+def with_an_error(results: Results, **gain: Any) -> Results:
+    """`ner` has an error of 0.8 words alone, and 0.75 together."""
+    info = replace(results.tasks["ner"], metric="error", higher_is_better=False, is_share=False)
+    full = results.full
+    compared = full.comparisons["joint"]
+    ner = replace(compared.tasks["ner"], verdict=GAINS, **gain)
+    changed = replace(compared, tasks={**compared.tasks, "ner": ner})
+    full = replace(full, comparisons={"joint": changed})
+    tasks = {**results.tasks, "ner": info}
+    return replace(results, tasks=tasks, fractions=[full, *results.fractions[1:]])
+
+
+def test_an_error_is_in_its_own_unit(material: Material) -> None:
+    section = scores_section(with_an_error(material.results))
+    rows = {row[0].text: [cell.text for cell in row] for row in section.tables[0].rows}
+    assert rows["ner"] == [
+        "ner",
+        "error (lower is better)",
+        "0.800 ± 0.010",
+        "0.750 ± 0.010",
+        "−0.050",
+        "−0.090 to −0.010",
+        "0.010",
+        "▲ gains",
+    ]
+    assert rows["tagger"][2] == "80.0 ± 1.0"
+    assert "lower is better" in section.intro[0]
+    shares, errors = section.charts
+    assert [row[0].text for row in shares.table.rows] == ["tagger", "mood", "traits"]
+    assert errors.table.caption == "Differences in error" and "ner −0.050" in errors.alt
+    assert "to the left: better together" in errors.svg and shares.id != errors.id
+    curve = learning_section(with_an_error(material.results)).charts[1]
+    assert "0.750 ± 0.010 together and 0.800 ± 0.010 alone" in curve.alt
 
 
 def test_learning_curves(material: Material, sections: dict[str, Section]) -> None:

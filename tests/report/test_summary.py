@@ -7,6 +7,8 @@ from spacy_mtl.report.material import Material
 from spacy_mtl.report.scores import scores_table
 from spacy_mtl.report.summary import facts, sentences
 
+from .test_scores import with_an_error
+
 
 def with_verdicts(results: Results, verdicts: Mapping[str, str], seeds: int = 5) -> Results:
     full = results.full
@@ -63,8 +65,36 @@ def test_each_task_that_loses_is_named(material: Material) -> None:
     names = [f"task{n}" for n in range(7)]
     compared = replace(material.results.full.comparisons["joint"], tasks=dict.fromkeys(names, gain))
     full = replace(material.results.full, comparisons={"joint": compared})
-    quality, _, advice = sentences(replace(material.results, fractions=[full]))
+    infos = dict.fromkeys(names, material.results.tasks["ner"])
+    quality, _, advice = sentences(replace(material.results, tasks=infos, fractions=[full]))
     assert all(name in quality and name in advice for name in names)
+
+
+def test_an_error_gains_by_being_lower(material: Material) -> None:
+    quality = sentences(with_an_error(material.results))[0]
+    assert quality == (
+        "Trained together, tagger (+2.0 points, 95 % interval +1.0 to +3.0) and ner (−0.050 of "
+        "error (lower is better), −0.090 to −0.010) score better than alone; no difference could "
+        "be shown for mood and traits."
+    )
+    nothing = with_verdicts(with_an_error(material.results), all_of(material, NONE))
+    assert sentences(nothing)[2].startswith(
+        "Differences of up to about 3.0 points and 0.040 of error (ner) could have gone unseen"
+    )
+
+
+def test_tasks_that_are_not_compared_are_named(material: Material) -> None:
+    full = material.results.full
+    compared = replace(full.comparisons["joint"], tasks={})
+    infos = material.results.tasks
+    infos = {**infos, "ner": replace(infos["ner"], metric=None)}
+    full = replace(full, comparisons={"joint": compared})
+    quality, _, advice = sentences(replace(material.results, tasks=infos, fractions=[full]))
+    assert quality == (
+        "No scores were compared. Not compared, for lack of per-document statistics: ner. Not "
+        "compared, as the test documents give no score: tagger, mood, traits."
+    )
+    assert advice.startswith("Decide by speed and size")
 
 
 def test_only_gains(material: Material) -> None:
@@ -101,6 +131,6 @@ def test_tasks_that_delta_m_is_without_are_named(material: Material) -> None:
     compared = replace(material.results.full.comparisons["joint"], undefined=["ner"])
     full = replace(material.results.full, comparisons={"joint": compared})
     results = replace(material.results, fractions=[full])
-    assert facts(results)[1].text.endswith("+0.8 without ner, 0 when alone")
-    assert "without ner, 0 when alone" in scores_table(results, full, "joint").caption
-    assert "without ner, 0 when alone." in sharing(results)
+    assert facts(results)[1].text.endswith("+0.8 without ner, not above 0 when alone")
+    assert "without ner, not above 0 when alone" in scores_table(results, full, "joint").caption
+    assert "without ner, not above 0 when alone." in sharing(results)

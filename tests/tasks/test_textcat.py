@@ -403,7 +403,7 @@ def test_negative_others_are_scored(example):
     assert scores["cats_micro_p"] == 2 / 3
     assert scores["cats_acc"] == 1 / 2
     assert scores["cats_auc_per_type"]["A"] == 1.0
-    assert task.counts(examples).array.sum(axis=0)[:, 1].tolist() == [0, 1, 0]
+    assert task.statistics(examples).array.sum(axis=0)[:, 1].tolist() == [0, 1, 0]
     with pytest.warns(UserWarning, match="No class of the task 'textcat' is 0.0"):
         assert textcat(exclusive=False).score(examples)["cats_micro_p"] == 1.0
 

@@ -1,13 +1,12 @@
-"""Counts agree with spaCy's scores, and F with its definition."""
+"""What is right and wrong of each task agrees with spaCy's scores."""
 
-import numpy as np
 import pytest
 import spacy
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.tasks.counts import UNSEEN, Counts, count_units, f_score
+from spacy_mtl.metrics.f_score import UNSEEN, Counts
 from spacy_mtl.tasks.ner import NER
 from spacy_mtl.tasks.tagger import Tagger
 from spacy_mtl.tasks.textcat import TextCat
@@ -25,18 +24,6 @@ def _doc(tags=None, ents=(), cats=None, missing=()) -> Doc:
     return doc
 
 
-def test_f_of_totals() -> None:
-    totals = np.asarray([[[3, 1, 0], [0, 0, 0], [0, 2, 2]]])
-    assert f_score(totals, "macro") == pytest.approx([(6 / 7 + 0) / 2])
-    assert f_score(totals.sum(axis=1, keepdims=True), "micro") == pytest.approx([6 / 11])
-    assert f_score(np.zeros((2, 1, 3)), "micro").tolist() == [0, 0]
-
-
-def test_units_are_counted_by_document_and_label() -> None:
-    counts = count_units([0, 0, 1, 1], [0, 1, 1, -1], [0, 0, -1, 1], n_docs=2, n_labels=2)
-    assert counts.tolist() == [[[1, 1, 0], [0, 0, 1]], [[0, 0, 0], [0, 1, 1]]]
-
-
 def test_tags_as_spacy_scores_them() -> None:
     task = Tagger()
     task.name = "tagger"
@@ -44,7 +31,7 @@ def test_tags_as_spacy_scores_them() -> None:
     gold = _doc(tags=["NNP", "VBD", "XX", "", "NNP", "IN"])
     guess = _doc(tags=["NNP", "IN", "NNP", "IN", "NNP", "IN"])
     examples = [Example(guess, gold)]
-    counts = task.counts(examples)
+    counts = task.statistics(examples)
     assert counts.score() == pytest.approx(task.score(examples)["tag_acc"])
     assert counts.labels[-1] == UNSEEN
     assert counts.per_label()[UNSEEN] == {"p": 0.0, "r": 0.0, "f": 0.0, "gold": 1}
@@ -59,7 +46,7 @@ def test_entities_as_spacy_scores_them(missing) -> None:
     gold = _doc(ents=[(0, 1, "PER"), (2, 3, "ORG")], missing=missing)
     guess = _doc(ents=[(0, 1, "PER"), (2, 3, "PER"), (4, 5, "LOC")])
     examples = [Example(guess, gold), Example(_doc(), _doc())]
-    counts = task.counts(examples)
+    counts = task.statistics(examples)
     assert counts.array.shape == (2, 3, 3)
     assert counts.score() == pytest.approx(task.score(examples)["ents_f"])
     assert counts.array[0].sum(axis=0).tolist() == [1, 2 if not missing else 1, 1]
@@ -72,7 +59,7 @@ def test_span_groups_count_where_the_reference_has_them() -> None:
     gold, guess, none = _doc(), _doc(), _doc()
     gold.spans["things"] = [Span(gold, 0, 1, "PER")]
     guess.spans["things"] = [Span(guess, 0, 1, "PER"), Span(guess, 2, 3, "PER")]
-    counts = task.counts([Example(guess, gold), Example(guess.copy(), none)])
+    counts = task.statistics([Example(guess, gold), Example(guess.copy(), none)])
     assert counts.array.sum(axis=1).tolist() == [[1, 1, 0], [0, 0, 0]]
 
 
@@ -88,7 +75,7 @@ def test_exclusive_classes() -> None:
         )
         for gold, guess in pairs
     ]
-    counts = task.counts(examples)
+    counts = task.statistics(examples)
     assert counts.array[3].sum() == 0
     assert counts.score() == pytest.approx((2 / 3 + 2 / 3) / 2)  # "c" does not occur
 
@@ -101,7 +88,7 @@ def test_classes_that_are_not_exclusive_count_where_they_are_known() -> None:
         Example(_doc(cats={"a": 0.45, "b": 0.9}), _doc(cats={"a": 1.0})),
         Example(_doc(cats={"a": 0.1, "b": 0.9}), _doc(cats={"a": 1.0, "b": 0.0})),
     ]
-    assert task.counts(examples).array.tolist() == [
+    assert task.statistics(examples).array.tolist() == [
         [[1, 0, 0], [0, 0, 0]],
         [[0, 0, 1], [0, 1, 0]],
     ]
@@ -112,11 +99,11 @@ def test_other_tokens_are_refused(task) -> None:
     task.set_labels(["NNP"])
     other = Doc(VOCAB, words=["Ana", "met"])
     with pytest.raises(MTLError, match="on the tokens of the reference"):
-        task.counts([Example(other, Doc(VOCAB, words=["Anamet"], tags=["NNP"]))])
+        task.statistics([Example(other, Doc(VOCAB, words=["Anamet"], tags=["NNP"]))])
 
 
 def test_no_documents() -> None:
     for task in (Tagger(), NER(), TextCat()):
         task.set_labels(["NNP"])
-        counts: Counts = task.counts([])
+        counts: Counts = task.statistics([])
         assert len(counts.array) == 0 and counts.score() == 0.0

@@ -1,4 +1,4 @@
-"""What a task got right and wrong in each document, from which scores of any sample follow."""
+"""F and accuracy, from what is right and wrong of each label in each document."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .base import Array, Summed
+
 UNSEEN = "(unseen)"  # stands for all gold labels that the task does not know
 Average = Literal["micro", "macro"]
 
 
 @dataclass(frozen=True)
-class Counts:
+class Counts(Summed):
     """True positives, false positives and false negatives of each document and label.
 
     array: (n_docs, n_labels, 3). labels: of its second axis.
     average: "micro" for F over all labels together, which is the accuracy where every unit gets
         one label; "macro" for the mean F of the labels that occur, in gold or prediction.
-    metric: the name of that score.
+    metric: the name of that score, which is 0 if nothing occurs.
     """
 
     array: NDArray[np.int64]
@@ -27,13 +29,13 @@ class Counts:
     average: Average
     metric: str
 
-    def score(self) -> float:
-        """The score over all documents, from 0 to 1; 0 if nothing occurs."""
-        return float(f_score(self.columns().sum(axis=0), self.average))
-
     def columns(self) -> NDArray[np.int64]:
         """(n_docs, n, 3) what the score needs of each document: with micro average, n is 1."""
         return self.array if self.average == "macro" else self.array.sum(axis=1, keepdims=True)
+
+    def of_sums(self, sums: NDArray[Any]) -> Array:
+        """See `Summed`."""
+        return f_score(sums, self.average)
 
     def per_label(self) -> dict[str, dict[str, float]]:
         """Precision, recall, F and number of gold units of each label that occurs."""
