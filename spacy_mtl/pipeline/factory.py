@@ -107,6 +107,7 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                 f"Expected a task name that is not the beginning of spaCy's own scores, got "
                 f"'{name}'. Rename it, to '{name}_task' for example."
             )
+        task.name = name
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(
@@ -114,5 +115,4 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                     "Remove one, or let it write somewhere else (`attr`, `spans_key`)."
                 )
             writers[written] = name
-        task.name = name
     return dict(tasks)
