@@ -9,7 +9,7 @@ from spacy.language import Language
 
 from ..comparison.results import COSTS, NONE, Results
 from ..report.wording import counted, difference, interval, joined
-from ..tasks.capable import Calibrated
+from ..tasks.capable import Calibrated, Labelled
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
 
@@ -56,10 +56,13 @@ def training_corpora(nlp: Language, results: Results | None) -> list[str]:
 
 
 def _of_tasks(tested: Evaluation) -> Iterator[str]:
-    yield (
-        "Each task predicts only the labels listed above: one that it has not seen in training is "
-        "never predicted."
-    )
+    labelled = [each.name for each in tested.tasks if isinstance(each.task, Labelled)]
+    if labelled:
+        who = "Each task" if len(labelled) == len(tested.tasks) else f"Each of {_names(labelled)}"
+        yield (
+            f"{who} predicts only the labels listed above: one that it has not seen in training is "
+            "never predicted."
+        )
     for each in tested.tasks:
         if each.unseen:
             yield (
@@ -119,6 +122,9 @@ def _of_confidences(tasks: Sequence[TaskEvaluation]) -> Iterator[str]:
             f"Not calibrated: the confidences and class scores of {_names(raw)} are not "
             "probabilities of being right."
         )
+    without = [each.name for each in tasks if each.name not in temperatures]
+    if without:
+        yield f"Without confidences, as they have no probabilities: {_names(without)}."
     fitted = [name for name in temperatures if name not in raw]
     if fitted:
         yield (

@@ -18,11 +18,18 @@ from ..card.card import README, is_card
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
 from ..errors import MTLError
-from ..evaluation.temperature import HIGHEST, LabelledScores, Measured, labelled_scores
+from ..evaluation.temperature import (
+    HIGHEST,
+    LabelledScores,
+    Measured,
+    can_be_calibrated,
+    labelled_scores,
+)
 from ..files import write_folder_whole
+from ..pipeline.component import MultiTask
 from ..pipeline.live import multitasks
 from ..pipeline.saving import write_cfg
-from ..tasks.textcat import TextCat
+from ..tasks.capable import Thresholded
 from ._app import app
 from ._loading import load_pipeline, use_device
 from ._options import Code, GpuId
@@ -58,7 +65,8 @@ def calibrate(
 
     It is that of the highest likelihood of what DEV says, which should not be the data that the
     pipeline was trained on. Tags, entities and the best class stay as they are; confidences and
-    the scores in doc.cats change. Nothing is stored without --output or --in-place.
+    the scores in doc.cats change. A task without such probabilities is named and passed over.
+    Nothing is stored without --output or --in-place.
 
     The tables show each task's temperature T and, before and after, the mean negative
     log-likelihood in nats of a labelled token, document or class (NLL), and the expected
@@ -75,15 +83,20 @@ def calibrate(
     nlp = load_pipeline(model)
     if in_place and not (Path(model) / "config.cfg").exists():
         raise MTLError(f"Expected a folder for --in-place, got the package {model}. Use --output.")
+    without = _without_probabilities(nlp)
     scores = {path: _scores(nlp, path) for path in (dev, test) if path is not None}
     if not any(found.n_units for found in scores[dev]):
         raise MTLError(f"Expected in {dev} annotation of the tasks of {model}, got none.")
     before = {path: [each.measure() for each in found] for path, found in scores.items()}
     fitted = [each.fit() for each in scores[dev]]
+    names = [_name(nlp, each.component, each.name) for each in scores[dev]]
     for path, found in scores.items():
         after = [each.measure() for each in found]
-        _print_measured(path, found, list(zip(before[path], after, strict=True)))
-    _print_warnings(scores[dev], fitted)
+        _print_measured(path, names, list(zip(before[path], after, strict=True)))
+    for name, each, is_fitted in zip(names, scores[dev], fitted, strict=True):
+        _print_warning(name, each, is_fitted)
+    for name in without:
+        Printer().warn(f"{name}: has no probabilities to calibrate, and is passed over.")
     _store(nlp, {each.component for each in scores[dev]}, output, in_place)
 
 
@@ -106,16 +119,33 @@ def _scores(nlp: Language, path: Path) -> list[LabelledScores]:
     return labelled_scores(nlp, tqdm(examples(), desc=f"Scoring {path.name}", disable=None))
 
 
-def _print_measured(path: Path, found: Sequence[LabelledScores], measured: Sequence[Both]) -> None:
+def _without_probabilities(nlp: Language) -> list[str]:
+    """The active tasks that cannot be calibrated; raises MTLError if that is all of them."""
+    active = [
+        (component, name, pipe.tasks[name])
+        for component, pipe in _enabled(nlp).items()
+        for name in pipe.active_tasks
+    ]
+    without = [_name(nlp, *names) for *names, task in active if not can_be_calibrated(task)]
+    if active and len(without) == len(active):
+        raise MTLError(
+            f"Expected a task with probabilities to calibrate, got none of {', '.join(without)}."
+        )
+    return without
+
+
+def _name(nlp: Language, component: str, task: str) -> str:
+    """Of a task, behind that of its component where there are several."""
+    return f"{component}.{task}" if len(_enabled(nlp)) > 1 else task
+
+
+def _enabled(nlp: Language) -> dict[str, MultiTask]:
+    return {name: pipe for name, pipe in multitasks(nlp).items() if name in nlp.pipe_names}
+
+
+def _print_measured(path: Path, names: Sequence[str], measured: Sequence[Both]) -> None:
     Printer().divider(str(path))
-    names = _names(found)
     print_table(HEADER, [_row(*row) for row in zip(names, measured, strict=True)])
-
-
-def _names(found: Sequence[LabelledScores]) -> list[str]:
-    """Of the tasks, behind that of their component where there are several."""
-    several = len({each.component for each in found}) > 1
-    return [f"{each.component}.{each.name}" if several else each.name for each in found]
 
 
 def _row(name: str, both: Both) -> tuple[str, ...]:
@@ -128,28 +158,26 @@ def _row(name: str, both: Both) -> tuple[str, ...]:
     return (*row, f"{other.n:,}", f"{other.right:.1%}", f"{one.ece:.4f}", f"{other.ece:.4f}")
 
 
-def _print_warnings(found: Sequence[LabelledScores], fitted: Sequence[bool]) -> None:
-    printer = Printer()
-    for name, each, is_fitted in zip(_names(found), found, fitted, strict=True):
-        task = each.task
-        if not each.n_units:
-            printer.warn(f"{name}: nothing to fit on, it keeps its temperature.")
-        elif not is_fitted:
-            printer.warn(
-                f"{name}: the lower the temperature, the better, as where all is right, or all "
-                "are alike, as where its scores are. It keeps the one that it has. Fit it on more "
-                "documents."
-            )
-        elif task.temperature > HIGHEST * NEARLY:
-            printer.warn(
-                f"{name}: the higher the temperature, the better, as where its scores say nothing "
-                "of what is right. Look at its scores, and at the documents."
-            )
-        elif isinstance(task, TextCat) and not task.exclusive and task.threshold != 0.5:
-            printer.warn(
-                f"{name}: which scores reach its threshold of {task.threshold:g} has changed, as "
-                "it is not 0.5. Choose it anew."
-            )
+def _print_warning(name: str, found: LabelledScores, is_fitted: bool) -> None:
+    printer, task = Printer(), found.task
+    if not found.n_units:
+        printer.warn(f"{name}: nothing to fit on, it keeps its temperature.")
+    elif not is_fitted:
+        printer.warn(
+            f"{name}: the lower the temperature, the better, as where all is right, or all are "
+            "alike, as where its scores are. It keeps the one that it has. Fit it on more "
+            "documents."
+        )
+    elif task.temperature > HIGHEST * NEARLY:
+        printer.warn(
+            f"{name}: the higher the temperature, the better, as where its scores say nothing of "
+            "what is right. Look at its scores, and at the documents."
+        )
+    elif isinstance(task, Thresholded) and task.depends_on_temperature:
+        printer.warn(
+            f"{name}: which scores reach its threshold of {task.threshold:g} has changed. Choose "
+            "it anew."
+        )
 
 
 def _store(nlp: Language, components: set[str], output: Path | None, in_place: bool) -> None:

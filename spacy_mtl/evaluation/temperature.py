@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from spacy.language import Language
@@ -18,7 +18,9 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..models.packed import Packed
 from ..pipeline.component import MultiTask
+from ..tasks.base import Task
 from ..tasks.capable import Calibrated
+from ..tasks.scored import ScoredTask
 from .calibration import Reliability, reliability
 
 LOWEST, HIGHEST = 0.05, 20.0
@@ -114,6 +116,11 @@ def lowest(f: Callable[[float], float], low: float, high: float, tolerance: floa
     return exp((a + b) / 2)
 
 
+def can_be_calibrated(task: Task) -> TypeGuard[Calibrated]:
+    """Whether its head gives scores, from which it makes probabilities by a temperature."""
+    return isinstance(task, ScoredTask) and isinstance(task, Calibrated)
+
+
 def labelled_scores(nlp: Language, examples: Iterable[Example]) -> list[LabelledScores]:
     """What the tasks that can be calibrated score, on the examples' tokens.
 
@@ -125,7 +132,7 @@ def labelled_scores(nlp: Language, examples: Iterable[Example]) -> list[Labelled
         for name, pipe in pipes
         if isinstance(pipe, MultiTask)
         for each in pipe.active_tasks
-        if isinstance(task := pipe.tasks[each], Calibrated)
+        if can_be_calibrated(task := pipe.tasks[each])
     }
     for batch in minibatch(examples, BATCH_SIZE):
         docs = [example.predicted for example in batch]

@@ -8,8 +8,7 @@ from spacy.util import dict_to_dot
 
 from ..errors import MTLError
 from ..tasks.base import Task
-
-THRESHOLD = "threshold"
+from ..tasks.capable import Thresholded
 
 
 class Tunable:
@@ -28,8 +27,9 @@ class Tunable:
 
         RAISES (MTLError): On assignment, for what is no task's threshold, or no number from 0 to 1.
         """
-        with_one = {name: task for name, task in self.tasks.items() if hasattr(task, THRESHOLD)}
-        return {"tasks": {n: {THRESHOLD: getattr(t, THRESHOLD)} for n, t in with_one.items()}}
+        return {
+            "tasks": {name: {"threshold": task.threshold} for name, task in self._tunable.items()}
+        }
 
     @cfg.setter
     def cfg(self, settings: dict[str, Any]) -> None:
@@ -42,4 +42,8 @@ class Tunable:
             )
         for path, threshold in given.items():
             _, task, _ = path.split(".")
-            setattr(self.tasks[task], THRESHOLD, threshold)
+            self._tunable[task].threshold = threshold
+
+    @property
+    def _tunable(self) -> dict[str, Thresholded]:
+        return {name: task for name, task in self.tasks.items() if isinstance(task, Thresholded)}

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.training import Example
 
-from ..metrics.f_score import UNSEEN, Counts
-from ..tasks.base import Task
-from ..tasks.capable import Measurable, labels_of
-from ..tasks.ner import NER
-from ..tasks.tagger import Tagger
-from ..tasks.textcat import TextCat
+from ..metrics.f_score import Counts
+from ..tasks.capable import Confused
+from ..tasks.confusion import Confusion
 from .content import Cell, Chart, Section, Table, row
+from .judged import Judged
 from .material import Material
 from .matrices import heat_map
 from .wording import counted, joined, percent, points, printable
 
-NOT_FOUND = "(not found)"
-NO_ENTITY = "(no entity)"
-NO_TAG = "(no tag)"
 MOST = 12  # labels in a matrix
 _LONG = 14  # rows of a table that is open
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """How often units of each gold label got each label.
-
-    counts: (n_rows, n_columns), rows are gold labels, columns predicted ones.
-    left_out: labels that are not shown, as they are confused less.
-    """
-
-    rows: list[str]
-    columns: list[str]
-    counts: NDArray[np.int64]
-    left_out: int = 0
 
 
 def confusion_section(material: Material) -> Section:
@@ -51,52 +29,36 @@ def confusion_section(material: Material) -> Section:
         "stronger it is. An entity with other borders counts as not found, and as one where there "
         "is none."
     ]
-    charts, without = [], []
+    charts: list[Chart] = []
+    several: list[str] = []
+    without: list[str] = []
     for n, (name, task) in enumerate(material.tasks.items()):
-        found = confusion(task, chain.from_iterable(material.examples(material.joint)))
-        if found is None:
-            without.append(name)
+        found = total_confusion(material.judged(material.joint, name))
+        if found is not None:
+            charts.append(_chart(f"figure-confusion-{n}", name, found))
         else:
-            charts.append(_chart(f"figure-confusion-{n}", name, most_confused(found)))
+            (several if isinstance(task, Confused) else without).append(name)
+    if several:
+        intro.append(
+            f"There is no matrix of {joined(several)}, where a unit can have several labels; see "
+            "the scores of each label."
+        )
     if without:
         intro.append(
-            f"There is no matrix of {joined(without)}, where a unit can have several labels; see "
-            "the scores of each label."
+            f"There is no matrix of {joined(without)}, which cannot say what is taken for what."
         )
     return Section("confusions", "Confusion matrices", intro, charts)
 
 
-def confusion(task: Task, examples: Iterable[Example]) -> Confusion | None:
-    """Of all labels that a task has; None for one whose units can have several labels."""
-    if isinstance(task, NER):
-        return _of_spans(task, examples)
-    if isinstance(task, Tagger):
-        labels = [*task.labels, UNSEEN, NO_TAG]
-        pairs = [task.gold_and_guess(example) for example in examples]
-        gold, guess = (
-            np.concatenate([np.zeros(0, "int64"), *side]) for side in zip(*pairs, strict=True)
-        )
-        guess = np.where(guess < 0, len(labels) - 1, guess)  # of white space
-        found = _square(labels, gold[gold >= 0], guess[gold >= 0])
-        return Confusion(labels[:-1], labels, found.counts[:-1])
-    if isinstance(task, TextCat) and task.exclusive:
-        classes = [
-            [best_class(task, doc.cats) for doc in (example.reference, example.predicted)]
-            for example in examples
-            if task.is_scored(example)
-        ]
-        gold, guess = np.asarray(classes, dtype="int64").reshape(-1, 2).T
-        return _square(list(task.labels), gold, guess)
-    return None
+def total_confusion(seeds: Sequence[Judged]) -> Confusion | None:
+    """Over all seeds; None for a task that has none."""
+    found = [each.confusion for each in seeds if each.confusion is not None]
+    return Confusion.added(found) if found else None
 
 
-def best_class(task: Task, cats: dict[str, float]) -> int:
-    """The number of the label that scores highest, the first of equals."""
-    return int(np.argmax([cats.get(label, 0.0) for label in labels_of(task)]))
-
-
-def most_confused(found: Confusion, most: int = MOST) -> Confusion:
-    """With those labels alone that occur, and of many those with the most mistakes."""
+def most_confused(found: Confusion, most: int = MOST) -> tuple[Confusion, int]:
+    """With those labels alone that occur, and of many those with the most mistakes; and how many
+    labels that occur are left out."""
     names = list(dict.fromkeys([*found.rows, *found.columns]))
     wrong, any_ = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     for place in np.ndindex(*found.counts.shape):
@@ -105,17 +67,18 @@ def most_confused(found: Confusion, most: int = MOST) -> Confusion:
             any_[label] += int(found.counts[place])
             wrong[label] += int(found.counts[place]) if len(pair) > 1 else 0
     there = [label for label in names if any_[label]]
-    special = [label for label in there if label in (NOT_FOUND, NO_ENTITY, NO_TAG)]
-    ranked = sorted(set(there) - set(special), key=lambda x: (-wrong[x], -any_[x], x))[:most]
-    kept = {*ranked, *special}
+    none = set(found.rows) ^ set(found.columns)  # what stands for none is always shown
+    labels = [label for label in there if label not in none]
+    ranked = sorted(labels, key=lambda x: (-wrong[x], -any_[x], x))[:most]
+    kept = {*ranked, *none}.intersection(there)
     rows = [n for n, label in enumerate(found.rows) if label in kept]
     columns = [n for n, label in enumerate(found.columns) if label in kept]
-    return Confusion(
+    shown = Confusion(
         [found.rows[n] for n in rows],
         [found.columns[n] for n in columns],
         found.counts[np.ix_(rows, columns)],
-        len(there) - len(kept),
     )
+    return shown, len(there) - len(kept)
 
 
 def label_section(material: Material) -> Section:
@@ -125,9 +88,9 @@ def label_section(material: Material) -> Section:
         "single-task pipelines. Gold is how often the label is in the test documents."
     ]
     tables, without = [], []
-    for name, task in material.tasks.items():
-        together = label_counts(task, material.examples(material.joint))
-        alone = label_counts(task, material.examples(material.results.single[name]))
+    for name in material.tasks:
+        together = label_counts(material.judged(material.joint, name))
+        alone = label_counts(material.judged(material.results.single[name], name))
         if together is None or alone is None:
             without.append(name)
         else:
@@ -138,37 +101,15 @@ def label_section(material: Material) -> Section:
     return Section("labels", "Scores of each label", intro, tables=tables)
 
 
-def label_counts(task: Task, seeds: Iterable[Sequence[Example]]) -> Counts | None:
+def label_counts(seeds: Sequence[Judged]) -> Counts | None:
     """What is right and wrong of each label, over all seeds; None for a task of which that is not
     known."""
-    if not isinstance(task, Measurable) or not isinstance(task.statistics([]), Counts):
-        return None
-    found: Any = [task.statistics(examples) for examples in seeds]
-    return Counts.concatenated(found)
+    found: Any = [each.statistics for each in seeds if isinstance(each.statistics, Counts)]
+    return Counts.concatenated(found) if found else None
 
 
-def _of_spans(task: NER, examples: Iterable[Example]) -> Confusion:
-    labels = [*task.labels, UNSEEN]
-    place = {label: number for number, label in enumerate(labels)}
-    none = len(labels)
-    counts = np.zeros((none + 1, none + 1), dtype="int64")
-    for example in examples:
-        gold, guess = (
-            {(start, end): place.get(label, none - 1) for label, start, end in spans}
-            for spans in task.scored_spans(example)
-        )
-        for borders in gold.keys() | guess.keys():
-            counts[gold.get(borders, none), guess.get(borders, none)] += 1
-    return Confusion([*labels, NO_ENTITY], [*labels, NOT_FOUND], counts)
-
-
-def _square(labels: list[str], gold: NDArray[np.int64], guess: NDArray[np.int64]) -> Confusion:
-    counts = np.zeros((len(labels), len(labels)), dtype="int64")
-    np.add.at(counts, (gold, guess), 1)
-    return Confusion(labels, labels, counts)
-
-
-def _chart(name: str, task: str, found: Confusion) -> Chart:
+def _chart(name: str, task: str, everything: Confusion) -> Chart:
+    found, left_out = most_confused(everything)
     totals = found.counts.sum(axis=1, keepdims=True)
     same = np.asarray([[a == b for b in found.columns] for a in found.rows], dtype=bool)
     shares = np.where(same, 1, -1) * found.counts / np.maximum(totals, 1)
@@ -180,8 +121,8 @@ def _chart(name: str, task: str, found: Confusion) -> Chart:
         return f"{count / 1000:.0f}k" if count >= 10_000 else str(count or "")
 
     note = ""
-    if found.left_out:
-        note = f"The labels with the most mistakes; {found.left_out} others are not shown."
+    if left_out:
+        note = f"The labels with the most mistakes; {left_out} others are not shown."
     return Chart(
         name,
         task,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
 from ..evaluation.visualize import render_spans
-from ..tasks.ner import NER
+from ..tasks.capable import Located
+from ..tasks.span_scores import Triple
 from .content import Document, Section
 from .material import Material
 from .wording import counted, printable
@@ -38,8 +39,6 @@ _MARK = (
 
 _LONGEST, _BEFORE = 150, 30  # tokens of a document that are shown, and before its first mistake
 
-Triple = tuple[str, int, int]  # label, first token, token after the last
-
 
 @dataclass(frozen=True)
 class Marked:
@@ -54,7 +53,7 @@ class Marked:
 def entity_section(material: Material, most: int) -> Section:
     """Documents of the first seed, those with mistakes first."""
     title = "Entities in context"
-    tasks = {name: task for name, task in material.tasks.items() if isinstance(task, NER)}
+    tasks = [name for name, task in material.tasks.items() if isinstance(task, Located)]
     if not tasks:
         return Section("entities", title, ["The config has no task that finds entities."])
     seen = list(_documents(material, tasks))
@@ -71,15 +70,14 @@ def entity_section(material: Material, most: int) -> Section:
     return Section("entities", title, intro, documents=shown, legend=list(_LEGEND.items()))
 
 
-def _documents(
-    material: Material, tasks: Mapping[str, NER]
-) -> Iterator[tuple[str, Doc, list[Marked]]]:
+def _documents(material: Material, tasks: Sequence[str]) -> Iterator[tuple[str, Doc, list[Marked]]]:
     """Those with entities, of each task that finds some, with a name."""
-    for n, example in enumerate(next(material.examples(material.joint)), start=1):
-        for name, task in tasks.items():
-            if marked := compare_spans(example.reference, *task.scored_spans(example)):
-                where = f"Document {n}" if len(tasks) == 1 else f"Document {n}, {name}"
-                yield where, example.reference, marked
+    spans = {name: material.judged(material.joint, name)[0].spans or () for name in tasks}
+    for n, doc in enumerate(material.gold):
+        for name, of_docs in spans.items():
+            if marked := compare_spans(doc, *of_docs[n]):
+                where = f"Document {n + 1}" if len(tasks) == 1 else f"Document {n + 1}, {name}"
+                yield where, doc, marked
 
 
 def compare_spans(doc: Doc, gold: Iterable[Triple], guess: Iterable[Triple]) -> list[Marked]:

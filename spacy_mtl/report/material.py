@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..languages import blank
 from ..registry import registry
 from ..tasks.base import Task
 from ..tasks.capable import Labelled
+from .judged import Judged, judge
 
 AFFINITY = "affinity.json"
 _MATRICES = ("cosines", "affinity")
@@ -44,6 +45,9 @@ class Material:
     tasks: dict[str, Task]
     gold: list[Doc]
     affinity: dict[str, Any] | None = None
+    _judged: dict[str, list[dict[str, Judged]]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     @property
     def joint(self) -> str:
@@ -59,20 +63,24 @@ class Material:
         """With the largest part of the data."""
         return self.results.full.systems[name]
 
-    def examples(self, system: str) -> Iterator[list[Example]]:
-        """The predicted and the gold documents of each seed, one after the other, with the
-        largest part of the data.
+    def judged(self, system: str, task: str) -> list[Judged]:
+        """What one of a system's tasks did with each seed, with the largest part of the data.
+
+        Each run's predictions are read once, for all its tasks, and not kept. Spans are those of
+        the joint system's first seed alone.
+        RAISES (MTLError): If the predictions are not of these test documents.
+        """
+        if system not in self._judged:
+            runs = self.system(system).runs
+            self._judged[system] = [self._judge(system, run) for run in runs]
+        return [tasks[task] for tasks in self._judged[system]]
+
+    def examples(self, run: str) -> list[Example]:
+        """The documents as a run predicted them, beside the gold ones.
 
         RAISES (MTLError): If the predictions are not of these test documents.
         """
-        for run in self.system(system).runs:
-            yield self._paired(self.folder / run / PREDICTIONS)
-
-    def histories(self, system: str) -> list[list[Row]]:
-        """The rows of the training log of each seed, with the largest part of the data."""
-        return [_history(self.folder / run / RESULT) for run in self.system(system).runs]
-
-    def _paired(self, path: Path) -> list[Example]:
+        path = self.folder / run / PREDICTIONS
         docs = list(stored_docs(path, self.nlp.vocab))
         same = len(docs) == len(self.gold) and all(
             [token.text for token in doc] == [token.text for token in gold]
@@ -84,6 +92,21 @@ class Material:
                 f"{self.results.test}. Name the right ones with --test."
             )
         return [Example(doc, gold) for doc, gold in zip(docs, self.gold, strict=True)]
+
+    def histories(self, system: str) -> list[list[Row]]:
+        """The rows of the training log of each seed, with the largest part of the data."""
+        return [_history(self.folder / run / RESULT) for run in self.system(system).runs]
+
+    def _judge(self, system: str, run: str) -> dict[str, Judged]:
+        """All tasks of the system, from one reading of the run's predictions."""
+        examples = self.examples(run)
+        is_joint = system in self.results.joint
+        is_shown = run == self.system(self.joint).runs[0]
+        return {
+            name: judge(task, examples, with_spans=is_shown)
+            for name, task in self.tasks.items()
+            if is_joint or self.results.single[name] == system
+        }
 
 
 def gather(folder: Path, test: Path | None = None, affinity: Path | None = None) -> Material:

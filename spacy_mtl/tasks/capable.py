@@ -14,7 +14,9 @@ from thinc.types import Floats2d
 from ..metrics.base import Statistics
 from ..models.packed import Packed
 from .base import Task
+from .confusion import Confusion
 from .scored import Targets
+from .span_scores import Sides
 
 
 @runtime_checkable
@@ -78,16 +80,19 @@ class Calibrated(Protocol):
         """The confidence of each decision about labelled units, and whether it is right."""
 
 
-Triple = tuple[str, int, int]
-
-
 @runtime_checkable
-class Located(Protocol):
-    """It finds labelled spans of tokens."""
+class Thresholded(Protocol):
+    """It decides by a threshold, which can be tried out on a trained pipeline.
 
-    def scored_spans(self, example: Example) -> tuple[set[Triple], set[Triple]]:
-        """Spans of the reference, and those predicted where it says what there is: each a label,
-        its first token, and the token after its last."""
+    threshold: from 0 to 1; setting it raises MTLError for anything else. It stands in the `cfg` of
+        the component, where `spacy find-threshold` sets it.
+    """
+
+    threshold: float
+
+    @property
+    def depends_on_temperature(self) -> bool:
+        """Whether another temperature changes what reaches the threshold."""
 
 
 @runtime_checkable
@@ -95,4 +100,24 @@ class Confident(Protocol):
     """The predicted documents say how sure it was."""
 
     def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
-        """Of each decision about what is labelled: how sure it was, and whether it is right."""
+        """Of each decision about what is labelled: how sure it was, and whether it is right.
+
+        Nothing where that was not noted, as by a component whose `confidences` are off.
+        """
+
+
+@runtime_checkable
+class Confused(Protocol):
+    """Its labels can be taken for one another."""
+
+    def confusion(self, examples: Sequence[Example]) -> Confusion | None:
+        """Of all that is labelled; None where a unit can have several labels."""
+
+
+@runtime_checkable
+class Located(Protocol):
+    """It finds labelled spans of tokens."""
+
+    def scored_spans(self, example: Example) -> Sides:
+        """Spans of the reference, and those predicted where it says what there is: each a label,
+        its first token, and the token after its last."""

@@ -15,7 +15,7 @@ from thinc.api import Ops
 from thinc.types import ArrayXd, Floats2d
 
 from ..marks import INCORRECT_SPANS, known_labels
-from ..metrics.f_score import UNSEEN, Counts
+from ..metrics.f_score import Counts
 from ..models import biluo
 from ..models.best_path import best_path
 from ..models.heads import Head, TokenHead
@@ -23,26 +23,22 @@ from ..models.packed import Packed
 from ..models.span_rows import SpanRows
 from .alignment import require_same_tokens
 from .base import Task
+from .confusion import Confusion
 from .crf import crf_loss
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .scored import Decoded, host
 from .span_confidences import note_decoded_spans, span_outcomes
+from .span_constraints import allowed_columns, in_entity
+from .span_scores import Sides, Triple, noted_span_outcomes, span_confusion, span_counts
 from .spans import (
     entity_attributes,
     gold_biluo,
     only_types,
-    preset_biluo,
     rejected_spans,
     spans_of,
 )
 from .targets import ColumnTargets, SpanTargets
-
-Triple = tuple[str, int, int]  # label, first token, token after the last
-
-
-# What decoding looks at, as it is before anything is written.
-CONSTRAINING = ("IS_SPACE", "ENT_IOB")
 
 
 class NER(LabelledTask):
@@ -151,9 +147,9 @@ class NER(LabelledTask):
         return self._crf_loss(scores, targets, packed)[0]
 
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
-        allowed = self._constraints(packed, ops)
+        allowed = allowed_columns(packed, self._ids, self._in_entity(packed))
         if allowed is not None:
-            scores = ops.xp.where(allowed, scores, np.float32(biluo.FORBIDDEN))
+            scores = ops.xp.where(ops.xp.asarray(allowed), scores, np.float32(biluo.FORBIDDEN))
         labels = best_path(ops.xp, scores, packed.lengths)
 
         def probabilities() -> ArrayXd:
@@ -250,26 +246,28 @@ class NER(LabelledTask):
         )
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
-        labels = (*self._labels, UNSEEN)
-        place = {label: number for number, label in enumerate(labels)}
-        array = np.zeros((len(examples), len(labels), 3), dtype="int64")
-        for row, example in enumerate(map(self._as_known, examples)):
+        for example in examples:
             require_same_tokens(example)
-            gold, guess = self.scored_spans(example)
-            for column, spans in enumerate((gold & guess, guess - gold, gold - guess)):
-                for label, _, _ in spans:
-                    array[row, place.get(label, place[UNSEEN]), column] += 1
-        return Counts(array, labels, "micro", "F")
+        return span_counts(self._labels, [self.scored_spans(example) for example in examples])
 
-    def scored_spans(self, example: Example) -> tuple[set[Triple], set[Triple]]:
-        """Spans of the reference, and those predicted where it says what there is."""
+    def confusion(self, examples: Sequence[Example]) -> Confusion:
+        """See `Confused`."""
+        return span_confusion(self._labels, map(self.scored_spans, examples))
+
+    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
+        """See `Confident`."""
+        return noted_span_outcomes(self._spans(example.predicted), *self.scored_spans(example))
+
+    def scored_spans(self, example: Example) -> Sides:
+        """See `Located`."""
+        known = self._as_known(example)
         gold, guess = (
             {(span.label_, span.start, span.end) for span in self._spans(doc)}
-            for doc in (example.reference, example.predicted)
+            for doc in (known.reference, known.predicted)
         )
         if self.spans_key is not None:
-            return gold, guess if self.spans_key in example.reference.spans else set()
-        said = example.reference.to_array("ENT_IOB") != 0
+            return gold, guess if self.spans_key in known.reference.spans else set()
+        said = known.reference.to_array("ENT_IOB") != 0
         return gold, {span for span in guess if said[span[1] : span[2]].all()}
 
     @property
@@ -291,32 +289,9 @@ class NER(LabelledTask):
     def _spans(self, doc: Doc) -> Iterable[Span]:
         return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
 
-    def _constraints(self, packed: Packed, ops: Ops) -> ArrayXd | None:
-        """(n_tokens, n_columns) what may be decoded; None if all is open.
-
-        Entities that are already there stay, and none begins or ends with white space.
-        """
-        spaces = packed.attributes(*CONSTRAINING)[:, 0] > 0
-        in_entity = bool(self._in_entity(packed).any())
-        if not spaces.any() and not in_entity:
-            return None
-        allowed = np.ones((len(spaces), len(self.columns)), dtype=bool)
-        blocks = biluo.columns(len(self._labels))
-        for prefix in "BLU":
-            allowed[spaces, blocks[prefix]] = False
-        if in_entity:
-            fixed = _joined([preset_biluo(doc, self._ids) for doc in packed.docs])
-            rows = np.flatnonzero(fixed >= 0)
-            allowed[rows] = False
-            allowed[rows, fixed[rows]] = True
-        constraints: ArrayXd = ops.xp.asarray(allowed)
-        return constraints
-
     def _in_entity(self, packed: Packed) -> NDArray[np.bool_]:
         """(n_tokens,) what is in an entity, or ruled out as one, and stays so."""
-        iob = packed.attributes(*CONSTRAINING)[:, 1]
-        keeps = not self.overwrite and self.spans_key is None
-        return ((iob == 1) | (iob == 3)) & keeps
+        return in_entity(packed) & (not self.overwrite and self.spans_key is None)
 
     def _in_group(self, packed: Packed) -> NDArray[np.bool_]:
         """(n_tokens,) what belongs to documents whose span group is there and stays as it is."""

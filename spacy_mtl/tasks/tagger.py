@@ -16,7 +16,7 @@ from spacy.training import Example
 from thinc.api import Ops
 from thinc.types import Floats2d
 
-from ..confidences import note_tags
+from ..confidences import note_tags, tag_confidence
 from ..errors import MTLError
 from ..metrics.f_score import UNSEEN, Counts, count_units
 from ..models.heads import Head, TokenHead
@@ -24,6 +24,7 @@ from ..models.packed import Packed
 from ..morphology import is_features
 from .alignment import aligned_attribute, index_of, require_same_tokens
 from .base import Task
+from .confusion import Confusion, unit_confusion
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .scored import Decoded, host
@@ -31,6 +32,7 @@ from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
 
 NO_FEATURES = ("", "_")  # the second is how spaCy writes it
+NO_TAG = "(no tag)"  # what white space gets
 ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
 
 
@@ -167,6 +169,23 @@ class Tagger(LabelledTask):
             len(labels),
         )
         return Counts(array, labels, "micro", "accuracy")
+
+    def confusion(self, examples: Sequence[Example]) -> Confusion:
+        """See `Confused`."""
+        none = np.zeros((2, 0), dtype="int64")
+        pairs = [none, *(np.stack(self.gold_and_guess(example)) for example in examples)]
+        gold, guess = np.concatenate(pairs, axis=1)
+        return unit_confusion((*self._labels, UNSEEN), gold, guess, none=NO_TAG)
+
+    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
+        """See `Confident`; of tags, as there is no place for those of the other attributes."""
+        if self.attr != "TAG":
+            return
+        sides = self.gold_and_guess(example)
+        for token, gold, guess in zip(example.predicted, *sides, strict=True):
+            confidence = tag_confidence(token)
+            if gold >= 0 and guess >= 0 and confidence is not None:
+                yield confidence, bool(gold == guess)
 
     def gold_and_guess(self, example: Example) -> tuple[Any, Any]:
         """(n_tokens,) numbers of labels, -1 where the token has none or is not scored."""

@@ -1,7 +1,7 @@
 """Text classification: one group of classes of `doc.cats`."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Real
 from typing import Any
 
@@ -19,6 +19,8 @@ from ..metrics.f_score import Counts
 from ..models.heads import DocumentHead, Head
 from ..models.packed import Packed
 from .base import Task
+from .class_scores import ClassScores
+from .confusion import Confusion
 from .labels import LabelledTask, some
 from .losses import (
     binary_cross_entropy,
@@ -98,6 +100,11 @@ class TextCat(LabelledTask):
         if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
             raise MTLError(f"Expected `threshold` between 0 and 1, got {value!r}.")
         self._threshold = float(value)
+
+    @property
+    def depends_on_temperature(self) -> bool:
+        """See `Thresholded`: what is above 0.5 stays there, and the best class the best."""
+        return not self.exclusive and self.threshold != 0.5
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -225,14 +232,14 @@ class TextCat(LabelledTask):
         examples = list(examples)
         self.warn_of_unknown(examples)
         labelled = [eg for eg in examples if self.is_scored(eg)]
-        gold = [self._own_cats(eg.reference, "cats") for eg in labelled]
+        gold = [self.gold_classes(eg.reference) for eg in labelled]
         if not self.exclusive:
             self._positives.check(self.name, gold)
         known = self._labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
             "cats",
-            getter=self._own_cats,
+            getter=self.gold_classes,
             labels=[label for label in self._labels if label in known],
             multi_label=not self.exclusive,
             threshold=0.0 if self.exclusive else self.threshold,
@@ -242,37 +249,31 @@ class TextCat(LabelledTask):
         scores["cats_macro_auc"] = float(np.mean(areas)) if areas else 0.0
         if not self.exclusive:
             scores["cats_score"] = scores["cats_macro_auc"]
-        right = [self._is_right(eg) for eg in labelled]
-        scores["cats_acc"] = sum(right) / max(len(right), 1)
+        right = self._scores(labelled).right()
+        scores["cats_acc"] = float(right.sum()) / max(len(right), 1)
         return scores
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
-        decide = self._decided_exclusive if self.exclusive else self._decided
         array = np.zeros((len(examples), len(self._labels), 3), dtype="int64")
-        for row, example in enumerate(examples):
-            if self.is_scored(example):
-                gold, guess = decide(example)
-                array[row] = np.stack([gold & guess, guess & ~gold, gold & ~guess], axis=1)
+        scored = [row for row, example in enumerate(examples) if self.is_scored(example)]
+        array[scored] = self._scores([examples[row] for row in scored]).counts()
         return Counts(array, self._labels, "macro", "macro F")
 
-    def _decided_exclusive(self, example: Example) -> tuple[Any, Any]:
-        """(n_labels,) bool, the gold class, and the one that scores highest."""
-        gold, guess = (
-            np.arange(len(self._labels)) == self._values(doc).argmax()
-            for doc in (example.reference, example.predicted)
-        )
-        return gold, guess
+    def confusion(self, examples: Sequence[Example]) -> Confusion | None:
+        """See `Confused`."""
+        return self._scores([eg for eg in examples if self.is_scored(eg)]).confusion()
 
-    def _decided(self, example: Example) -> tuple[Any, Any]:
-        """(n_labels,) bool, the gold classes, and those assigned where the gold says anything."""
-        cats = self._own_cats(example.reference, "cats")
-        said = np.asarray([label in cats for label in self._labels])
-        gold, guess = self._values(example.reference), self._values(example.predicted)
-        return said & (gold >= 0.5), said & (guess >= self.threshold)
+    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
+        """See `Confident`: of what stands in `doc.cats`."""
+        return self._scores([example] if self.is_scored(example) else []).outcomes()
 
-    def _values(self, doc: Doc) -> Any:
-        """(n_labels,) the values of the labels in `doc.cats`, 0 for those that it lacks."""
-        return np.asarray([doc.cats.get(label, 0.0) for label in self._labels])
+    def _scores(self, scored: Sequence[Example]) -> ClassScores:
+        values = np.empty((2, len(scored), len(self._labels)))
+        for row, example in enumerate(scored):
+            sides = self.gold_classes(example.reference), example.predicted.cats
+            values[:, row] = [[cats.get(label, np.nan) for label in self._labels] for cats in sides]
+        gold, guess = values
+        return ClassScores(self._labels, gold, guess, None if self.exclusive else self.threshold)
 
     @property
     def main_score(self) -> str:
@@ -281,7 +282,7 @@ class TextCat(LabelledTask):
     def own_key(self, standard: str) -> str:
         return standard.removeprefix("cats_")
 
-    def _own_cats(self, doc: Doc, attr: str) -> dict[str, float]:
+    def gold_classes(self, doc: Doc, attr: str = "cats") -> dict[str, float]:
         """The group's part of `doc.cats`, of a reference without what its corpus does not know."""
         known = doc.user_data.get(LABELS, {}).get(self.name)
         labels = self._labels if known is None else [k for k in self._labels if k in known]
@@ -289,12 +290,8 @@ class TextCat(LabelledTask):
             return {label: doc.cats.get(label, 0.0) for label in labels}
         return {label: doc.cats[label] for label in labels if label in doc.cats}
 
-    def gold_classes(self, doc: Doc) -> dict[str, float]:
-        """What a reference says of the task's classes."""
-        return self._own_cats(doc, "cats")
-
     def is_labelled(self, example: Example) -> bool:
-        gold = self._own_cats(example.reference, "cats")
+        gold = self.gold_classes(example.reference)
         for key, value in gold.items():
             class_value(key, value)
         if self.exclusive:
@@ -303,17 +300,7 @@ class TextCat(LabelledTask):
 
     def is_scored(self, example: Example) -> bool:
         """Whether the reference says what `targets` learns from, and there is a prediction."""
-        return self.is_labelled(example) and bool(self._own_cats(example.predicted, "cats"))
-
-    def _is_right(self, example: Example) -> bool:
-        """Whether the best class, or every annotated class of a multi-label task, is right."""
-        gold, guess = self._own_cats(example.reference, "cats"), example.predicted.cats
-        if self.exclusive:
-            best = max(self._labels, key=lambda label: guess.get(label, 0.0))
-            return bool(gold.get(best, 0.0) >= 0.5)
-        return all(
-            (gold[label] >= 0.5) == (guess.get(label, 0.0) >= self.threshold) for label in gold
-        )
+        return self.is_labelled(example) and bool(self.gold_classes(example.predicted))
 
 
 def class_value(key: str, value: Any) -> float:

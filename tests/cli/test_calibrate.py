@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import spacy
 import srsly
+from metrics.regressor import BLOCKS
 from pipeline.helpers import LAYERS, annotations, make_nlp, multitask, trained, write_corpus
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
@@ -141,6 +142,25 @@ def test_threshold_is_warned_of(tmp_path):
     nlp.to_disk(tmp_path / "model")
     result = calibrate(str(tmp_path / "model"), "dev.spacy")
     assert "topic: which scores reach its threshold of 0.3 has changed" in result.output
+
+
+def test_who_has_no_probabilities_is_named_and_passed_over(tmp_path):
+    tasks = {"sentiment": {"@mtl_tasks": "spacy_mtl.TextCat.v1"}, "level": BLOCKS["level"]}
+    nlp = trained(make_nlp(tasks), 12, layers=["sentiment"])
+    multitask(nlp).tasks["sentiment"].temperature = 0.1
+    nlp.to_disk(tmp_path / "model")
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--output", str(tmp_path / "out"))
+    assert result.exit_code == 0, result.output
+    assert "level: has no probabilities to calibrate" in result.output
+    assert [*tables(result.output)[0]] == ["sentiment"]
+    assert spacy.load(tmp_path / "out").get_pipe("multitask").tasks["sentiment"].temperature > 0.1
+    nlp = make_nlp({"level": BLOCKS["level"]})
+    nlp.initialize()
+    nlp.to_disk(tmp_path / "without")
+    result = calibrate(str(tmp_path / "without"), "dev.spacy")
+    assert (
+        result.exit_code == 1 and "probabilities to calibrate, got none of level" in result.stderr
+    )
 
 
 def test_several_components(tmp_path):

@@ -10,11 +10,12 @@ import pytest
 import spacy
 from evaluation.in_process import train_in_process
 from metrics.regressor import BLOCKS, TEXTS, write_levels
-from pipeline.helpers import make_nlp
+from pipeline.helpers import make_nlp, multitask
 from spacy.tokens import DocBin
 
 from spacy_mtl.card.card import Words, make_card
 from spacy_mtl.card.evaluate import Evaluation, evaluate
+from spacy_mtl.card.limits import limits
 from spacy_mtl.cli._scores import print_details, print_scores
 from spacy_mtl.comparison.compare import compare
 from spacy_mtl.comparison.plan import Settled, make_plan
@@ -120,10 +121,9 @@ def test_the_report_has_every_kind(compared: Compared) -> None:
     curves = learning_section(replace(results, fractions=[results.full, part])).charts
     assert [chart.title for chart in curves] == ["level", "order"]
     assert curves[0].table.caption == "level: mean absolute error (lower is better) in its own unit"
-    assert (
-        not sections["labels"].tables
-        and "level, order, mute and void" in sections["labels"].intro[-1]
-    )
+    assert not sections["labels"].tables
+    for id in ("confusions", "labels", "calibration"):
+        assert "level, order, mute and void" in sections[id].intro[-1]
     training = {chart.title: chart.table for chart in sections["training"].charts}
     assert "Dev score" in training["level"].header
     assert "lower is better" in render(page)
@@ -163,4 +163,16 @@ def test_the_card_has_every_kind(compared: Compared, tested: Evaluation) -> None
     assert "| `mute` | – | – | no per-document statistics | 8 |" in card
     assert "Without a test score of their own: `mute` and `void`." in card
     assert "Not compared, for lack of per-document statistics\\: mute." in card
+    assert (
+        "Without confidences, as they have no probabilities: `level`, `order`, `mute` and" in card
+    )
+    assert "only the labels" not in card and "Not calibrated" not in card
     assert "type: mae" in card and "type: spearmanr" in card
+
+
+def test_the_card_says_which_tasks_have_labels(tested: Evaluation) -> None:
+    task = multitask(make_nlp(["ner"])).tasks["ner"]
+    own = replace(tested.tasks[0], name="ner", task=task)
+    said = limits(replace(tested, tasks=[*tested.tasks, own]), None)
+    assert "Each of `ner` predicts only the labels listed above" in said
+    assert "Each task predicts only" in limits(replace(tested, tasks=[own]), None)

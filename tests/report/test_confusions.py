@@ -3,19 +3,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.vocab import Vocab
 
-from spacy_mtl.report.confusions import (
-    NO_ENTITY,
-    NO_TAG,
-    NOT_FOUND,
-    Confusion,
-    confusion,
-    label_counts,
-    most_confused,
-    without_group,
-)
+from spacy_mtl.report.confusions import label_counts, most_confused, without_group
 from spacy_mtl.report.content import Section
 from spacy_mtl.report.material import Material
-from spacy_mtl.tasks.tagger import Tagger
+from spacy_mtl.tasks.confusion import Confusion
+from spacy_mtl.tasks.span_scores import NO_ENTITY, NOT_FOUND
+from spacy_mtl.tasks.tagger import NO_TAG, Tagger
 
 Cells = dict[tuple[str, str], int]
 
@@ -31,9 +24,8 @@ def cells(found: Confusion | None) -> Cells:
 
 
 def test_entities_by_their_borders(material: Material) -> None:
-    examples = next(material.examples("joint"))
     # Ana Lima is PER and got PER as "Ana"; Tom was missed; what is not annotated does not count.
-    assert cells(confusion(material.tasks["ner"], examples)) == {
+    assert cells(material.judged("joint", "ner")[0].confusion) == {
         ("PER", NOT_FOUND): 2,
         ("LOC", "LOC"): 1,
         ("ORG", "LOC"): 1,
@@ -43,20 +35,22 @@ def test_entities_by_their_borders(material: Material) -> None:
 
 
 def test_tags_and_classes(material: Material) -> None:
-    examples = next(material.examples("joint"))
-    assert cells(confusion(material.tasks["tagger"], examples)) == {
+    tagger, mood, traits = (
+        material.judged("joint", name)[0].confusion for name in ("tagger", "mood", "traits")
+    )
+    assert cells(tagger) == {
         ("N", "N"): 7,
         ("N", "V"): 2,
         ("V", "V"): 3,
         ("P", "P"): 1,
         ("P", "N"): 1,
     }
-    assert cells(confusion(material.tasks["mood"], examples)) == {
+    assert cells(mood) == {
         ("mood=good", "mood=good"): 1,
         ("mood=bad", "mood=good"): 1,
         ("mood=bad", "mood=bad"): 1,
     }
-    assert confusion(material.tasks["traits"], examples) is None
+    assert traits is None
 
 
 def test_white_space_gets_no_tag() -> None:
@@ -68,9 +62,10 @@ def test_white_space_gets_no_tag() -> None:
         Example(Doc(vocab, words, tags=guess), Doc(vocab, words, tags=tags))
         for guess in (["N", ""], ["S", ""])
     ]
-    found = confusion(tagger, examples)
+    found = tagger.confusion(examples)
     assert cells(found) == {("N", "N"): 1, ("N", "S"): 1, ("S", NO_TAG): 2}
-    assert found is not None and NO_TAG not in found.rows
+    assert NO_TAG not in found.rows
+    assert tagger.confusion([]).counts.sum() == 0
 
 
 def test_of_many_labels_the_most_confused() -> None:
@@ -79,10 +74,17 @@ def test_of_many_labels_the_most_confused() -> None:
     counts[3, 7] = 5
     counts[20, 4] = 2
     counts[29, 29] = 0  # never occurs
-    found = most_confused(Confusion(labels, labels, counts), most=4)
+    found, left_out = most_confused(Confusion(labels, labels, counts), most=4)
     assert found.rows == found.columns == ["L03", "L04", "L07", "L20"]
-    assert found.left_out == 25
+    assert left_out == 25
     assert found.counts[0, 2] == 5 and found.counts[3, 1] == 2
+
+
+def test_what_stands_for_none_is_shown_if_it_occurs() -> None:
+    counts = np.asarray([[9, 0, 1, 0], [0, 9, 0, 0], [0, 0, 0, 0]])
+    everything = Confusion(["A", "B", "nowhere"], ["A", "B", "(none)", "(never)"], counts)
+    found, left_out = most_confused(everything, most=1)
+    assert found.rows == ["A"] and found.columns == ["A", "(none)"] and left_out == 1
 
 
 def test_section_says_what_it_leaves_out(sections: dict[str, Section]) -> None:
@@ -104,7 +106,7 @@ def test_group_is_not_repeated() -> None:
 
 
 def test_scores_of_labels(material: Material, sections: dict[str, Section]) -> None:
-    counts = label_counts(material.tasks["ner"], material.examples("joint"))
+    counts = label_counts(material.judged("joint", "ner"))
     # Of two PER, none was found by the first seed, which made one up, and both by the second.
     per = counts.per_label()["PER"]
     assert per == {"p": 2 / 3, "r": 2 / 4, "f": 4 / 7, "gold": 4}

@@ -1,13 +1,16 @@
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 from spacy.tokens import DocBin
 
+from spacy_mtl.corpora import stored
 from spacy_mtl.errors import MTLError
 from spacy_mtl.report.material import Material, gather
+from spacy_mtl.report.page import make_page, render
 
 from .made import LABELS, Made, affinity
 
@@ -21,11 +24,38 @@ def test_reads_tasks_documents_and_logs(material: Material) -> None:
     assert {name: list(task.labels) for name, task in material.tasks.items()} == LABELS
     assert len(material.gold) == 4
     assert [len(rows) for rows in material.histories("joint")] == [3, 3]
-    pairs = list(material.examples("joint"))
+    pairs = [material.examples(run) for run in material.system("joint").runs]
     assert [len(examples) for examples in pairs] == [4, 4]
     assert pairs[0][1].predicted.ents[0].label_ == "LOC"
     assert pairs[0][1].reference.ents[0].label_ == "ORG"
     assert material.affinity is None and material.direction == "ltr"
+
+
+def test_each_file_is_read_once(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: Counter[Path] = Counter()
+    read_doc_bin = stored.read_doc_bin
+
+    def counting(path: Path) -> DocBin:
+        read[path] += 1
+        return read_doc_bin(path)
+
+    monkeypatch.setattr(stored, "read_doc_bin", counting)
+    render(make_page(gather(made.folder)))
+    predictions = sorted(made.folder.glob("runs/*/predictions.spacy"))
+    assert len(predictions) == 10  # the joint system and four single ones, with two seeds
+    assert read == Counter([made.test, *predictions])
+
+
+def test_what_was_judged(material: Material) -> None:
+    first, second = material.judged("joint", "ner")
+    assert first.spans is not None and len(first.spans) == len(material.gold)
+    assert second.spans is None  # only those of the first seed are shown
+    assert first.statistics is not None and len(first.statistics) == len(material.gold)
+    alone = material.judged("single:ner", "ner")
+    assert alone[0].spans is None and alone[0].statistics is not None
+    assert material.judged("joint", "ner")[0] is first
+    with pytest.raises(KeyError):  # the system does not have it
+        material.judged("single:ner", "tagger")
 
 
 def test_test_documents_that_moved(copied: Path, made: Made) -> None:
@@ -41,7 +71,7 @@ def test_other_test_documents(copied: Path, material: Material, tmp_path: Path) 
     other = tmp_path / "other.spacy"
     DocBin(docs=material.gold[:3]).to_disk(other)
     with pytest.raises(MTLError, match="--test"):
-        list(gather(copied, test=other).examples("joint"))
+        gather(copied, test=other).judged("joint", "ner")
 
 
 def test_affinity_is_found_or_given(copied: Path, tmp_path: Path) -> None:
@@ -81,7 +111,7 @@ def test_missing_parts_of_a_run(copied: Path, name: str) -> None:
     (copied / "runs" / "0-0" / name).unlink()
     with pytest.raises(MTLError, match=name):
         found = gather(copied)
-        list(found.examples("joint"))
+        found.judged("joint", "ner")
         found.histories("joint")
 
 

@@ -1,0 +1,72 @@
+"""What a task that classifies documents got right, from the values of its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .confusion import Confusion, unit_confusion
+
+Decisions = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """The classes of documents of which the reference says something.
+
+    labels: (n_labels,) of the task. gold, guess: (n_docs, n_labels) what both sides of each
+        document say, from 0 to 1, NaN where one says nothing.
+    threshold: from which value on a class is assigned; None where each document has exactly one,
+        which is the one that scores highest.
+    """
+
+    labels: tuple[str, ...]
+    gold: NDArray[np.float64]
+    guess: NDArray[np.float64]
+    threshold: float | None
+
+    def decided(self) -> tuple[Decisions, Decisions]:
+        """(n_docs, n_labels) the gold classes, and those assigned where the gold says anything."""
+        if self.threshold is None:
+            numbers = np.arange(len(self.labels))
+            gold, guess = (numbers == best[:, None] for best in self._best())
+            return gold, guess
+        assigned = np.nan_to_num(self.guess) >= self.threshold
+        return self.gold >= 0.5, assigned & ~np.isnan(self.gold)
+
+    def counts(self) -> NDArray[np.int64]:
+        """(n_docs, n_labels, 3) true positives, false positives and false negatives."""
+        gold, guess = self.decided()
+        return np.stack([gold & guess, guess & ~gold, gold & ~guess], axis=2).astype("int64")
+
+    def right(self) -> Decisions:
+        """(n_docs,) whether the best class, or all that is decided of a document, is right."""
+        gold, guess = self.decided()
+        right: Decisions = (gold == guess).all(axis=1)
+        return right
+
+    def confusion(self) -> Confusion | None:
+        """None where a document can have several classes."""
+        return unit_confusion(self.labels, *self._best()) if self.threshold is None else None
+
+    def outcomes(self) -> Iterator[tuple[float, bool]]:
+        """The probability of each decision about what both sides say, and whether it is right."""
+        if self.threshold is None:
+            for values, gold, guess in zip(self.guess, *self._best(), strict=True):
+                yield float(np.nan_to_num(values[guess])), bool(gold == guess)
+            return
+        said = ~np.isnan(self.gold) & ~np.isnan(self.guess)
+        golds, decided = self.decided()
+        sure = np.where(decided, self.guess, 1 - self.guess)
+        yield from zip(sure[said].tolist(), (golds == decided)[said].tolist(), strict=True)
+
+    def _best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(n_docs,) the number of the class that scores highest at both sides, the first of
+        equals."""
+        if not self.gold.size:  # without labels there is nothing to be highest
+            return np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64")
+        gold, guess = (np.nan_to_num(side).argmax(axis=1) for side in (self.gold, self.guess))
+        return gold, guess
