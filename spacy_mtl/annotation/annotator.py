@@ -21,8 +21,8 @@ from ..errors import MTLError
 from .encoding import Encoder
 from .lines import SHOWN
 from .memory import release_free_memory
-from .records import Record, plain, to_record
-from .sources import Input, Source, Tokenized
+from .records import Record, Source, Tokenized, plain, to_record
+from .sources import Input
 
 Advance = Callable[[int], None]
 

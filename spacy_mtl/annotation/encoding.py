@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from shutil import copyfileobj
 from typing import Any, Protocol
 
 import srsly
@@ -52,9 +53,7 @@ class JsonlEncoder:
         return b"".join(rows)
 
     def merge(self, parts: Sequence[Path], target: Path) -> None:
-        with target.open("wb") as file:
-            for part in parts:
-                file.write(part.read_bytes())
+        concatenate(parts, target)
 
 
 class SpacyEncoder:
@@ -77,6 +76,14 @@ class SpacyEncoder:
         for part in parts:
             merged.merge(DocBin(store_user_data=True).from_disk(part))
         merged.to_disk(target)
+
+
+def concatenate(parts: Sequence[Path], target: Path) -> None:
+    """Write one file with what several have, little of it held at a time."""
+    with target.open("wb") as whole:
+        for part in parts:
+            with part.open("rb") as file:
+                copyfileobj(file, whole)
 
 
 def annotation(doc: Doc, text: str, tokens: bool) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import MTLError
 from ..files import write_whole
 
-VERSION = 1
+VERSION = 2
 _CHUNK = 1 << 20
 
 
@@ -36,8 +36,9 @@ class Progress:
 
     file, ordinal: the place in the input, as `Input.sources` takes it.
     documents, failed, words: how many so far.
-    output: bytes, or parts, of the output.
-    errors: bytes of the side file.
+    parts: how many, each a file.
+    output: bytes of these files.
+    errors: bytes of what the side file will have.
     complete: whether there is nothing more to annotate.
     """
 
@@ -46,6 +47,7 @@ class Progress:
     documents: int = 0
     failed: int = 0
     words: int = 0
+    parts: int = 0
     output: int = 0
     errors: int = 0
     complete: bool = False
@@ -72,18 +74,22 @@ class Journal:
 
     @classmethod
     def read(cls, path: Path) -> Journal:
-        """RAISES (MTLError): If it is damaged."""
+        """RAISES (MTLError): If it is damaged, or of another version of this package."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            checksum = content.pop("checksum")
-            if content["version"] != VERSION or checksum != _checksum(content):
-                raise ValueError("another checksum or version")
-            return cls(path, Identity(**content["identity"]), Progress(**content["progress"]))
+            if content.pop("checksum") != _checksum(content):
+                raise ValueError("another checksum")
+            if content["version"] == VERSION:
+                return cls(path, Identity(**content["identity"]), Progress(**content["progress"]))
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise MTLError(
                 f"Expected the journal of an unfinished run in {path}, got a damaged one "
                 f"({error}). Begin anew with --overwrite."
             ) from error
+        raise MTLError(
+            f"Expected the journal of an unfinished run in {path}, got one of another version of "
+            "spacy-mtl. Go on with that version, or begin anew with --overwrite."
+        )
 
     def check(self, identity: Identity) -> None:
         """RAISES (MTLError): If the run would go on with something else than it began with."""

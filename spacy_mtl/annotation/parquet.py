@@ -12,8 +12,7 @@ from spacy.tokens import Doc
 
 from ..errors import FormatError, MTLError
 from .encoding import annotation
-from .records import Record, own_names, plain
-from .sources import Source
+from .records import Record, Source, own_names, plain
 
 try:
     import pyarrow as pa

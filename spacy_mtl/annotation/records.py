@@ -1,4 +1,4 @@
-"""A document to annotate: its text, and what else the input says of it."""
+"""A document to annotate: as it comes from a file, and as its text and what else is said of it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..corpora.formats import require_text
 from ..errors import FormatError, MTLError
 from .lines import SHOWN
-from .sources import Source, Tokenized
 
 # Fields of the output that are ours, or that `spacy mtl convert` would take for annotation.
 RESERVED = frozenset(
@@ -37,6 +36,46 @@ RESERVED = frozenset(
     ]
 )
 _PREFIX = "input_"
+
+
+class Tokenized(NamedTuple):
+    """A document of a `.spacy` file, without its annotation."""
+
+    words: list[str]
+    spaces: list[bool]
+    user_data: dict[Any, Any]
+
+    @property
+    def text(self) -> str:
+        """As `Doc.text` has it."""
+        pairs = zip(self.words, self.spaces, strict=True)
+        return "".join(f"{word} " if space else word for word, space in pairs)
+
+
+@dataclass(slots=True)
+class Source:
+    """What one document is made of, not yet checked.
+
+    number: of its line, row or document in the file, from 1.
+    content: a line of JSON, the fields of a row, or tokens.
+    error: why it cannot be read, "" if it can.
+    file: the index of its file.
+    ordinal: how many of the file have come, with this one.
+    """
+
+    number: int
+    content: str | dict[str, Any] | Tokenized
+    error: str = ""
+    file: int = 0
+    ordinal: int = 0
+
+    @property
+    def size(self) -> int:
+        """Characters, about."""
+        if isinstance(self.content, str):
+            return len(self.content)
+        values = self.content.values() if isinstance(self.content, dict) else self.content.words
+        return sum(len(value) for value in values if isinstance(value, str))
 
 
 @dataclass(slots=True)

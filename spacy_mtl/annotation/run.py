@@ -19,7 +19,8 @@ from .annotator import Advance, Annotator, Part, Pipeline
 from .encoding import FORMATS, Encoder, JsonlEncoder, SpacyEncoder
 from .journal import Identity, Progress, digest
 from .options import DEFAULTS, Options, Summary
-from .sources import STDIN, Input, Source, open_input
+from .records import Source
+from .sources import STDIN, Input, open_input
 from .store import Store
 from .workers import Workers
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 from spacy.vocab import Vocab
 
@@ -21,6 +21,7 @@ from ..corpora.formats import require_text
 from ..corpora.stored import stored_docs
 from ..errors import FormatError, MTLError
 from .lines import MAX_LINE, SHOWN, Lines, LineTooLong
+from .records import Source, Tokenized
 
 STDIN = "-"
 
@@ -35,46 +36,6 @@ SUFFIXES = {
 }
 COMPRESSED = (".bz2", ".gz", ".xz", ".zip", ".zst")
 FORMATS = ("jsonl", "csv", "parquet", "text", "spacy")
-
-
-class Tokenized(NamedTuple):
-    """A document of a `.spacy` file, without its annotation."""
-
-    words: list[str]
-    spaces: list[bool]
-    user_data: dict[Any, Any]
-
-    @property
-    def text(self) -> str:
-        """As `Doc.text` has it."""
-        pairs = zip(self.words, self.spaces, strict=True)
-        return "".join(f"{word} " if space else word for word, space in pairs)
-
-
-@dataclass(slots=True)
-class Source:
-    """What one document is made of, not yet checked.
-
-    number: of its line, row or document in the file, from 1.
-    content: a line of JSON, the fields of a row, or tokens.
-    error: why it cannot be read, "" if it can.
-    file: the index of its file.
-    ordinal: how many of the file have come, with this one.
-    """
-
-    number: int
-    content: str | dict[str, Any] | Tokenized
-    error: str = ""
-    file: int = 0
-    ordinal: int = 0
-
-    @property
-    def size(self) -> int:
-        """Characters, about."""
-        if isinstance(self.content, str):
-            return len(self.content)
-        values = self.content.values() if isinstance(self.content, dict) else self.content.words
-        return sum(len(value) for value in values if isinstance(value, str))
 
 
 @dataclass(frozen=True)

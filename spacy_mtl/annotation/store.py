@@ -3,33 +3,36 @@
 While a run goes on, everything is in the folder `OUTPUT.partial`:
 
     journal.json   how far it has come; what is there beyond that does not count
-    output.jsonl   JSONL, which grows by a part at a time
-    parts/         other formats, and folders: a file for each part
-    errors.jsonl   the documents that failed
+    parts/         a file for each part of the output
+    failed/        a file for each part with documents that failed
     lock           held by the process that writes
 
-At the end they get their names, and the folder goes.
+At the end the parts are put together, or their folder gets the output's name, and the folder goes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
 from typing import BinaryIO
 
 from ..errors import MTLError
-from .encoding import Encoder
+from ..files import to_disk
+from .encoding import Encoder, concatenate
 from .journal import Identity, Journal, Progress
-from .pieces import GrowingFile, PartFiles, Pieces, sync
+from .pieces import PartFiles
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# What is in the folder, beside the lock; the last are of a process that was killed as it wrote.
-OWN = ("journal.json", "errors.jsonl", "output.*", "parts", "before", ".*.tmp")
+# What is in the folder, beside the lock: of this version, of a process that was killed as it wrote,
+# and of 0.1.
+OWN = ("journal.json", "parts", "failed", "whole", "before", ".*.tmp", "errors.jsonl", "output.*")
 
 
 class Store:
@@ -47,12 +50,8 @@ class Store:
         self._encoder = encoder
         self._is_folder = is_folder
         self._journal_path = self.work / "journal.json"
-        self._errors = GrowingFile(self.work / "errors.jsonl")
-        self._pieces: Pieces
-        if is_folder or encoder.suffix != ".jsonl":
-            self._pieces = PartFiles(self.work / "parts", encoder, merged=not is_folder)
-        else:
-            self._pieces = GrowingFile(self.work / "output.jsonl")
+        self._parts = PartFiles(self.work / "parts", encoder.suffix)
+        self._failed = PartFiles(self.work / "failed", ".jsonl")
         self._journal: Journal | None = None
         self._lock: BinaryIO | None = None
 
@@ -94,16 +93,15 @@ class Store:
 
         RAISES (MTLError): If nothing can be written there, or another process does.
         """
-        try:
+        with self._writing():
             self.work.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
+        self._take_lock()
+        with self._writing():
             self._clear()
-            self._errors.begin()
-            self._pieces.begin()
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self._journal = Journal(self._journal_path, identity)
-        self._journal.write(Progress())
+            self._parts.begin()
+            self._failed.begin()
+            self._journal = Journal(self._journal_path, identity)
+            self._journal.write(Progress())
 
     def go_on(self, identity: Identity) -> None:
         """Take up an unfinished run; what it had not committed is removed.
@@ -117,42 +115,47 @@ class Store:
         progress = journal.progress
         if progress.complete:
             return
-        try:
-            self._pieces.cut(progress.output)
-            self._errors.cut(progress.errors)
-        except OSError as error:
-            raise self._cannot_write(error) from error
+        with self._writing():
+            self._parts.cut(progress.parts)
+            self._failed.cut(progress.parts)
+        self._parts.check(progress.output)
+        self._failed.check(progress.errors)
 
     def commit(self, data: bytes, errors: bytes, progress: Progress) -> None:
         """Write a part, and then say in the journal that it counts.
 
-        progress: without the sizes of the files, which are found out here.
+        progress: with what the part has, but for the files, which are counted here.
         RAISES (MTLError): If it cannot be written; then it does not count.
         """
-        before = self.progress
-        try:
-            size = self._pieces.add(data, before.output)
-            n_errors = self._errors.add(errors, before.errors)
-        except OSError as error:
-            raise self._cannot_write(error) from error
-        self._open_journal.write(replace(progress, output=size, errors=n_errors))
-        sync(self._journal_path)
+        number = progress.parts
+        with self._writing():
+            self._parts.add(number, data)
+            if errors:
+                self._failed.add(number, errors)
+            progress = replace(
+                progress,
+                parts=number + 1,
+                output=progress.output + len(data),
+                errors=progress.errors + len(errors),
+            )
+            self._open_journal.write(progress)
 
     def finish(self) -> None:
         """Give all files their names; killed in between, it can be done again.
 
         RAISES (MTLError): If one cannot be written.
         """
-        self._open_journal.write(replace(self.progress, complete=True))
-        try:
+        with self._writing():
+            self._open_journal.write(replace(self.progress, complete=True))
             if self.progress.errors:
-                self._errors.finish(self.errors, self.progress.errors)
+                self._put_together(self._failed, concatenate, self.errors)
             else:
                 self.errors.unlink(missing_ok=True)
-            self._pieces.finish(self.output, self.progress.output)
+            if not self._is_folder:
+                self._put_together(self._parts, self._encoder.merge, self.output)
+            elif self._parts.folder.exists():
+                self._replace_folder()
             self._remove_work()
-        except OSError as error:
-            raise self._cannot_write(error) from error
 
     def tidy(self) -> None:
         """Remove what is left of a run that was killed when all was done.
@@ -161,16 +164,29 @@ class Store:
         """
         if self.work.exists():
             self._take_lock()
-            try:
+            with self._writing():
                 self._remove_work()
-            except OSError as error:
-                raise self._cannot_write(error) from error
 
     def close(self) -> None:
         """Let other processes write."""
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def _put_together(
+        self, parts: PartFiles, merge: Callable[[Sequence[Path], Path], None], target: Path
+    ) -> None:
+        whole = self.work / "whole"
+        merge(parts.paths(), whole)
+        to_disk(whole)
+        whole.replace(target)
+
+    def _replace_folder(self) -> None:
+        before = self.work / "before"
+        if self.output.exists():
+            rmtree(before, ignore_errors=True)
+            self.output.replace(before)
+        self._parts.folder.replace(self.output)
 
     def _remove_work(self) -> None:
         self._clear()
@@ -198,26 +214,40 @@ class Store:
                     )
 
     def _take_lock(self) -> None:
-        try:
+        with self._writing():
             self._lock = (self.work / "lock").open("wb")
-            if fcntl is not None:
-                fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self.close()
-            raise MTLError(
-                f"Expected to be the only one to write {self.output}, but another process does. "
-                "Wait for it, or end it."
-            ) from error
-        except OSError as error:
-            raise self._cannot_write(error) from error
+            if _is_locked(self._lock):
+                return
+        self.close()
+        raise MTLError(
+            f"Expected to be the only one to write {self.output}, but another process does. "
+            "Wait for it, or end it."
+        )
 
     @property
     def _open_journal(self) -> Journal:
         assert self._journal is not None, "begin() or go_on() comes first"
         return self._journal
 
-    def _cannot_write(self, error: OSError) -> MTLError:
-        kept = f" What is done is kept in {self.work}: --resume." if self.unfinished else ""
-        return MTLError(
-            f"Expected to be able to write {self.output}, got: {error.strerror or error}.{kept}"
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Where something cannot be written, say that and what is kept."""
+        try:
+            yield
+        except (OSError, MTLError) as error:
+            what = str(error)
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                what = f"Expected to be able to write {self.output}, got: {reason}."
+            kept = f" What is done is kept in {self.work}: --resume." if self.unfinished else ""
+            raise MTLError(f"{what}{kept}") from error
+
+
+def _is_locked(file: BinaryIO) -> bool:
+    """Lock a file for this process alone, where the system can; False if another has it."""
+    if fcntl is not None:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True

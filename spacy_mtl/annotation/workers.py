@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import MTLError
 from .annotator import Advance, Annotator, Part
-from .sources import Source
+from .records import Source
 
 START_METHOD = "spawn"  # a copy of a process with threads may hang
 

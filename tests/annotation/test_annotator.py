@@ -11,8 +11,9 @@ from spacy.language import Language
 from spacy_mtl.annotation.annotator import Annotator, Pipeline
 from spacy_mtl.annotation.encoding import JsonlEncoder
 from spacy_mtl.annotation.parquet import ParquetEncoder
+from spacy_mtl.annotation.records import Source
 from spacy_mtl.annotation.run import _make_annotator
-from spacy_mtl.annotation.sources import Input, Source
+from spacy_mtl.annotation.sources import Input
 from spacy_mtl.annotation.workers import Workers
 from spacy_mtl.errors import MTLError
 

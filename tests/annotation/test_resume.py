@@ -169,11 +169,30 @@ def test_damaged_journal_is_refused(damage: str, loaded: Path, tmp_path: Path) -
         annotate(loaded, source, output, resume=True)
 
 
-def test_missing_output_is_refused(loaded: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["parts", "failed"])
+@pytest.mark.parametrize("damage", [Path.unlink, partial(Path.write_bytes, data=b"")])
+def test_missing_output_is_refused(
+    name: str, damage: Callable[[Path], Any], loaded: Path, tmp_path: Path
+) -> None:
     source, output = unfinished(loaded, tmp_path)
-    (tmp_path / "out.jsonl.partial" / "output.jsonl").write_bytes(b"")
+    damage(tmp_path / "out.jsonl.partial" / name / "000000.jsonl")
     with pytest.raises(MTLError, match="--overwrite"):
         annotate(loaded, source, output, resume=True)
+
+
+def test_run_of_another_version_is_refused(
+    loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("spacy_mtl.annotation.journal.VERSION", 1)
+        source, output = unfinished(loaded, tmp_path)
+    work = tmp_path / "out.jsonl.partial"
+    for name in ("output.jsonl", "errors.jsonl"):  # which 0.1 has in place of the parts
+        (work / name).write_text("{}", encoding="utf-8")
+    with pytest.raises(MTLError, match="another version"):
+        annotate(loaded, source, output, resume=True)
+    annotate(loaded, source, output, overwrite=True)
+    assert not work.exists()
 
 
 def test_two_at_the_same_time_are_refused(loaded: Path, tmp_path: Path) -> None:
@@ -197,12 +216,17 @@ def test_two_at_the_same_time_are_refused(loaded: Path, tmp_path: Path) -> None:
         process.join()
 
 
-def test_full_disk_loses_nothing(loaded: Path, tmp_path: Path) -> None:
-    source, output = source_of(tmp_path, 40), tmp_path / "out.jsonl"
+@pytest.mark.parametrize("parts", [5, 10])
+def test_full_disk_loses_nothing(parts: int, loaded: Path, tmp_path: Path) -> None:
+    """It is full at a long part, or where all are put together."""
+    rows = [{"text": text} for text in texts(40)]
+    if parts == 5:
+        rows[20]["text"] *= 30
+    source, output = write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
     annotate(loaded, source, tmp_path / "whole.jsonl")
     process = start(partial(fail_on_full_disk, loaded, source, output))
     assert wait(process) == 0
-    assert annotate(loaded, source, output, resume=True).before >= 4
+    assert annotate(loaded, source, output, resume=True).before == 4 * parts
     assert content(output) == content(tmp_path / "whole.jsonl")
 
 
@@ -210,7 +234,7 @@ def fail_on_full_disk(model: Path, source: Path, output: Path) -> None:
     import resource
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))  # of each file
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))  # of each file
     with pytest.raises(MTLError, match="--resume"):
         annotate(model, source, output)
 
