@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
-from .coverage import Coverage, LayerCoverage, combine, unseen_labels
+from ..layers import LayerCoverage
+from .coverage import Coverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
 from .layer_coverage import REJECTED
 from .repeats import contradictions
@@ -32,7 +33,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     held_out: The files to evaluate on; there may be none.
     """
     unlabelled = _unlabelled([*train, *held_out])
-    train, held_out = map(_without_rejected, (train, held_out))
+    train, held_out = map(_with_tasks, (train, held_out))
     known = combine(train)
     files = [*train, *held_out]
     return [
@@ -59,7 +60,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
 
 def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
     for file in files:
-        if not file.layers:
+        if all(layer.kind == "sents" for layer in file.layers):
             yield Finding(
                 "unlabelled",
                 f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
@@ -87,10 +88,10 @@ def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
         )
 
 
-def _without_rejected(files: Sequence[Coverage]) -> list[Coverage]:
-    """Rejected spans are no layer of their own, and teach as they are."""
+def _with_tasks(files: Sequence[Coverage]) -> list[Coverage]:
+    """The files with the layers that tasks learn from; rejected spans are none of their own."""
     return [
-        replace(file, layers={k: v for k, v in file.layers.items() if k != REJECTED})
+        replace(file, layers={k: v for k, v in file.layers.items() if k.has_task and k != REJECTED})
         for file in files
     ]
 

@@ -12,21 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.augment import dont_augment
 
+from ..layers import token_layers
+from ..layers.tokens import TokenLayer
 from ..marks import LABELS
-from .layers import blank_tokens, token_values
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
 Reader = Callable[[Language], Iterable[Example]]
 Ranges = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-_LAYERS = ("tag", "pos", "morph", "ents", "sents")
-_OUTSIDE = 2  # as ENT_IOB
-_NO_START = np.uint64(2**64 - 1)  # -1 as SENT_START
 
 
 class KeepsMissing:
@@ -99,7 +95,7 @@ class _Known:
 
     @classmethod
     def of(cls, doc: Doc) -> _Known:
-        values = {layer: token_values(doc, layer) for layer in _LAYERS}
+        values = {name: layer.keys(doc) for name, layer in token_layers().items()}
         words = [token.text for token in doc]
         labels = doc.user_data.get(LABELS)
         return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels)
@@ -116,26 +112,26 @@ class _Known:
             else:
                 del doc.spans[key]
         ranges = _sources(self.words, [token.text for token in doc])
-        for layer, values in self.values.items():
-            found = token_values(doc, layer)
+        rows = token_layers()
+        for name, values in self.values.items():
+            layer = rows[name]
+            found = layer.keys(doc)
             unknown = ~_all_of(values != 0, ranges)
-            denied = found == _denial(doc, layer)
-            if layer == "sents":
+            denied = _denied(doc, layer, found)
+            if name == "sents":
                 _restore_starts(doc, values, found, ranges)
                 denied &= not doc.has_annotation("DEP")
             elif (unknown & (found != 0) & ~denied).any():
-                added.add(layer)
+                added.add(name)
             if (unknown & denied).any():
-                blank_tokens(doc, layer, unknown & denied)
+                layer.blank_tokens(doc, unknown & denied)
         return added
 
 
-def _denial(doc: Doc, layer: str) -> np.uint64:
-    """The value that says "none here"; 0 where a layer has none."""
-    empty = doc.vocab.strings[Morphology.EMPTY_MORPH]
-    return {"ents": np.uint64(_OUTSIDE), "morph": np.uint64(empty), "sents": _NO_START}.get(
-        layer, np.uint64(0)
-    )
+def _denied(doc: Doc, layer: TokenLayer, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """The tokens of which a layer says "none here"."""
+    denial = layer.denial(doc)
+    return (keys == np.uint64(denial)) & (denial != 0)
 
 
 def _restore_starts(

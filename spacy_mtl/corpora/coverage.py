@@ -15,8 +15,9 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import MTLError
-from .layer_coverage import Layer, LayerCoverage, count_broken_entities, layers_of
-from .layers import LAYERS
+from ..layers import LayerCoverage, table
+from ..layers.entities import count_broken_entities
+from .layer_coverage import Layer, layers_of
 from .repeats import Repeated, text_id
 from .stored import docs_of, read_doc_bin
 
@@ -29,7 +30,8 @@ class Coverage:
     docs, tokens: Numbers of them.
     sentences: Number of sentences in the Docs that know where theirs begin.
     duplicates: Number of Docs whose text was there before.
-    layers: What is annotated, in the order of `LAYERS`; a layer that is not there is missing.
+    layers: What is annotated, in the order of the table of layers; one that is not there is
+        missing.
     texts: A hash of each text, without its whitespace, in which files differ by how they were
         tokenized.
     repeated: What texts have that are there several times, in all of the files that
@@ -116,7 +118,7 @@ def files_of(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def combine(coverages: Iterable[Coverage]) -> dict[Layer, LayerCoverage]:
-    """What several files have together, in the order of `LAYERS`."""
+    """What several files have together, in the order of the table of layers."""
     combined: dict[Layer, LayerCoverage] = {}
     for coverage in coverages:
         for layer, found in coverage.layers.items():
@@ -200,4 +202,5 @@ def _count_sentences(doc: Doc) -> int:
 
 
 def _in_order(layers: Mapping[Layer, LayerCoverage]) -> dict[Layer, LayerCoverage]:
-    return dict(sorted(layers.items(), key=lambda item: (LAYERS.index(item[0].kind), item[0])))
+    order = [*table()]
+    return dict(sorted(layers.items(), key=lambda item: (order.index(item[0].kind), item[0])))

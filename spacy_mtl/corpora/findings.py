@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .layer_coverage import Layer, LayerCoverage
+from ..layers import LayerCoverage
+from .layer_coverage import Layer
 
 FEW = 10  # number of examples below which a label is called rare
 _MAX_LABELS = 8

@@ -37,6 +37,7 @@ class AnnotationLayer(ABC):
     in_user_data: Whether a `.spacy` file has it only if it was saved with `store_user_data=True`.
     has_task: Whether a task learns from it. Of a layer that only other components learn from,
         `inspect` shows what there is, and warns of nothing.
+    has_labels: Whether its values are of a set of labels, without which there is nothing to learn.
     """
 
     name: str = ""
@@ -51,6 +52,7 @@ class AnnotationLayer(ABC):
     by_token: bool = False
     in_user_data: bool = False
     has_task: bool = True
+    has_labels: bool = True
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -108,5 +110,5 @@ class AnnotationLayer(ABC):
         """The task that `init-config` writes for it; None if there is none."""
         return None
 
-    def register(self) -> None:
+    def register(self) -> None:  # noqa: B027  most layers have nothing to make known
         """Called once when the table of layers is read, for what must be known to spaCy."""

@@ -15,7 +15,7 @@ from .tokens import TokenLayer
 class DependencyLayer(TokenLayer):
     """The heads and relations of tokens. A token without a relation has no head either.
 
-    In JSON `heads` are the numbers of tokens from 0, that of the token itself for a root. Spacy
+    In JSON `heads` are the numbers of tokens from 0, that of the token itself for a root. spaCy
     takes the sentences of a parsed Doc from the parse.
     """
 
@@ -24,6 +24,7 @@ class DependencyLayer(TokenLayer):
     assigns = ("token.dep", "token.head")
     attrs = ("DEP", "HEAD")
     field = column = "deps"
+    no_label = None
     has_task = False
 
     @property
@@ -46,11 +47,15 @@ class DependencyLayer(TokenLayer):
             raise MTLError(f"Expected 'heads' and 'deps', got {value!r}.")
         heads, deps = (self.checked(doc, value[key]) for key in ("heads", "deps"))
         check_heads(heads, deps)
-        offsets = [head - i if dep else 0 for i, (head, dep) in enumerate(zip(heads, deps))]
-        keys = [self.key(doc, dep) for dep in deps]
+        self.set_parse(doc, heads, deps)
+
+    def set_parse(self, doc: Doc, heads: Sequence[Any], deps: Sequence[str | None]) -> None:
+        """Set heads, as numbers of tokens of the Doc, that `check_heads` has seen."""
+        pairs = enumerate(zip(heads, deps, strict=True))
+        keys = {dep: self.key(doc, dep) for dep in {*deps}}
         array: Any = numpy.empty((len(doc), 2), dtype="uint64")
-        array[:, 0] = keys
-        array[:, 1] = numpy.asarray(offsets, dtype="int64").astype("uint64")
+        array[:, 0] = [keys[dep] for dep in deps]
+        array[:, 1] = numpy.asarray([head - i if dep else 0 for i, (head, dep) in pairs])
         doc.from_array([*self.attrs], array)
 
 

@@ -30,6 +30,8 @@ class EntityLayer(TokenLayer):
     json_type = "spans"
     by_token = False
     column = "ner"
+    label_name = "entity tag"
+    no_label = ("", "_", "-")
 
     def denial(self, doc: Doc) -> int:
         return _OUTSIDE

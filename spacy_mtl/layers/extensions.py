@@ -54,7 +54,7 @@ class _ExtensionLayer(AnnotationLayer):
         self.field = field or name
         self.json_type = json_type
         self.assigns = (f"{self._owner_name}._.{name}",)
-        self._labelled = labelled
+        self.has_labels = labelled
         self._task = task
         self._score = score
 
@@ -93,7 +93,7 @@ class TokenExtension(_ExtensionLayer):
             del doc.user_data[key]
 
     def labels(self, doc: Doc) -> Counter[str]:
-        return Counter(str(value) for value in self._known(doc)) if self._labelled else Counter()
+        return Counter(str(value) for value in self._known(doc)) if self.has_labels else Counter()
 
     def statements(self, doc: Doc, borders: Borders) -> Iterator[Statement]:
         for place, token in zip(borders, doc, strict=True):
@@ -134,13 +134,13 @@ class DocExtension(_ExtensionLayer):
     _owner_name = "doc"
 
     def count(self, doc: Doc) -> int:
-        return int(doc.user_data.get((_MARK, self.name, None, None)) is not None)
+        return int(doc._.get(self.name) is not None)
 
     def blank(self, doc: Doc) -> None:
-        doc.user_data.pop((_MARK, self.name, None, None), None)
+        doc._.set(self.name, None)
 
     def labels(self, doc: Doc) -> Counter[str]:
-        if not self._labelled or not self.present(doc):
+        if not self.has_labels or not self.present(doc):
             return Counter()
         value = doc._.get(self.name)
         return Counter(map(str, value) if isinstance(value, (list, tuple)) else [str(value)])

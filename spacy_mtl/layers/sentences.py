@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy
@@ -30,8 +30,8 @@ class SentenceLayer(TokenLayer):
     field = "sentences"
     json_type = "ranges"
     by_token = False
-    column = ""
     has_task = False
+    has_labels = False
 
     def denial(self, doc: Doc) -> int:
         return _NO_START
@@ -76,6 +76,7 @@ class SentenceLayer(TokenLayer):
         set_starts(doc, values)
 
 
-def set_starts(doc: Doc, values: Keys) -> None:
-    """Set SENT_START of all tokens."""
-    doc.from_array(["SENT_START"], values)
+def set_starts(doc: Doc, values: Sequence[int] | Keys) -> None:
+    """Set SENT_START of all tokens: 1 at the beginning of a sentence, -1 within, 0 unknown."""
+    keys: Any = numpy.asarray(values)
+    doc.from_array(["SENT_START"], keys.astype("uint64"))

@@ -22,12 +22,16 @@ Keys = NDArray[numpy.uint64]
 class TokenLayer(AnnotationLayer):
     """A layer that tokens have in their attributes, the first of which says whether one has it.
 
-    column: Where a record of the converter has it, a value for each token.
+    column: Where a record of the converter has it, a value for each token; "" if it has not.
+    label_name: What one label is called.
+    no_label: How files write a missing label; None where what is there is no label.
     """
 
     by_token = True
     json_type = "strings"
     column: str = ""
+    label_name: str = ""
+    no_label: tuple[str, ...] | None = ("", "_")
 
     def keys(self, doc: Doc) -> Keys:
         """By token, (n_tokens,), the attribute that says whether it is labelled; 0 if not."""
@@ -75,11 +79,12 @@ class TokenLayer(AnnotationLayer):
 
     def from_json(self, doc: Doc, value: Any) -> None:
         values = self.checked(doc, value)
-        keys: Any = numpy.asarray([self.key(doc, value) for value in values], dtype="uint64")
+        by_value = {value: self.key(doc, value) for value in {*values}}
+        keys: Any = numpy.asarray([by_value[value] for value in values], dtype="uint64")
         doc.from_array([self.attrs[0]], keys)
 
     def key(self, doc: Doc, value: str | None) -> int:
-        """The value of the attribute for a label."""
+        """The value of the attribute for a label, or for a missing one."""
         key: int = doc.vocab.strings.add(value) if value else 0
         return key
 
@@ -98,7 +103,7 @@ class TagLayer(TokenLayer):
     """
 
     def __init__(self, name: str, title: str, field: str, task: str, settings: Block) -> None:
-        self.name = name
+        self.name = self.label_name = name
         self.title = title
         self.field = self.column = field
         self.assigns = (f"token.{name}",)
@@ -123,6 +128,8 @@ class PosLayer(TagLayer):
 class MorphLayer(TagLayer):
     """Morphological features; a token known to have none is labelled, with "_"."""
 
+    no_label = ()
+
     def denial(self, doc: Doc) -> int:
         key: int = doc.vocab.strings[Morphology.EMPTY_MORPH]
         return key
@@ -145,7 +152,9 @@ class LemmaLayer(TokenLayer):
     assigns = ("token.lemma",)
     attrs = ("LEMMA",)
     field = column = "lemmas"
+    no_label = None
     has_task = False
+    has_labels = False
 
     def labels(self, doc: Doc) -> Counter[str]:
         return Counter()

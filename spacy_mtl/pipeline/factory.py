@@ -10,6 +10,7 @@ from thinc.api import Config, Model
 from .. import registry  # noqa: F401  the config below names functions in it
 from ..confidences import register_extensions
 from ..errors import MTLError
+from ..layers import BUILT_IN
 from ..tasks.base import Task
 from .balancers import checked_balancer
 from .component import MultiTask
@@ -17,19 +18,7 @@ from .live import announce
 from .steps import LOSS_UNITS
 
 # Prefixes of spaCy's own scores: a task of such a name would write over those of another.
-RESERVED = {
-    "cats",
-    "dep",
-    "ents",
-    "lemma",
-    "morph",
-    "pos",
-    "sents",
-    "spans",
-    "speed",
-    "tag",
-    "token",
-}
+RESERVED = {"speed", "token", *BUILT_IN}
 
 DEFAULT_CONFIG = """
 [multitask]
