@@ -184,15 +184,19 @@ def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:
 def _not_learned(nlp: Language) -> set[str]:
     """The layers that no component learns from, of those that no task of ours learns from.
 
-    Which these are, components say of themselves.
+    Which these are, tasks and other components say of themselves.
     """
+    ours = multitasks(nlp)
+    learned = {
+        layer for pipe in ours.values() for task in pipe.tasks.values() for layer in task.layers
+    }
     used: set[str] = set()
     for name, pipe in nlp.pipeline:
-        if getattr(pipe, "is_trainable", False):
+        if getattr(pipe, "is_trainable", False) and name not in ours:
             meta = nlp.get_pipe_meta(name)
             used.update(meta.assigns, meta.requires)
-    rows = table().items()
-    return {name for name, layer in rows if not layer.has_task and used.isdisjoint(layer.assigns)}
+    others = {name: layer for name, layer in table().items() if not layer.has_task}
+    return {name for name, layer in others.items() if used.isdisjoint(layer.assigns)} - learned
 
 
 def _check_names(setting: str, given: Iterable[str], corpora: Iterable[str]) -> None:

@@ -10,7 +10,7 @@ from thinc.api import Config, Model
 from .. import registry  # noqa: F401  the config below names functions in it
 from ..confidences import register_extensions
 from ..errors import MTLError
-from ..layers import BUILT_IN
+from ..layers import BUILT_IN, layer_named
 from ..tasks.base import Task
 from .balancers import checked_balancer
 from .component import MultiTask
@@ -44,7 +44,7 @@ register_extensions()
 
 @Language.factory(
     "multitask",
-    assigns=["token.tag", "token.pos", "token.morph", "doc.ents", "doc.cats"],
+    assigns=[each for layer in BUILT_IN.values() if layer.has_task for each in layer.assigns],
     default_config=Config().from_str(DEFAULT_CONFIG)["multitask"],
     default_score_weights={
         "tag_acc": 1.0,
@@ -96,6 +96,8 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                 f"Expected a task name that is not the beginning of spaCy's own scores, got "
                 f"'{name}'. Rename it, to '{name}_task' for example."
             )
+        for layer in task.layers:
+            layer_named(layer)  # an error if there is none
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(
