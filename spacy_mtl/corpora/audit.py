@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
-from ..layers import LayerCoverage
+from ..layers import LayerCoverage, table
 from .coverage import Coverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
 from .layer_coverage import REJECTED
@@ -38,6 +38,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     files = [*train, *held_out]
     return [
         *unlabelled,
+        *_without_user_data(files),
         *broken_entities(files),
         *_contradictions(files),
         *_overlap(train, held_out),
@@ -66,6 +67,19 @@ def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
                 f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
                 "span or class. It teaches and measures nothing. Look at how it was made, with "
                 "`spacy mtl convert --cats-from` or `--columns` for example.",
+            )
+
+
+def _without_user_data(files: Sequence[Coverage]) -> Iterator[Finding]:
+    """Files that cannot have a layer of the table, whatever the Docs had that were saved."""
+    names = [name for name, layer in table().items() if layer.in_user_data]
+    for file in files:
+        if names and not file.has_user_data:
+            yield Finding(
+                "no-user-data",
+                f"{file.path} was saved without Doc.user_data, in which {', '.join(names)} would "
+                "be: if its docs had some, that is lost. Save them with "
+                "DocBin(store_user_data=True), or convert the source again.",
             )
 
 

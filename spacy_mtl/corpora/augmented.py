@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.augment import dont_augment
 
-from ..layers import token_layers
+from ..layers import layer_named, table, token_layers
 from ..layers.tokens import TokenLayer
 from ..marks import LABELS
 
@@ -30,8 +30,9 @@ class KeepsMissing:
 
     `Example.to_dict`, by which augmenters change an example, says O and "no features" of tokens of
     which nothing was known, and forgets sentence starts unless there is a parse. What the source
-    lacked is blanked again, token by token, and its sentence starts come back. Other annotation
-    that the source lacked is kept, with a warning at the first example that has it.
+    lacked is blanked again, token by token, and its sentence starts come back, and so do layers in
+    user data if each token comes from one of the source's, in order. Other annotation that the
+    source lacked is kept, with a warning at the first example that has it.
 
     augmenter: gives examples for one.
     place: where it stands, for the warning.
@@ -84,7 +85,8 @@ class _Known:
     """What is known of a Doc, before somebody changes it or another is made of it.
 
     values: of each token, by layer; 0 where nothing is known. spans, cats: the keys.
-    labels: the only labels that its corpus knows, if not all.
+    labels: the only labels that its corpus knows, if not all. extensions: by layer, what is in user
+    data, as JSON.
     """
 
     words: list[str]
@@ -92,13 +94,16 @@ class _Known:
     spans: frozenset[str]
     cats: frozenset[str]
     labels: Any
+    extensions: dict[str, Any]
 
     @classmethod
     def of(cls, doc: Doc) -> _Known:
         values = {name: layer.keys(doc) for name, layer in token_layers().items()}
         words = [token.text for token in doc]
         labels = doc.user_data.get(LABELS)
-        return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels)
+        rows = table().items()
+        extensions = {name: layer.to_json(doc) for name, layer in rows if layer.in_user_data}
+        return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels, extensions)
 
     def restore(self, doc: Doc) -> set[str]:
         """Blank what a Doc that was made of this one denies without anybody knowing; the layers of
@@ -112,6 +117,8 @@ class _Known:
             else:
                 del doc.spans[key]
         ranges = _sources(self.words, [token.text for token in doc])
+        if len(doc) == len(self.words) and (ranges[1] - ranges[0] == 1).all():
+            self._restore_extensions(doc)
         rows = token_layers()
         for name, values in self.values.items():
             layer = rows[name]
@@ -126,6 +133,12 @@ class _Known:
             if (unknown & denied).any():
                 layer.blank_tokens(doc, unknown & denied)
         return added
+
+    def _restore_extensions(self, doc: Doc) -> None:
+        for name, value in self.extensions.items():
+            layer = layer_named(name)
+            if value is not None and not layer.present(doc):
+                layer.from_json(doc, value)
 
 
 def _denied(doc: Doc, layer: TokenLayer, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 from tqdm import tqdm
@@ -37,6 +37,7 @@ class Coverage:
     repeated: What texts have that are there several times, in all of the files that
         `measure_all` has measured together.
     broken_entities: Number of tokens whose ENT_IOB and ENT_TYPE contradict each other.
+    has_user_data: Whether all of it was saved with `Doc.user_data`, in which some layers are.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class Coverage:
     texts: set[int] = field(default_factory=set)
     repeated: dict[int, Repeated] = field(default_factory=dict)
     broken_entities: int = 0
+    has_user_data: bool = True
 
     def add(self, doc: Doc) -> None:
         """Count a Doc."""
@@ -82,7 +84,9 @@ def measure(path: str | Path, progress: bool = False) -> Coverage:
     """
     coverage = Coverage(Path(path))
     for file in _files(coverage.path):
-        for doc in _read(file, progress):
+        doc_bin = read_doc_bin(file)
+        coverage.has_user_data &= None not in doc_bin.user_data
+        for doc in _docs(doc_bin, file, progress):
             coverage.add(doc)
     if not coverage.docs:
         raise MTLError(f"Expected at least one Doc in {path}, got none.")
@@ -177,14 +181,13 @@ def _files(path: Path) -> list[Path]:
 
 def _compare_repeated(coverage: Coverage, progress: bool) -> None:
     for file in _files(coverage.path):
-        for doc in _read(file, progress):
+        for doc in _docs(read_doc_bin(file), file, progress):
             text = text_id(doc)
             if text in coverage.repeated:
                 coverage.repeated[text].add(doc)
 
 
-def _read(path: Path, progress: bool) -> Iterator[Doc]:
-    doc_bin = read_doc_bin(path)
+def _docs(doc_bin: DocBin, path: Path, progress: bool) -> Iterator[Doc]:
     yield from tqdm(
         docs_of(doc_bin, path, Vocab()),
         total=len(doc_bin),
