@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, Protocol
 
 import srsly
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, DocBin
 
+from ..layers import table
 from .records import Record, plain
 
 FORMATS = ("jsonl", "parquet", "spacy")
@@ -95,35 +96,10 @@ def annotation(doc: Doc, text: str, tokens: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"text": text}
     if tokens:
         found["tokens"] = [token.text for token in doc]
-        found.update(_token_layers(doc))
-    if doc.has_annotation("ENT_IOB"):
-        found["entities"] = _spans(doc.ents)
-    if doc.has_annotation("SENT_START"):
-        found["sentences"] = [{"start": s.start_char, "end": s.end_char} for s in doc.sents]
-    if doc.spans:
-        found["spans"] = {key: _spans(group) for key, group in doc.spans.items()}
-    if doc.cats:
-        found["cats"] = {label: float(value) for label, value in doc.cats.items()}
+    for layer in table().values():
+        if tokens or not layer.by_token:
+            found.update(layer.to_fields(doc))
     return found
-
-
-def _token_layers(doc: Doc) -> dict[str, list[Any]]:
-    layers: dict[str, list[Any]] = {}
-    for name, attr, attribute in (("tags", "TAG", "tag_"), ("pos", "POS", "pos_")):
-        if doc.has_annotation(attr):
-            layers[name] = [getattr(token, attribute) or None for token in doc]
-    if doc.has_annotation("MORPH"):
-        layers["morphs"] = [str(token.morph) if token.has_morph() else None for token in doc]
-    if doc.has_annotation("LEMMA"):
-        layers["lemmas"] = [token.lemma_ for token in doc]
-    if doc.has_annotation("DEP"):
-        layers["heads"] = [token.head.i for token in doc]
-        layers["deps"] = [token.dep_ for token in doc]
-    return layers
-
-
-def _spans(spans: Iterable[Span]) -> list[dict[str, Any]]:
-    return [{"start": s.start_char, "end": s.end_char, "label": s.label_} for s in spans]
 
 
 def _storable(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from spacy.tokens import Doc
 
 from ..errors import FormatError, MTLError
+from ..layers import table
 from .encoding import annotation
 from .records import Record, Source, own_names, plain
 
@@ -27,19 +29,24 @@ ROWS = 256  # read at a time
 COMPRESSION = "zstd"
 OWN = "fields"  # the column of fields whose types are not known beforehand, as JSON
 
-_SPAN = pa.struct([("start", pa.int32()), ("end", pa.int32()), ("label", pa.string())])
+_RANGE = [("start", pa.int32()), ("end", pa.int32())]
+_SPAN = pa.struct([*_RANGE, ("label", pa.string())])
 _STRINGS = pa.list_(pa.string())
-_TOKEN_COLUMNS = [
-    *(pa.field(name, _STRINGS) for name in ("tokens", "tags", "pos", "morphs", "lemmas")),
-    pa.field("heads", pa.list_(pa.int32())),
-    pa.field("deps", _STRINGS),
-]
-_COLUMNS = [
-    pa.field("entities", pa.list_(_SPAN)),
-    pa.field("sentences", pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())]))),
-    pa.field("spans", pa.list_(pa.struct([("group", pa.string()), ("spans", pa.list_(_SPAN))]))),
-    pa.field("cats", pa.list_(pa.struct([("label", pa.string()), ("value", pa.float64())]))),
-]
+
+# The types of columns, by `json_type` of a layer's fields; any other is JSON as text.
+TYPES = {
+    "strings": _STRINGS,
+    "integers": pa.list_(pa.int32()),
+    "numbers": pa.list_(pa.float64()),
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "spans": pa.list_(_SPAN),
+    "ranges": pa.list_(pa.struct(_RANGE)),
+    "span_groups": pa.list_(pa.struct([("group", pa.string()), ("spans", pa.list_(_SPAN))])),
+    "classes": pa.list_(pa.struct([("label", pa.string()), ("value", pa.float64())])),
+}
+_KEYS = {"span_groups": ("group", "spans"), "classes": ("label", "value")}  # of what is by keys
 
 
 class ParquetEncoder:
@@ -54,30 +61,52 @@ class ParquetEncoder:
 
     def __init__(self, own: dict[str, Any] | None, tokens: bool) -> None:
         self.tokens = tokens
-        self.own = None if own is None else tuple(own_names(own).values())
-        types = [pa.string()] if own is None else list(own.values())
-        columns = zip((OWN,) if self.own is None else self.own, types, strict=True)
-        self.schema = pa.schema(
-            [
-                *(pa.field(name, type) for name, type in columns),
-                pa.field("text", pa.string()),
-                *(_TOKEN_COLUMNS if tokens else ()),
-                *_COLUMNS,
-            ]
+        self._own_types = own
+
+    # What follows is found out when it is first needed, as the pipeline's code may have layers.
+
+    @cached_property
+    def own(self) -> tuple[str, ...] | None:
+        """The names of the columns of the input's own fields."""
+        return None if self._own_types is None else tuple(own_names(self._own_types).values())
+
+    @cached_property
+    def fields(self) -> dict[str, str]:
+        """The columns of layers, with their `json_type`."""
+        layers = (layer for layer in table().values() if self.tokens or not layer.by_token)
+        return {name: json_type for layer in layers for name, json_type in layer.fields.items()}
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        types = [pa.string()] if self._own_types is None else list(self._own_types.values())
+        own = zip((OWN,) if self.own is None else self.own, types, strict=True)
+        tokens = [pa.field("tokens", _STRINGS)] if self.tokens else []
+        layers = (
+            pa.field(name, TYPES.get(each, pa.string())) for name, each in self.fields.items()
+        )
+        return pa.schema(
+            [*(pa.field(*each) for each in own), pa.field("text", pa.string()), *tokens, *layers]
         )
 
     def row(self, doc: Doc, record: Record) -> pa.RecordBatch:
         row = annotation(doc, record.text, self.tokens)
-        if "spans" in row:
-            row["spans"] = [{"group": key, "spans": one} for key, one in row["spans"].items()]
-        if "cats" in row:
-            row["cats"] = [{"label": key, "value": one} for key, one in row["cats"].items()]
+        row.update({name: self._cell(name, row[name]) for name in self.fields if name in row})
         if self.own is None:
             own = plain(record.fields)
             row[OWN] = json.dumps(own, ensure_ascii=False) if own else None
         else:
             row.update({name: record.fields[name] for name in self.own})
         return pa.RecordBatch.from_pylist([row], schema=self.schema)  # an error now, not for all
+
+    def _cell(self, name: str, value: Any) -> Any:
+        """A layer's value as its column has it."""
+        json_type = self.fields[name]
+        if json_type in _KEYS:
+            key, content = _KEYS[json_type]
+            return [{key: k, content: one} for k, one in value.items()]
+        if json_type in TYPES:
+            return value
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
     def join(self, rows: Sequence[pa.RecordBatch]) -> bytes:
         file = BytesIO()

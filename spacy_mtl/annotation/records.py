@@ -12,29 +12,12 @@ from typing import Any, NamedTuple
 
 from ..corpora.formats import require_text
 from ..errors import FormatError, MTLError
+from ..layers import table
 from .lines import SHOWN
 
-# Fields of the output that are ours, or that `spacy mtl convert` would take for annotation.
-RESERVED = frozenset(
-    [
-        "text",
-        "tokens",
-        "tags",
-        "pos",
-        "morphs",
-        "lemmas",
-        "heads",
-        "deps",
-        "entities",
-        "sentences",
-        "spans",
-        "cats",
-        "ner_tags",
-        "label",
-        "labels",
-        "answer",
-    ]
-)
+# Fields that are ours beside those of the layers, or that `spacy mtl convert` would take for
+# annotation.
+_OTHERS = frozenset({"text", "tokens", "ner_tags", "label", "labels", "answer"})
 _PREFIX = "input_"
 
 
@@ -119,16 +102,22 @@ def own_names(names: Iterable[str]) -> dict[str, str]:
     One that the output needs itself gets the prefix "input_".
     """
     names = list(names)
-    taken = {name for name in names if name not in RESERVED}
+    reserved = _reserved()
+    taken = {name for name in names if name not in reserved}
     found = {}
     for name in names:
         new = name
-        if name in RESERVED:
-            while new in RESERVED or new in taken:
+        if name in reserved:
+            while new in reserved or new in taken:
                 new = _PREFIX + new
             taken.add(new)
         found[name] = new
     return found
+
+
+def _reserved() -> frozenset[str]:
+    """The names of fields that the output has a use for."""
+    return _OTHERS.union(*(layer.fields for layer in table().values()))
 
 
 def plain(value: Any) -> Any:
@@ -190,7 +179,7 @@ def _require(text: str) -> str:
 
 
 def _renamed(fields: dict[str, Any]) -> dict[str, Any]:
-    if RESERVED.isdisjoint(fields):
+    if _reserved().isdisjoint(fields):
         return fields
     names = own_names(fields)
     return {names[name]: value for name, value in fields.items()}

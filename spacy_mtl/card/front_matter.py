@@ -6,6 +6,7 @@ from typing import Any
 
 import srsly
 
+from ..layers import layer_named
 from .evaluate import Evaluation, TaskEvaluation
 
 MULTILINGUAL = "xx"  # as spaCy calls it
@@ -56,5 +57,4 @@ def _result(tested: TaskEvaluation, value: float, data: str) -> dict[str, Any]:
 
 
 def _type(tested: TaskEvaluation) -> str:
-    of_documents = tested.task.writes == "doc.cats"
-    return "text-classification" if of_documents else "token-classification"
+    return layer_named(tested.task.layers[0]).hub_type

@@ -8,18 +8,13 @@ from typing import Any
 from spacy.language import Language
 
 from ..comparison.results import COSTS, NONE, Results
+from ..layers import table
 from ..report.wording import counted, difference, interval, joined
+from ..tasks.base import Task
 from ..tasks.capable import Calibrated, Labelled
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
 
-_WRITES = {
-    "token.tag": "tags",
-    "token.pos": "parts of speech",
-    "token.morph": "morphological features",
-    "doc.ents": "entities",
-    "doc.cats": "classes of documents",
-}
 _MOST = 20  # names in a sentence
 
 
@@ -27,14 +22,20 @@ def intended_use(nlp: Language, tested: Evaluation, results: Results | None) -> 
     """What the data say about it: the language, the tasks, and the corpora by their names."""
     by_layer: dict[str, list[str]] = {}
     for each in tested.tasks:
-        writes = each.task.writes
-        by_layer.setdefault(_WRITES.get(writes, code(writes)), []).append(each.name)
+        by_layer.setdefault(_written(each.task), []).append(each.name)
     layers = [f"{layer} ({_names(names)})" for layer, names in by_layer.items()]
     use = f"To annotate {_language(nlp)} with {joined(layers, _MOST)}."
     corpora = training_corpora(nlp, results)
     if not corpora:
         return use
     return f"{use} It was trained on {_names(corpora)}, and is for text of that kind."
+
+
+def _written(task: Task) -> str:
+    """What a task writes in plain words, or as spaCy names it where there is no layer of it."""
+    assigned = set(task.assigns)
+    titles = [each.title for each in table().values() if not assigned.isdisjoint(each.assigns)]
+    return joined(titles, _MOST) if titles else code(task.writes)
 
 
 def limits(tested: Evaluation, results: Results | None) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ..corpora import LAYERS, MISSING_LABELS
+from ..corpora import MISSING_LABELS
+from ..layers import BUILT_IN
 
 
 class Format(str, Enum):
@@ -63,7 +64,8 @@ Columns = Annotated[
     Option(
         metavar="NAMES",
         help="Names of the columns in the format columns, joined by commas: form, tag, pos, "
-        "morph, ner, id, or _ for one to pass over. For .iob2 the default is id,form,ner.",
+        "morph, lemma, head and dep, ner, id, or _ for one to pass over. For .iob2 the default is "
+        "id,form,ner.",
     ),
 ]
 TextColumn = Annotated[
@@ -142,8 +144,9 @@ Layers = Annotated[
     str,
     Option(
         metavar="NAMES",
-        help=f"Layers that INPUT vouches for, joined by commas: {', '.join(LAYERS)}. All "
-        "others stay missing. Default: those that INPUT has.",
+        help=f"Layers that INPUT vouches for, joined by commas: {', '.join(BUILT_IN)}, and "
+        "those of your own. All others stay missing, but for the sentences of a file of tokens. "
+        "Default: those that INPUT has.",
     ),
 ]
 OthersNegative = Annotated[

@@ -12,10 +12,11 @@ import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..corpora import LAYERS, MISSING_LABELS, Conversion, convert_file
+from ..corpora import MISSING_LABELS, Conversion, convert_file
 from ..corpora.folder import Split, convert_folder, passed_over
 from ..errors import FormatError
 from ..languages import blank
+from ..layers import table
 from ._app import app
 from ._convert_options import (
     CatsFrom,
@@ -46,7 +47,6 @@ _MAX_ERRORS_SHOWN = 20
 _MAX_REMARKS = 20
 _MAX_EXAMPLE = 60  # characters
 _MAX_LISTED = 20
-_UNITS = {"spans": "span groups", "cats": "docs"}
 
 
 @app.command("convert")
@@ -79,12 +79,13 @@ def convert(
     classes of its group as categories, 1.0 for its own and 0.0 for the others.
 
     \b
-    CoNLL-U:  XPOS, UPOS, FEATS, entity tags in MISC, classes as # NAME = value
+    CoNLL-U:  lemmas, XPOS, UPOS, FEATS, the parse, entity tags in MISC, classes as # NAME = value
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES,
               BMES, IO
     iob:      spaCy's word|tag|iob or word|iob
     JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
-              morphs; Prodigy's yes/no answers and choices (options, accept)
+              morphs, lemmas, heads and deps; sentences; layers of your own; Prodigy's yes/no
+              answers and choices (options, accept)
     CSV/TSV:  a text and its classes per row, with a header
     exports:  doccano (jsonl), Label Studio (json, csv), INCEpTION's WebAnno TSV 3, brat (.ann)
 
@@ -137,7 +138,7 @@ def _convert_all(
                 "rename it or put it into a folder train/, dev/ or test/",
                 err=True,
             )
-        if not any(done[-1].units.values()):
+        if not any(n for layer, n in done[-1].units.items() if layer != "sents"):
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
     if input_path.is_dir():
@@ -189,10 +190,10 @@ def _names(joined: str) -> list[str]:
 
 def _summary(conversion: Conversion, shown: str) -> str:
     lines = [f"{shown}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
-    for layer in LAYERS:
-        if conversion.units[layer]:
-            unit = _UNITS.get(layer, "tokens")
-            lines.append(f"  {layer:<6} {conversion.units[layer]:>11,} {unit} labelled")
+    for name, layer in table().items():
+        if conversion.units[name]:
+            counted = layer.counted or layer.unit
+            lines.append(f"  {name:<6} {conversion.units[name]:>11,} {counted} labelled")
     if conversion.rejected:
         lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
     if conversion.errors:

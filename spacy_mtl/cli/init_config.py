@@ -122,7 +122,7 @@ def _check_new(*paths: Path) -> None:
 
 def _write(proposal: Proposal, output_path: Path, labels_path: Path) -> None:
     """Write the labels, and last the config that names their files."""
-    for task in proposal.tasks:
+    for task in (task for task in proposal.tasks if task.labels):
         labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
         write_whole(labels_path / f"{task.name}.json", f"{labels}\n".encode())
     write_whole(output_path, config_text(proposal.config).encode())

@@ -15,14 +15,14 @@ from wasabi import Printer
 from ..corpora.audit import audit
 from ..corpora.coverage import (
     Coverage,
-    Layer,
-    LayerCoverage,
     combine,
     files_of,
     measure_all,
     short_names,
     unseen_labels,
 )
+from ..corpora.layer_coverage import Layer
+from ..layers import LayerCoverage
 from ._app import app
 from ._options import Code
 from ._printing import print_findings, print_table
@@ -106,7 +106,8 @@ def _print_tables(train: Sequence[Coverage], held_out: Sequence[Coverage], n_lab
     for layer, total in everything.items():
         printer.divider(str(layer))
         printer.text(_describe(layer, known.get(layer, total)))
-        print_table(("Label", *names), _label_rows(layer, total, files, n_labels))
+        if total.labels:
+            print_table(("Label", *names), _label_rows(layer, total, files, n_labels))
     if len(files) > 1:
         printer.divider("Identical texts")
         _print_overlap(files, names)
@@ -137,7 +138,7 @@ def _units(file: Coverage, layer: Layer) -> str:
 
 def _describe(layer: Layer, found: LayerCoverage) -> str:
     """The kind of a class group, and how unequal the labels are."""
-    parts = [f"{len(found.labels):,} labels"]
+    parts = [f"{len(found.labels):,} labels" if found.labels else "no labels"]
     if layer.kind == "cats":
         parts.append("exclusive" if found.exclusive else "multi-label")
     if found.imbalance is not None:

@@ -1,12 +1,11 @@
 """Annotated corpora: file formats to Docs, and the layers of annotation that Docs have."""
 
 from .convert import Conversion, convert_file
-from .layers import LAYERS, blank_layer, count_units, present_layers
+from .layers import blank_layer, count_units, present_layers
 from .reading import DocStream, read_docs
 from .records import MISSING_LABELS
 
 __all__ = [
-    "LAYERS",
     "MISSING_LABELS",
     "Conversion",
     "DocStream",

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
-from .coverage import Coverage, LayerCoverage, combine, unseen_labels
+from ..layers import LayerCoverage, table
+from .coverage import Coverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
 from .layer_coverage import REJECTED
 from .repeats import contradictions
@@ -32,11 +33,12 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
     held_out: The files to evaluate on; there may be none.
     """
     unlabelled = _unlabelled([*train, *held_out])
-    train, held_out = map(_without_rejected, (train, held_out))
+    train, held_out = map(_with_tasks, (train, held_out))
     known = combine(train)
     files = [*train, *held_out]
     return [
         *unlabelled,
+        *_without_user_data(files),
         *broken_entities(files),
         *_contradictions(files),
         *_overlap(train, held_out),
@@ -59,12 +61,25 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
 
 def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
     for file in files:
-        if not file.layers:
+        if all(layer.kind == "sents" for layer in file.layers):
             yield Finding(
                 "unlabelled",
                 f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
                 "span or class. It teaches and measures nothing. Look at how it was made, with "
                 "`spacy mtl convert --cats-from` or `--columns` for example.",
+            )
+
+
+def _without_user_data(files: Sequence[Coverage]) -> Iterator[Finding]:
+    """Files that cannot have a layer of the table, whatever the Docs had that were saved."""
+    names = [name for name, layer in table().items() if layer.in_user_data]
+    for file in files:
+        if names and not file.has_user_data:
+            yield Finding(
+                "no-user-data",
+                f"{file.path} was saved without Doc.user_data, in which {', '.join(names)} would "
+                "be: if its docs had some, that is lost. Save them with "
+                "DocBin(store_user_data=True), or convert the source again.",
             )
 
 
@@ -87,10 +102,10 @@ def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
         )
 
 
-def _without_rejected(files: Sequence[Coverage]) -> list[Coverage]:
-    """Rejected spans are no layer of their own, and teach as they are."""
+def _with_tasks(files: Sequence[Coverage]) -> list[Coverage]:
+    """The files with the layers that tasks learn from; rejected spans are none of their own."""
     return [
-        replace(file, layers={k: v for k, v in file.layers.items() if k != REJECTED})
+        replace(file, layers={k: v for k, v in file.layers.items() if k.has_task and k != REJECTED})
         for file in files
     ]
 

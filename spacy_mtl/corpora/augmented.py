@@ -12,21 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from spacy.morphology import Morphology
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.training.augment import dont_augment
 
+from ..layers import layer_named, table, token_layers
+from ..layers.tokens import TokenLayer
 from ..marks import LABELS
-from .layers import blank_tokens, token_values
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
 Reader = Callable[[Language], Iterable[Example]]
 Ranges = tuple[NDArray[np.intp], NDArray[np.intp]]
-
-_LAYERS = ("tag", "pos", "morph", "ents", "sents")
-_OUTSIDE = 2  # as ENT_IOB
-_NO_START = np.uint64(2**64 - 1)  # -1 as SENT_START
 
 
 class KeepsMissing:
@@ -34,8 +30,9 @@ class KeepsMissing:
 
     `Example.to_dict`, by which augmenters change an example, says O and "no features" of tokens of
     which nothing was known, and forgets sentence starts unless there is a parse. What the source
-    lacked is blanked again, token by token, and its sentence starts come back. Other annotation
-    that the source lacked is kept, with a warning at the first example that has it.
+    lacked is blanked again, token by token, and its sentence starts come back, and so do layers in
+    user data if each token comes from one of the source's, in order. Other annotation that the
+    source lacked is kept, with a warning at the first example that has it.
 
     augmenter: gives examples for one.
     place: where it stands, for the warning.
@@ -88,7 +85,8 @@ class _Known:
     """What is known of a Doc, before somebody changes it or another is made of it.
 
     values: of each token, by layer; 0 where nothing is known. spans, cats: the keys.
-    labels: the only labels that its corpus knows, if not all.
+    labels: the only labels that its corpus knows, if not all. extensions: by layer, what is in user
+    data, as JSON.
     """
 
     words: list[str]
@@ -96,13 +94,16 @@ class _Known:
     spans: frozenset[str]
     cats: frozenset[str]
     labels: Any
+    extensions: dict[str, Any]
 
     @classmethod
     def of(cls, doc: Doc) -> _Known:
-        values = {layer: token_values(doc, layer) for layer in _LAYERS}
+        values = {name: layer.keys(doc) for name, layer in token_layers().items()}
         words = [token.text for token in doc]
         labels = doc.user_data.get(LABELS)
-        return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels)
+        rows = table().items()
+        extensions = {name: layer.to_json(doc) for name, layer in rows if layer.in_user_data}
+        return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels, extensions)
 
     def restore(self, doc: Doc) -> set[str]:
         """Blank what a Doc that was made of this one denies without anybody knowing; the layers of
@@ -116,26 +117,34 @@ class _Known:
             else:
                 del doc.spans[key]
         ranges = _sources(self.words, [token.text for token in doc])
-        for layer, values in self.values.items():
-            found = token_values(doc, layer)
+        if len(doc) == len(self.words) and (ranges[1] - ranges[0] == 1).all():
+            self._restore_extensions(doc)
+        rows = token_layers()
+        for name, values in self.values.items():
+            layer = rows[name]
+            found = layer.keys(doc)
             unknown = ~_all_of(values != 0, ranges)
-            denied = found == _denial(doc, layer)
-            if layer == "sents":
+            denied = _denied(doc, layer, found)
+            if name == "sents":
                 _restore_starts(doc, values, found, ranges)
                 denied &= not doc.has_annotation("DEP")
             elif (unknown & (found != 0) & ~denied).any():
-                added.add(layer)
+                added.add(name)
             if (unknown & denied).any():
-                blank_tokens(doc, layer, unknown & denied)
+                layer.blank_tokens(doc, unknown & denied)
         return added
 
+    def _restore_extensions(self, doc: Doc) -> None:
+        for name, value in self.extensions.items():
+            layer = layer_named(name)
+            if value is not None and not layer.present(doc):
+                layer.from_json(doc, value)
 
-def _denial(doc: Doc, layer: str) -> np.uint64:
-    """The value that says "none here"; 0 where a layer has none."""
-    empty = doc.vocab.strings[Morphology.EMPTY_MORPH]
-    return {"ents": np.uint64(_OUTSIDE), "morph": np.uint64(empty), "sents": _NO_START}.get(
-        layer, np.uint64(0)
-    )
+
+def _denied(doc: Doc, layer: TokenLayer, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """The tokens of which a layer says "none here"."""
+    denial = layer.denial(doc)
+    return (keys == np.uint64(denial)) & (denial != 0)
 
 
 def _restore_starts(

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import FormatError
 from ..morphology import is_features
 from .formats import require_text
-from .records import Record
+from .records import COLUMNS, Record
 from .schemes import TagError, to_iob2
 
 UPOS = (
@@ -68,8 +68,8 @@ def _check_text(record: Record, path: Path) -> None:
 
 def _check_lengths(record: Record, path: Path) -> None:
     n_words = len(record.words or ())
-    layers = {"tags": record.tags, "pos": record.pos, "morphs": record.morphs, "ner": record.ner}
-    for name, values in layers.items():
+    for name in (*COLUMNS, "heads"):
+        values = getattr(record, name)
         if values is not None and len(values) != n_words:
             raise FormatError(
                 f"Expected {n_words} {name}, as many as there are tokens, got {len(values)}.",

@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 
 from ..errors import MTLError
 from ..files import write_whole
+from ..layers import needs_user_data
 from .layers import count_units
 from .reading import read_docs
 from .survey import Remarked
@@ -57,7 +58,7 @@ def convert_file(
     if output.suffix != ".spacy":
         raise MTLError(f"Expected an output file that ends in .spacy, got {output.name}.")
     docs = read_docs(path, nlp, **options)
-    doc_bin = DocBin()
+    doc_bin = DocBin(store_user_data=needs_user_data())
     conversion = Conversion()
     for doc in docs:
         doc_bin.add(doc)

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import MTLError
-from .layer_coverage import Layer, LayerCoverage, count_broken_entities, layers_of
-from .layers import LAYERS
+from ..layers import LayerCoverage, table
+from ..layers.entities import count_broken_entities
+from .layer_coverage import Layer, layers_of
 from .repeats import Repeated, text_id
 from .stored import docs_of, read_doc_bin
 
@@ -29,12 +30,14 @@ class Coverage:
     docs, tokens: Numbers of them.
     sentences: Number of sentences in the Docs that know where theirs begin.
     duplicates: Number of Docs whose text was there before.
-    layers: What is annotated, in the order of `LAYERS`; a layer that is not there is missing.
+    layers: What is annotated, in the order of the table of layers; one that is not there is
+        missing.
     texts: A hash of each text, without its whitespace, in which files differ by how they were
         tokenized.
     repeated: What texts have that are there several times, in all of the files that
         `measure_all` has measured together.
     broken_entities: Number of tokens whose ENT_IOB and ENT_TYPE contradict each other.
+    has_user_data: Whether all of it was saved with `Doc.user_data`, in which some layers are.
     """
 
     path: Path
@@ -46,6 +49,7 @@ class Coverage:
     texts: set[int] = field(default_factory=set)
     repeated: dict[int, Repeated] = field(default_factory=dict)
     broken_entities: int = 0
+    has_user_data: bool = True
 
     def add(self, doc: Doc) -> None:
         """Count a Doc."""
@@ -80,7 +84,9 @@ def measure(path: str | Path, progress: bool = False) -> Coverage:
     """
     coverage = Coverage(Path(path))
     for file in _files(coverage.path):
-        for doc in _read(file, progress):
+        doc_bin = read_doc_bin(file)
+        coverage.has_user_data &= None not in doc_bin.user_data
+        for doc in _docs(doc_bin, file, progress):
             coverage.add(doc)
     if not coverage.docs:
         raise MTLError(f"Expected at least one Doc in {path}, got none.")
@@ -116,7 +122,7 @@ def files_of(paths: Iterable[str | Path]) -> list[Path]:
 
 
 def combine(coverages: Iterable[Coverage]) -> dict[Layer, LayerCoverage]:
-    """What several files have together, in the order of `LAYERS`."""
+    """What several files have together, in the order of the table of layers."""
     combined: dict[Layer, LayerCoverage] = {}
     for coverage in coverages:
         for layer, found in coverage.layers.items():
@@ -175,14 +181,13 @@ def _files(path: Path) -> list[Path]:
 
 def _compare_repeated(coverage: Coverage, progress: bool) -> None:
     for file in _files(coverage.path):
-        for doc in _read(file, progress):
+        for doc in _docs(read_doc_bin(file), file, progress):
             text = text_id(doc)
             if text in coverage.repeated:
                 coverage.repeated[text].add(doc)
 
 
-def _read(path: Path, progress: bool) -> Iterator[Doc]:
-    doc_bin = read_doc_bin(path)
+def _docs(doc_bin: DocBin, path: Path, progress: bool) -> Iterator[Doc]:
     yield from tqdm(
         docs_of(doc_bin, path, Vocab()),
         total=len(doc_bin),
@@ -200,4 +205,5 @@ def _count_sentences(doc: Doc) -> int:
 
 
 def _in_order(layers: Mapping[Layer, LayerCoverage]) -> dict[Layer, LayerCoverage]:
-    return dict(sorted(layers.items(), key=lambda item: (LAYERS.index(item[0].kind), item[0])))
+    order = [*table()]
+    return dict(sorted(layers.items(), key=lambda item: (order.index(item[0].kind), item[0])))

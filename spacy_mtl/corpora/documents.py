@@ -6,23 +6,21 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice, pairwise
 from pathlib import Path
-from typing import Any
 
-import numpy
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.vocab import Vocab
 
 from ..errors import FormatError, MTLError
+from ..layers import layer_named
+from ..layers.cats import class_group
+from ..layers.sentences import set_starts
 from ..marks import INCORRECT_SPANS
 from .alignment import align
 from .labels import whole_number
-from .layers import class_group
 from .records import CharSpan, Record
 from .survey import Survey
-
-# Where a Record has what becomes a layer of its tokens.
-_FIELDS = {"tag": "tags", "pos": "pos", "morph": "morphs", "ents": "ner"}
+from .token_columns import column_of, set_columns
 
 # spaCy's tokenizer takes time by the square of how many of these are in a row.
 _AFFIXES = re.compile(r"(?:[^\w\s]|_|(?<=['’])[sS])+")
@@ -72,11 +70,14 @@ class DocBuilder:
         """
         first = records[0]
         doc = self._tokenize(first) if first.words is None else self._join(records)
+        if first.sentences is not None and "sents" in self.layers:
+            self._set_sentences(doc, first, first.sentences)
         if "ents" in self.layers:
             self._set_ents(doc, records)
         self._set_spans(doc, records)
         if "cats" in self.layers:
             doc.cats = self._cats(records)
+        self._set_values(doc, first)
         return doc
 
     def _tokenize(self, record: Record) -> Doc:
@@ -104,31 +105,43 @@ class DocBuilder:
         return self.nlp.make_doc(text)
 
     def _join(self, records: Sequence[Record]) -> Doc:
-        columns = {layer: self._column(records, layer) for layer in _FIELDS}
+        tags = column_of(records, "ner") if "ents" in self.layers else []
         doc = Doc(
             self.nlp if isinstance(self.nlp, Vocab) else self.nlp.vocab,
             words=_words(records),
             spaces=_spaces(records),
-            tags=_strings(columns["tag"]),
-            pos=_strings(columns["pos"]),
-            ents=_strings(columns["ents"]),
+            ents=[tag or "" for tag in tags] if any(tags) else None,
             sent_starts=_sent_starts(records),
         )
-        if columns["morph"] is not None:  # Doc() cannot tell missing from empty
-            add = doc.vocab.morphology.add
-            keys = [0 if morph is None else add(morph) for morph in columns["morph"]]
-            array: Any = numpy.asarray(keys, dtype="uint64")
-            doc.from_array(["MORPH"], array)
+        set_columns(doc, records, self.layers, self.path)
         return doc
 
-    def _column(self, records: Sequence[Record], layer: str) -> list[str | None] | None:
-        """The values of a layer for all tokens, None if the layer is not to be written."""
-        if layer not in self.layers:
-            return None
-        values: list[str | None] = []
-        for record in records:
-            values.extend(getattr(record, _FIELDS[layer]) or [None] * len(record.words or ()))
-        return values
+    def _set_sentences(self, doc: Doc, record: Record, sentences: Sequence[int]) -> None:
+        """Where sentences begin, unless the parse says it: in a Doc of one record."""
+        if doc.has_annotation("DEP"):
+            return
+        starts = {start: i for i, (start, _) in enumerate(self._offsets(doc[:], record))}
+        for start in sentences:
+            if start not in starts:
+                raise FormatError(
+                    f"Expected sentences that begin at a token, got one at {start}, behind "
+                    f"{(record.text or '')[:start][-20:]!r}. Correct its offset.",
+                    self.path,
+                    record.line,
+                )
+        begins = {starts[start] for start in sentences}
+        set_starts(doc, [1 if i in begins or not i else -1 for i in range(len(doc))])
+
+    def _set_values(self, doc: Doc, record: Record) -> None:
+        """The layers that are none of spaCy's own, which only formats of one record a Doc have."""
+        for name in self.layers & {*record.values}:
+            layer = layer_named(name)
+            try:
+                layer.from_json(doc, record.values[name])
+            except Exception as error:  # whatever the layer's own code raises
+                kind = "" if isinstance(error, MTLError) else f"{type(error).__name__}: "
+                said = f"In {layer.field!r}, of the layer '{name}': {kind}{error}"
+                raise FormatError(said, self.path, record.line) from error
 
     def _set_ents(self, doc: Doc, records: Sequence[Record]) -> None:
         """Write the entities that are given by offsets; where a record has none it is missing."""
@@ -180,10 +193,7 @@ class DocBuilder:
     def _spans(self, part: Span, record: Record, char_spans: list[CharSpan]) -> list[Span]:
         """Spans of the record's part of a Doc from offsets in characters of the record's text."""
         text = record.text or ""
-        if record.words is None:
-            offsets = [(token.idx, token.idx + len(token)) for token in part]
-        else:
-            offsets = align(record.words, text)
+        offsets = self._offsets(part, record)
         starts = {start: part.start + i for i, (start, _) in enumerate(offsets)}
         ends = {end: part.start + i for i, (_, end) in enumerate(offsets, start=1)}
         for start, end, label in char_spans:
@@ -197,6 +207,13 @@ class DocBuilder:
                     record.line,
                 )
         return [Span(part.doc, starts[start], ends[end], label) for start, end, label in char_spans]
+
+    @staticmethod
+    def _offsets(part: Span, record: Record) -> list[tuple[int, int]]:
+        """Where each token of the record's part of a Doc is in the record's text."""
+        if record.words is None:
+            return [(token.idx, token.idx + len(token)) for token in part]
+        return align(record.words, record.text or "")
 
     def _cats(self, records: Sequence[Record]) -> dict[str, float]:
         """All labels of each class group that the records have a value of."""
@@ -260,11 +277,6 @@ def _spaces(records: Sequence[Record]) -> list[bool] | None:
             return None
         spaces.extend(record.spaces)
     return [*spaces[:-1], False]
-
-
-def _strings(values: list[str | None] | None) -> list[str] | None:
-    """The values as Doc() takes them, "" for a missing one."""
-    return None if values is None else [value or "" for value in values]
 
 
 def _sent_starts(records: Sequence[Record]) -> list[bool | int | None] | None:

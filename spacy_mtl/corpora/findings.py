@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from .layer_coverage import Layer, LayerCoverage
+from ..layers import LayerCoverage
+from .layer_coverage import Layer
 
 FEW = 10  # number of examples below which a label is called rare
 _MAX_LABELS = 8
@@ -16,8 +17,8 @@ Layers = Mapping[Layer, LayerCoverage]
 class Finding(NamedTuple):
     """Something that hurts.
 
-    kind: What it is, for machines: "unlabelled", "broken-entities", "contradiction", "overlap",
-        "unlearnable", "unseen-labels", "unscored", "label-sets", "no-labels", "positives-only",
+    kind: What it is, for machines: "unlabelled", "no-user-data", "broken-entities",
+        "contradiction", "overlap", "unlearnable", "unseen-labels", "unscored", "label-sets", "no-labels", "positives-only",
         "sparse", "imbalance", "rare-labels", "not-exclusive", "empty-labels",
         "overlapping-spans", "blank-ends", "crossing-sentences".
     message: What was found where, what follows, and what to do about it.

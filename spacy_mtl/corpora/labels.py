@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import FormatError
-from .records import Record, Remark
+from ..layers.tokens import TokenLayer
+from .records import COLUMNS, Record, Remark
 
 # Whatever Unicode counts as a blank, and what shows as nothing at all.
 _BLANKS = (
@@ -19,9 +20,6 @@ _WHOLE = re.compile(r"([-+]?\d+)\.0*")
 _TAG = re.compile(r"([A-Z][-_])(.+)", re.S)
 
 _Value = TypeVar("_Value", bool, float)
-
-_NAMES = {"tags": "tag", "pos": "pos", "morphs": "morph", "ner": "entity tag"}
-_NO_LABEL = {"tags": ("", "_"), "pos": ("", "_"), "morphs": (), "ner": ("", "_", "-")}
 
 
 def strip_blanks(label: str) -> str:
@@ -52,11 +50,11 @@ def clean_labels(record: Record, missing: Collection[str], outside: bool, path: 
     path: The file, for messages.
     RAISES (FormatError): If two categories become one and have different values.
     """
-    for layer in _NAMES:
-        values = getattr(record, layer)
-        if values is not None:
-            no_label = "O" if outside and layer == "ner" else None
-            setattr(record, layer, _token_labels(record, layer, values, missing, no_label))
+    for column, layer in COLUMNS.items():
+        values = getattr(record, column)
+        if values is not None and layer.no_label is not None:
+            no_label = "O" if outside and column == "ner" else None
+            setattr(record, column, _token_labels(record, layer, values, missing, no_label))
     if record.cats is not None:
         record.cats = _merged(record, record.cats, path)
     classes = {group: _class(record, group, missing) for group in record.classes}
@@ -83,7 +81,7 @@ def taken_as_missing(label: str, name: str, source: str) -> Remark:
 
 def _token_labels(
     record: Record,
-    layer: str,
+    layer: TokenLayer,
     values: Sequence[str | None],
     missing: Collection[str],
     no_label: str | None,
@@ -94,17 +92,17 @@ def _token_labels(
             continue
         label = strip_blanks(value)
         type = label
-        if layer == "ner" and (match := _TAG.fullmatch(label)):
+        if layer.column == "ner" and (match := _TAG.fullmatch(label)):
             type = strip_blanks(match[2])
             label = match[1] + type
-        elif layer == "morphs" and label == "_":
+        elif layer.column == "morphs" and label == "_":
             label = type = ""
         if is_missing(label, missing) or is_missing(type, missing):
             word = "".join((record.words or [])[i : i + 1])
-            record.remarks.append(taken_as_missing(label, _NAMES[layer], word))
+            record.remarks.append(taken_as_missing(label, layer.label_name, word))
             cleaned[value] = None
         else:
-            cleaned[value] = no_label if label in _NO_LABEL[layer] else label
+            cleaned[value] = no_label if label in (layer.no_label or ()) else label
     return [cleaned[value] for value in values]
 
 

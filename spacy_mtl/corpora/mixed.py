@@ -12,23 +12,11 @@ from spacy.pipeline import SentenceRecognizer
 from spacy.training import Example
 
 from ..errors import MTLError
+from ..layers import layer_named, table
 from ..marks import mark
 from ..pipeline.live import multitasks
 from .augmented import Augmenter, Reader, keeping_missing, read_keeping_missing
-from .layers import (
-    OTHER_LAYERS,
-    blank_layer,
-    check_layer,
-    present_layers,
-    present_other_layers,
-)
-
-# What components say that they assign or require, if they learn from one of the other layers.
-_ATTRIBUTES = {
-    "dep": {"token.dep", "token.head"},
-    "lemma": {"token.lemma"},
-    "sents": {"token.is_sent_start", "doc.sents"},
-}
+from .layers import blank_layer, present_layers
 
 KnownLabels = dict[str, dict[str, list[str]]]
 
@@ -39,10 +27,10 @@ class MixedCorpus:
     The references are copies: what the readers give stays as it is.
 
     corpora: readers by name.
-    layers: for some of the names, the layers that the corpus vouches for, out of `LAYERS` and
-        `OTHER_LAYERS`; all its others are blanked, so that they count as missing, with a warning
-        at the first document that loses one. Of lemmas, parses and sentences it warns only if a
-        component of the pipeline learns from them. `dep` vouches for `sents` too. Corpora that
+    layers: for some of the names, the layers that the corpus vouches for, by their names in
+        `spacy_mtl.layers`; all its others are blanked, so that they count as missing, with a
+        warning at the first document that loses one. Of lemmas, parses and sentences it warns only
+        if a component of the pipeline learns from them. `dep` vouches for `sents` too. Corpora that
         are not named keep what they have.
     labels: for some of the names, by task, the only labels that the corpus knows: where its
         annotation lacks one of the others, that says nothing. Only `multitask` can mask them.
@@ -77,7 +65,7 @@ class MixedCorpus:
         _check_names("layers", self.layers, self.corpora)
         _check_names("sizes", self.sizes, self.corpora)
         for layer in (layer for wanted in self.layers.values() for layer in wanted):
-            check_layer(layer)
+            layer_named(layer)
         for name, size in self.sizes.items():
             if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
                 raise MTLError(
@@ -134,7 +122,7 @@ class Mixture:
 
         RAISES (MTLError): At its end, if there were none.
         """
-        silent = set(OTHER_LAYERS) - _other_layers_learned(self.nlp)
+        silent = _not_learned(self.nlp)
         index = -1
         for index, given in enumerate(self._augmented(name)):
             example = Example(given.predicted, given.reference.copy())
@@ -187,20 +175,28 @@ def create_mixed_corpus(
 def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:
     doc = example.reference
     kept = {*vouched, "sents"} if "dep" in vouched else set(vouched)
-    unwanted = (present_layers(doc) | present_other_layers(doc)) - kept
+    unwanted = present_layers(doc) - kept
     for layer in unwanted:
         blank_layer(doc, layer)
     return unwanted
 
 
-def _other_layers_learned(nlp: Language) -> set[str]:
-    """The other layers that a component of the pipeline learns from, by what it says of itself."""
+def _not_learned(nlp: Language) -> set[str]:
+    """The layers that no component learns from, of those that no task of ours learns from.
+
+    Which these are, tasks and other components say of themselves.
+    """
+    ours = multitasks(nlp)
+    learned = {
+        layer for pipe in ours.values() for task in pipe.tasks.values() for layer in task.layers
+    }
     used: set[str] = set()
     for name, pipe in nlp.pipeline:
-        if getattr(pipe, "is_trainable", False):
+        if getattr(pipe, "is_trainable", False) and name not in ours:
             meta = nlp.get_pipe_meta(name)
             used.update(meta.assigns, meta.requires)
-    return {layer for layer, attributes in _ATTRIBUTES.items() if attributes & used}
+    others = {name: layer for name, layer in table().items() if not layer.has_task}
+    return {name for name, layer in others.items() if used.isdisjoint(layer.assigns)} - learned
 
 
 def _check_names(setting: str, given: Iterable[str], corpora: Iterable[str]) -> None:

@@ -14,6 +14,7 @@ from spacy.vocab import Vocab
 from tqdm import tqdm
 
 from ..errors import FormatError, MTLError
+from ..layers import layer_named
 from .answers import merge_answers
 from .char_spans import clean_spans
 from .checks import check_record
@@ -21,7 +22,6 @@ from .class_names import read_class_names
 from .documents import DocBuilder, group_records
 from .formats import Item, attempt, find_reader, may_hold_answers
 from .labels import clean_labels
-from .layers import check_layer
 from .records import MISSING_LABELS, ReadOptions, Record
 from .survey import Remarked, Survey, survey
 
@@ -80,8 +80,8 @@ def read_docs(
     missing: Labels of tokens and values of class groups that stand for a missing one.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
-    layers: The layers that the file vouches for (see `LAYERS`), by default all that it has.
-        Any other stays missing.
+    layers: The layers that the file vouches for (see `spacy_mtl.layers`), by default all that it
+        has. Any other stays missing, but for the sentences of a file of tokens.
     others_negative: Whether categories that a document does not give are 0.0, if it gives any of
         the same class group; otherwise they are missing.
     names: A file with the names of classes that the file gives by number, see `read_class_names`.
@@ -250,12 +250,12 @@ def _choose_layers(layers: Iterable[str] | None, found: Survey, path: Path) -> f
         return found.layers
     chosen = frozenset(layers)
     for layer in chosen:
-        check_layer(layer)
+        layer_named(layer)
     absent = sorted(chosen - found.layers)
-    if absent and found.layers:  # where nothing is labelled, that is what there is to say
+    if absent and found.labelled:  # where nothing is labelled, that is what there is to say
         raise FormatError(
             f"Expected a file with the chosen layers {', '.join(sorted(chosen))}, got one with "
-            f"{', '.join(sorted(found.layers)) or 'none'}. Leave out {', '.join(absent)}.",
+            f"{', '.join(sorted(found.layers))}. Leave out {', '.join(absent)}.",
             path,
         )
     return chosen

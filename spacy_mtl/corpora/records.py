@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from ..layers import BUILT_IN
+from ..layers.tokens import TokenLayer
 
 CharSpan = tuple[int, int, str]
 WorthSaying = Callable[[Collection[str], int], bool]
@@ -13,6 +16,14 @@ WorthSaying = Callable[[Collection[str], int], bool]
 MISSING_LABELS = (
     "-1", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None",
 )  # fmt: skip
+
+
+# The layers of which a `Record` has a value for each token, by the attribute that has it.
+COLUMNS: Mapping[str, TokenLayer] = {
+    layer.column: layer
+    for layer in BUILT_IN.values()
+    if isinstance(layer, TokenLayer) and layer.column
+}
 
 
 @dataclass(frozen=True)
@@ -83,12 +94,19 @@ class Record:
     pos: Universal part-of-speech tags.
     morphs: Morphological features, as in "Case=Nom|Number=Sing".
     ner: Entity tags, in the source's own scheme.
+    lemmas: Lemmas.
+    deps: Dependency relations; a token without one has no head.
+    heads: The number of each token's head, as a number from 0, with its own for a root, or as a
+        string from 1, with "0" for a root.
+    heads_from: Which of the two: 0 or 1.
+    sentences: Where sentences begin, in characters of `text`.
     ents: Entities as (start, end, label) in characters of `text`, "" for a missing label.
     unlabelled: Those without a label, so that nothing is known of their tokens.
     spans: The same for each group of `Doc.spans`.
     cats: Categories that the source gives as `Doc.cats`.
     classes: The values of each class group; the group "" has no name.
     judged: Of each class group the classes that are known to apply or not, if not all are.
+    values: Other layers, by their names, as JSON has them.
     document: Number of the source document; records with the same one may share a Doc.
     is_sentence: Whether the words are known to be one sentence.
     rejected: Whether the annotator wants this record left out.
@@ -106,12 +124,18 @@ class Record:
     pos: list[str | None] | None = None
     morphs: list[str | None] | None = None
     ner: list[str | None] | None = None
+    lemmas: list[str | None] | None = None
+    deps: list[str | None] | None = None
+    heads: list[Any] | None = None
+    heads_from: int = 0
+    sentences: list[int] | None = None
     ents: list[CharSpan] | None = None
     unlabelled: list[CharSpan] = field(default_factory=list)
     spans: dict[str, list[CharSpan]] | None = None
     cats: dict[str, float] | None = None
     classes: dict[str, list[str]] = field(default_factory=dict)
     judged: dict[str, dict[str, bool]] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     document: int = 0
     is_sentence: bool = False
     rejected: bool = False

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
 from spacy.strings import get_string_id
-from spacy.tokens import Doc, SpanGroup
+from spacy.tokens import Doc
 
-from .layer_coverage import REJECTED, TAG_ATTRS, Layer
-from .layers import class_group
+from ..layers import table
+from ..layers.cats import APPLIES
+from .layer_coverage import Layer
 
 Labelled = tuple[Layer, Hashable, str]  # what is labelled in a layer, and its value
-
-
-class Version(NamedTuple):
-    """The annotation that a text has at one of its places, on the text without whitespace.
-
-    ends: Number of characters up to the end of each token.
-    tokens: The values of all tokens in each layer, None where one is missing.
-    spans: The spans of each group, as (first character, end, label).
-    cats: The classes of each group, and whether they apply.
-    """
-
-    ends: tuple[int, ...]
-    tokens: tuple[tuple[Layer, tuple[str | None, ...]], ...]
-    spans: tuple[tuple[Layer, tuple[tuple[int, int, str], ...]], ...]
-    cats: tuple[tuple[Layer, tuple[tuple[str, bool], ...]], ...]
+Version = tuple[Labelled, ...]  # all that is said of a text at one of its places
 
 
 @dataclass
@@ -104,32 +92,13 @@ def _first_in_each_layer(
 
 
 def _all_units(repeated: Repeated, exclusive: Collection[Layer]) -> Iterator[Labelled]:
+    """What is said of each unit, and also which class it is of an exclusive group."""
     for version in repeated.versions:
-        yield from _token_units(version)
-        for layer, spans in version.spans:
-            text = bare(repeated.text)
-            listed = [f"{label} {text[start:end]!r}" for start, end, label in spans]
-            yield layer, "", ", ".join(listed) or "none"
-        for layer, classes in version.cats:
-            yield from _class_units(layer, classes, layer in exclusive)
-
-
-def _token_units(version: Version) -> Iterator[Labelled]:
-    """The tokens that are labelled; one of whitespace has no place in the text without it."""
-    borders = list(pairwise((0, *version.ends)))
-    for layer, values in version.tokens:
-        for (start, end), value in zip(borders, values, strict=True):
-            if value is not None and start < end:
-                yield layer, (start, end), value
-
-
-def _class_units(
-    layer: Layer, classes: tuple[tuple[str, bool], ...], exclusive: bool
-) -> Iterator[Labelled]:
-    """Which class it is of an exclusive group, and each class by itself."""
-    if exclusive:
-        yield from ((layer, "", key) for key, applies in classes if applies)
-    yield from ((layer, key, "1.0" if applies else "0.0") for key, applies in classes)
+        for layer, units in groupby(version, key=itemgetter(0)):
+            said = [*units]
+            if layer in exclusive:
+                yield from ((layer, "", str(key)) for _, key, value in said if value == APPLIES)
+            yield from said
 
 
 def _shown(unit: Hashable, repeated: Repeated) -> str:
@@ -137,28 +106,10 @@ def _shown(unit: Hashable, repeated: Repeated) -> str:
 
 
 def _version(doc: Doc) -> Version:
-    ends = tuple(accumulate(len(bare(token.text)) for token in doc))
-    groups = ((Layer("spans", key), spans) for key, spans in doc.spans.items())
-    classes: dict[Layer, list[tuple[str, bool]]] = {}
-    for key, value in sorted(doc.cats.items()):
-        classes.setdefault(Layer("cats", class_group(key)), []).append((key, value >= 0.5))
-    return Version(
-        ends,
-        tuple(pair for pair in _token_layers(doc) if any(value is not None for value in pair[1])),
-        tuple((layer, _on_text(spans, ends)) for layer, spans in groups if layer != REJECTED),
-        tuple((layer, tuple(each)) for layer, each in classes.items()),
+    borders = [*pairwise((0, *accumulate(len(bare(token.text)) for token in doc)))]
+    return tuple(
+        (Layer(name, group), unit, value)
+        for name, layer in table().items()
+        if layer.has_task
+        for group, unit, value in layer.statements(doc, borders)
     )
-
-
-def _token_layers(doc: Doc) -> Iterator[tuple[Layer, tuple[str | None, ...]]]:
-    strings = doc.vocab.strings
-    for kind, attr in TAG_ATTRS.items():
-        values = doc.to_array([attr]).tolist()
-        yield Layer(kind), tuple(strings[value] if value else None for value in values)
-    pairs = ((token.ent_iob_, token.ent_type_) for token in doc)
-    yield Layer("ents"), tuple("-".join(filter(None, pair)) or None for pair in pairs)
-
-
-def _on_text(spans: SpanGroup, ends: tuple[int, ...]) -> tuple[tuple[int, int, str], ...]:
-    starts = (0, *ends)
-    return tuple(sorted((starts[s.start], starts[s.end], s.label_) for s in spans))

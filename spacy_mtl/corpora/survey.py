@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from ..layers import AnnotationLayer, table
+from ..layers.tokens import TokenLayer
 from ..marks import INCORRECT_SPANS
 from .labels import is_number, whole_number
-from .layers import LAYERS
 from .records import Record, Remark, WorthSaying
 from .schemes import SchemeDetector
 
@@ -46,6 +47,11 @@ class Survey:
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
     numeric: frozenset[str] = frozenset()
+
+    @property
+    def labelled(self) -> frozenset[str]:
+        """The layers without the sentences, which files of tokens have anyway."""
+        return self.layers - {"sents"}
 
 
 class ClassValues:
@@ -160,7 +166,11 @@ def survey(records: Iterable[Record]) -> Survey:
         if record.rejected:
             continue
         n_records += 1
-        layers.update(layer for layer in LAYERS if layer not in layers and _has(record, layer))
+        layers.update(
+            name
+            for name, layer in table().items()
+            if name not in layers and _has(record, name, layer)
+        )
         tags.add(record.ner or [])
         cats.update(record.cats or ())
         labels.add(record.classes)
@@ -176,19 +186,21 @@ def survey(records: Iterable[Record]) -> Survey:
     )
 
 
-def _has(record: Record, layer: str) -> bool:
-    if layer == "tag":
-        return _any_known(record.tags)
-    if layer == "pos":
-        return _any_known(record.pos)
-    if layer == "morph":  # a file without any features was not annotated with them
+def _has(record: Record, name: str, layer: AnnotationLayer) -> bool:
+    if name == "morph":  # a file without any features was not annotated with them
         return any(record.morphs or ())
-    if layer == "ents":
+    if name == "ents":
         rejected = INCORRECT_SPANS in (record.spans or ())
         return _any_known(record.ner) or record.ents is not None or rejected
-    if layer == "spans":
+    if name == "sents":
+        return record.is_sentence or record.sentences is not None
+    if name == "spans":
         return bool(record.spans)
-    return bool(record.cats or record.classes or record.judged)
+    if name == "cats":
+        return bool(record.cats or record.classes or record.judged)
+    if isinstance(layer, TokenLayer) and layer.column:
+        return _any_known(getattr(record, layer.column))
+    return name in record.values
 
 
 def _any_known(values: list[str | None] | None) -> bool:

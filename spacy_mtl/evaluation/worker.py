@@ -22,6 +22,7 @@ from thinc.api import Config
 from ..code_file import import_code
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
+from ..layers import attributes
 from ..pipeline.live import multitasks
 from ..training.initialization import initialized
 from .runs import HISTORY, MODEL, PREDICTIONS, RESULT, SPEC
@@ -30,7 +31,6 @@ from .scores import score_examples
 MODELS = "models"
 SPEED_SECONDS = 1.0  # to measure the speed for, at least
 STDIN = 0
-ATTRS = ["ORTH", "SPACY", "TAG", "POS", "MORPH", "ENT_IOB", "ENT_TYPE"]
 
 
 def work(folder: Path, keep_model: bool = False) -> None:
@@ -103,7 +103,8 @@ def _words_per_second(nlp: Language, examples: list[Example]) -> float:
 
 
 def _write_predictions(examples: list[Example], path: Path) -> None:
-    docs = DocBin(attrs=ATTRS, docs=[eg.predicted for eg in examples], store_user_data=True)
+    attrs = ["ORTH", "SPACY", *attributes()]
+    docs = DocBin(attrs=attrs, docs=[eg.predicted for eg in examples], store_user_data=True)
     docs.to_disk(path)
 
 

@@ -10,6 +10,7 @@ from thinc.api import Config, Model
 from .. import registry  # noqa: F401  the config below names functions in it
 from ..confidences import register_extensions
 from ..errors import MTLError
+from ..layers import BUILT_IN, layer_named
 from ..tasks.base import Task
 from .balancers import checked_balancer
 from .component import MultiTask
@@ -17,19 +18,7 @@ from .live import announce
 from .steps import LOSS_UNITS
 
 # Prefixes of spaCy's own scores: a task of such a name would write over those of another.
-RESERVED = {
-    "cats",
-    "dep",
-    "ents",
-    "lemma",
-    "morph",
-    "pos",
-    "sents",
-    "spans",
-    "speed",
-    "tag",
-    "token",
-}
+RESERVED = {"speed", "token", *BUILT_IN}
 
 DEFAULT_CONFIG = """
 [multitask]
@@ -55,7 +44,7 @@ register_extensions()
 
 @Language.factory(
     "multitask",
-    assigns=["token.tag", "token.pos", "token.morph", "doc.ents", "doc.cats"],
+    assigns=[each for layer in BUILT_IN.values() if layer.has_task for each in layer.assigns],
     default_config=Config().from_str(DEFAULT_CONFIG)["multitask"],
     default_score_weights={
         "tag_acc": 1.0,
@@ -108,6 +97,8 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                 f"'{name}'. Rename it, to '{name}_task' for example."
             )
         task.name = name
+        for layer in task.layers:
+            layer_named(layer)  # an error if there is none
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(

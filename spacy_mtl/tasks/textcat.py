@@ -14,6 +14,7 @@ from thinc.api import Ops
 from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
+from ..layers.cats import class_value
 from ..marks import LABELS
 from ..metrics.f_score import Counts
 from ..models.heads import DocumentHead, Head
@@ -301,14 +302,3 @@ class TextCat(LabelledTask):
     def is_scored(self, example: Example) -> bool:
         """Whether the reference says what `targets` learns from, and there is a prediction."""
         return self.is_labelled(example) and bool(self.gold_classes(example.predicted))
-
-
-def class_value(key: str, value: Any) -> float:
-    """The value of a class in `doc.cats`; raises MTLError if it is no number from 0 to 1."""
-    if not isinstance(value, (int, float, np.number)) or not 0 <= value <= 1:
-        raise MTLError(
-            f"Expected a number from 0 to 1 for the class '{key}' in doc.cats, got {value!r}. "
-            "Write 1 for a class that the document has, 0 for one that it has not, and nothing "
-            "where it is unknown."
-        )
-    return float(value)

@@ -16,18 +16,18 @@ from ..pipeline.live import multitasks, pipeline_of
 from ..tasks.base import Task
 from ..tasks.capable import labels_of
 
-_TOKEN_LAYERS = {"tag": "token.tag", "pos": "token.pos", "morph": "token.morph", "ents": "doc.ents"}
-
 
 @dataclass
 class Annotation:
     """What a corpus has annotation of.
 
-    attributes: as tasks name what they write, "token.tag" or "doc.spans['x']".
+    layers: by their names.
+    groups: of spans, as tasks name what they write, "doc.spans['x']".
     classes: the keys of `doc.cats`.
     """
 
-    attributes: set[str] = field(default_factory=set)
+    layers: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
     classes: set[str] = field(default_factory=set)
 
     @classmethod
@@ -35,17 +35,25 @@ class Annotation:
         """What at least one of these references has."""
         found = cls()
         for doc in (example.reference for example in examples):
-            layers = present_layers(doc)
-            found.attributes.update(_TOKEN_LAYERS[name] for name in layers & set(_TOKEN_LAYERS))
-            found.attributes.update(f"doc.spans[{key!r}]" for key in doc.spans)
+            found.layers |= present_layers(doc)
+            found.groups.update(f"doc.spans[{key!r}]" for key in doc.spans)
             found.classes.update(doc.cats)
         return found
 
     def trains(self, task: Task) -> bool:
-        """Whether there is annotation for the task."""
-        if task.writes == "doc.cats":
-            return not self.classes.isdisjoint(labels_of(task))
-        return task.writes in self.attributes
+        """Whether there is annotation for the task: of one of its layers, and of that in its own
+        classes and groups of spans, if it has some."""
+        return any(self._has(layer, task) for layer in task.layers)
+
+    def _has(self, layer: str, task: Task) -> bool:
+        own: set[str] = set()
+        there = self.classes
+        if layer == "cats":
+            own = set(labels_of(task))
+        elif layer == "spans":
+            own = {assigned for assigned in task.assigns if assigned.startswith("doc.spans[")}
+            there = self.groups
+        return layer in self.layers and (not own or not own.isdisjoint(there))
 
 
 class Gaps:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from ..corpora.coverage import Coverage, Layer, combine
+from ..corpora.coverage import Coverage, combine
+from ..corpora.layer_coverage import Layer
+from ..layers import layer_named
 
 # A label that should be there this often, by its rate in the other files, is hardly missing by
 # chance (by a Poisson distribution, in one of twenty files).
@@ -46,7 +48,7 @@ def _lacking(layer: Layer, files: Mapping[str, Coverage]) -> Labels:
         if layer not in file.layers or elsewhere is None:
             continue
         missing = {k: n for k, n in elsewhere.labels.items() if n and k not in _known(layer, file)}
-        if layer.kind in ("tag", "pos", "morph"):
+        if layer_named(layer.kind).by_token:
             differs = sum(missing.values()) > OTHER_TAGS * elsewhere.units
         else:
             expected = EXPECTED * elsewhere.units

@@ -23,16 +23,15 @@ from ..corpora.coverage import Coverage, combine, short_names
 from ..corpora.layer_coverage import REJECTED
 from ..errors import MTLError
 from ..languages import blank
+from ..layers.proposals import Block, identifier, unique
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
 from .proposed_tasks import (
-    Block,
     ProposedTask,
     dev_score,
-    identifier,
     propose_tasks,
     short_texts,
-    unique,
+    unlearned,
 )
 
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
@@ -108,6 +107,11 @@ def propose(
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     learned = {task.name: task.layer for task in tasks if task.settings.get("exclusive", True)}
     notes += label_set_notes(learned, corpora)
+    if others := unlearned(known):
+        notes.append(
+            f"No task here learns {', '.join(others)}, which the training files have as well. "
+            "Components of spaCy's own can, or a task of yours."
+        )
     if REJECTED in known and all(task.layer.kind != "ents" for task in tasks):
         notes.append(
             "The training files have rejected spans, but no entities that were accepted, so that "
@@ -200,6 +204,7 @@ def _set_tasks(config: Config, tasks: Sequence[ProposedTask], labels: Path | Non
                 "require": True,
             }
             for task in tasks
+            if task.labels
         }
     }
 

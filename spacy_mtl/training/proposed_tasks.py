@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..corpora.coverage import Coverage
-from ..corpora.layer_coverage import REJECTED, Layer, LayerCoverage
+from ..corpora.layer_coverage import REJECTED, Layer
+from ..layers import Found, LayerCoverage, layer_named
+from ..layers.proposals import Block
 from ..pipeline.factory import RESERVED
+from ..registry import registry
 
-Block = dict[str, Any]
-
-_TAGGERS = {
-    "tag": ("tagger", {}),
-    "pos": ("pos", {"attr": "POS"}),
-    "morph": ("morph", {"attr": "MORPH"}),
-}
-_STANDARD_KEYS = {"tag": "tag_acc", "pos": "pos_acc", "morph": "morph_acc", "ents": "ents_f"}
 SHORT_TEXT = 40  # tokens
-MAX_NAME = 50  # characters, which may have four bytes each
 
 
 @dataclass(frozen=True)
@@ -55,18 +47,33 @@ def propose_tasks(
     short: Layers whose documents are short.
     """
     tasks: list[ProposedTask] = []
-    for layer, found in known.items():
-        if layer == REJECTED:
-            continue
+    for layer, coverage in known.items():
         exclusive = layer.kind == "cats" and everything[layer].exclusive
-        if len(found.labels) > int(exclusive):
-            task = _propose_task(layer, sorted(found.labels), exclusive, tasks)
-            if layer.kind == "cats" and layer in short:
-                task.settings["ngram_size"] = 2
-            if layer.kind == "ents" and REJECTED in known:
-                task.settings.update(crf=True, incorrect_spans_key=REJECTED.group)
-            tasks.append(task)
+        nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
+        if layer == REJECTED or nothing:
+            continue
+        found = Found(
+            group=layer.group,
+            labels=tuple(sorted(coverage.labels)),
+            exclusive=exclusive,
+            short=layer in short,
+            rejected=REJECTED in known,
+            first=all(task.layer.kind != layer.kind for task in tasks),
+            taken=frozenset(task.name for task in tasks),
+            reserved=frozenset(RESERVED),
+        )
+        suggested = layer_named(layer.kind).propose(found)
+        if suggested is not None:
+            name, settings = suggested.name, suggested.settings
+            score = suggested.score or _main_score(name, settings)
+            tasks.append(ProposedTask(name, layer, settings, [*found.labels], score))
     return tasks
+
+
+def unlearned(known: Mapping[Layer, LayerCoverage]) -> list[str]:
+    """The layers for which there is no task."""
+    kinds = dict.fromkeys(layer.kind for layer in known)
+    return [kind for kind in kinds if layer_named(kind).propose(Found()) is None]
 
 
 def short_texts(files: Sequence[Coverage]) -> set[Layer]:
@@ -86,49 +93,8 @@ def dev_score(task: ProposedTask, dev: Coverage) -> str:
     return task.score
 
 
-def _propose_task(
-    layer: Layer, labels: list[str], exclusive: bool, others: Sequence[ProposedTask]
-) -> ProposedTask:
-    settings: Block
-    if layer.kind in _TAGGERS:
-        name, settings = _TAGGERS[layer.kind]
-        settings = {"@mtl_tasks": "spacy_mtl.Tagger.v1", **settings}
-    elif layer.kind == "ents":
-        name, settings = "ner", {"@mtl_tasks": "spacy_mtl.NER.v1"}
-    elif layer.kind == "spans":
-        name = unique(f"spans_{identifier(layer.group)}", {task.name for task in others})
-        settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": layer.group}
-    else:
-        taken = RESERVED | {task.name for task in others}
-        name = unique(identifier(layer.group) or "textcat", taken)
-        settings = {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": exclusive}
-        if layer.group not in ("", name):
-            settings["group"] = layer.group
-    first = all(task.layer.kind != layer.kind for task in others)
-    return ProposedTask(name, layer, settings, labels, _score_key(layer.kind, name, first))
-
-
-def _score_key(kind: str, name: str, first: bool) -> str:
-    if kind == "cats":
-        # One checkpoint serves all tasks: on few documents F jumps too much to choose it by.
-        return "cats_macro_auc" if first else f"{name}_macro_auc"
-    return _STANDARD_KEYS.get(kind, f"{name}_f")
-
-
-def identifier(name: str) -> str:
-    """The name with letters, digits and "_" alone, as a section of a config can have it.
-
-    It is short enough, also with a suffix, for a file.
-    """
-    return re.sub(r"\W+", "_", name).strip("_")[:MAX_NAME]
-
-
-def unique(name: str, taken: Collection[str]) -> str:
-    """The name, with a number behind it if it is taken, be it in small or capital letters."""
-    number = 1
-    free = name
-    folded = {other.casefold() for other in taken}  # some file systems take them for the same
-    while free.casefold() in folded:
-        number += 1
-        free = f"{name}_{number}"
-    return free
+def _main_score(name: str, settings: Block) -> str:
+    """The key of the main score that the task itself names, under its own name."""
+    task = registry.resolve({"task": settings})["task"]
+    task.name = name
+    return f"{name}_{task.own_key(task.main_score)}"

@@ -74,7 +74,8 @@ def test_counts(write, tmp_path, nlp):
     conversion = convert_file(path, tmp_path / "out.spacy", nlp, cats_from=["genre"], group=2)
     assert (conversion.docs, conversion.tokens) == (2, 6)
     assert conversion.units == {
-        "tag": 6, "pos": 6, "morph": 6, "ents": 6, "spans": 0, "cats": 2
+        "tag": 6, "pos": 6, "morph": 6, "lemma": 6, "dep": 6, "ents": 6, "sents": 5, "spans": 0,
+        "cats": 2,
     }  # fmt: skip
     assert (conversion.rejected, conversion.errors) == (0, 0)
 

@@ -2,9 +2,11 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from spacy_mtl.corpora import LAYERS, blank_layer, count_units, present_layers
-from spacy_mtl.corpora.layers import OTHER_LAYERS, present_other_layers
+from spacy_mtl.corpora import blank_layer, count_units, present_layers
 from spacy_mtl.errors import MTLError
+from spacy_mtl.layers import BUILT_IN
+
+UNPARSED = [name for name in BUILT_IN if name != "dep"]
 
 
 @pytest.fixture
@@ -25,24 +27,34 @@ def doc(nlp: Language) -> Doc:
 
 
 def test_all_layers_are_present(doc):
-    assert present_layers(doc) == set(LAYERS)
-    assert count_units(doc) == {"tag": 3, "pos": 2, "morph": 3, "ents": 3, "spans": 1, "cats": 1}
+    assert present_layers(doc) == set(UNPARSED)
+    assert count_units(doc) == {
+        "tag": 3,
+        "pos": 2,
+        "morph": 3,
+        "lemma": 3,
+        "dep": 0,
+        "ents": 3,
+        "sents": 3,
+        "spans": 1,
+        "cats": 1,
+    }
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", UNPARSED)
 def test_blanking_takes_one_layer_away(doc, layer):
     before = doc.to_json()
     blank_layer(doc, layer)
-    assert present_layers(doc) == set(LAYERS) - {layer}
-    assert [token.lemma_ for token in doc] == ["Ana", "see", "Rio"]
-    assert doc.has_annotation("SENT_START")
+    assert present_layers(doc) == set(UNPARSED) - {layer}
     after = doc.to_json()
     for other in {"ents", "spans", "cats"} - {layer}:
         assert after[other] == before[other]
     for old, new in zip(before["tokens"], after["tokens"], strict=True):
         assert {
-            key: old[key] for key in ("tag", "pos", "morph") if key != layer and key in old
-        } == {key: new[key] for key in ("tag", "pos", "morph") if key != layer and key in new}
+            key: old[key] for key in ("tag", "pos", "morph", "lemma") if key != layer and key in old
+        } == {
+            key: new[key] for key in ("tag", "pos", "morph", "lemma") if key != layer and key in new
+        }
 
 
 def test_blanked_entities_leave_no_ids(doc):
@@ -64,7 +76,7 @@ def test_known_to_be_none_is_present(nlp):
 def test_an_empty_doc_has_no_layers(nlp):
     doc = Doc(nlp.vocab)
     assert present_layers(doc) == set()
-    for layer in LAYERS:
+    for layer in BUILT_IN:
         blank_layer(doc, layer)
 
 
@@ -80,12 +92,12 @@ def parsed(nlp: Language) -> Doc:
     )
 
 
-@pytest.mark.parametrize("layer", OTHER_LAYERS)
-def test_blanking_what_only_other_components_learn(parsed, layer):
-    assert present_other_layers(parsed) == {"dep", "lemma", "sents"}
+@pytest.mark.parametrize("layer", ["dep", "lemma", "sents"])
+def test_blanking_parts_of_a_parsed_doc(parsed, layer):
+    whole = {"tag", "dep", "lemma", "sents"}
+    assert present_layers(parsed) == whole
     blank_layer(parsed, layer)
-    assert present_other_layers(parsed) == {"dep", "lemma", "sents"} - {layer}
-    assert present_layers(parsed) == {"tag"}
+    assert present_layers(parsed) == whole - {layer}
     for name, attr in (
         ("dep", "DEP"),
         ("dep", "HEAD"),
@@ -100,11 +112,11 @@ def test_blanking_what_only_other_components_learn(parsed, layer):
 
 
 @pytest.mark.parametrize("words", [[], ["Hm"], ["a", "b"]])
-def test_a_new_doc_has_no_other_layers(nlp, words):
+def test_blanking_leaves_a_new_doc_as_it_is(nlp, words):
     doc = Doc(nlp.vocab, words=words)
-    assert present_other_layers(doc) == set()
+    assert present_layers(doc) == set()
     before = doc.to_array(["SENT_START"]).tolist()
-    for layer in OTHER_LAYERS:
+    for layer in BUILT_IN:
         blank_layer(doc, layer)
     assert doc.to_array(["SENT_START"]).tolist() == before
 

@@ -51,6 +51,10 @@ class Fields:
         self._read.add(name)
         return self._values.get(name, default)
 
+    def peek(self, name: str) -> Any:
+        """The value as it is, which counts as not yet read."""
+        return self._values.get(name)
+
     def unread(self) -> dict[str, Any]:
         """The fields that no method was asked for."""
         return {name: field for name, field in self._values.items() if name not in self._read}

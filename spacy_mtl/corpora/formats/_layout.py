@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from ...errors import FormatError, MTLError
 from ..alignment import AlignmentError, align, spaces_between
 from ..records import Record
-from ._text import Line, features, missing, missing_ner, require_text
+from ._text import (
+    Line,
+    features,
+    missing,
+    missing_ner,
+    relation,
+    require_text,
+)
 
-COLUMNS = ("form", "tag", "pos", "morph", "ner", "id", "_")
+# How each column that is of a token's layer is read, and where a record has it.
+_READ: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "tag": ("tags", missing),
+    "pos": ("pos", missing),
+    "morph": ("morphs", features),
+    "lemma": ("lemmas", missing),
+    "ner": ("ner", missing_ner),
+}
+COLUMNS = ("form", *_READ, "head", "dep", "id", "_")
 _ID = re.compile(r"(?P<word>[0-9]+)|[0-9]+[-.][0-9]+")
 _SEPARATORS = {"\t": "tabs", " ": "spaces", "|": "'|'"}
 
@@ -24,6 +40,8 @@ def check_names(names: Sequence[str]) -> None:
             f"Expected columns out of {', '.join(COLUMNS)} with 'form' among them, "
             f"got {','.join(names)}."
         )
+    if ("head" in names) != ("dep" in names):
+        raise MTLError(f"Expected both columns, head and dep, or none, got {','.join(names)}.")
     if len(set(names) - {"_"}) < len([name for name in names if name != "_"]):
         raise MTLError(f"Expected each column once, got {','.join(names)}.")
 
@@ -93,14 +111,14 @@ def sentence(tokens: Sequence[Line], layout: Layout, text: str | None = None) ->
         token_lines=[number for number, _ in numbered],
         spaces=_spaces(words, text),
     )
-    if "tag" in layout.names:
-        record.tags = [missing(row["tag"]) for _, row in numbered]
-    if "pos" in layout.names:
-        record.pos = [missing(row["pos"]) for _, row in numbered]
-    if "morph" in layout.names:
-        record.morphs = [features(row["morph"]) for _, row in numbered]
-    if "ner" in layout.names:
-        record.ner = [missing_ner(row["ner"]) for _, row in numbered]
+    for name, (attribute, read) in _READ.items():
+        if name in layout.names:
+            setattr(record, attribute, [read(row[name]) for _, row in numbered])
+    if "dep" in layout.names:
+        pairs = [(row["head"], row["dep"]) for _, row in numbered]
+        record.deps = [relation(*pair) for pair in pairs]
+        record.heads = [head for head, _ in pairs]
+        record.heads_from = 1
     return record
 
 

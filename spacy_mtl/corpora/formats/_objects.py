@@ -14,6 +14,14 @@ from ._literals import parse_literal
 from ._token_tags import TokenTags
 
 _CLASS_FIELDS = ("label", "labels", "ner_tags", "tags", "pos", "ner", "entities")
+_OF_TOKENS = {
+    "tags": "tag",
+    "pos": "pos",
+    "morphs": "morph",
+    "lemmas": "lemma",
+    "heads": "head",
+    "deps": "dep",
+}
 _LISTS = (*doccano.SPAN_FIELDS, "entities", "spans", "cats", "tokens", "words", "tags", "ner_tags")
 
 
@@ -111,11 +119,13 @@ def _from_doc(value: dict[str, Any]) -> dict[str, Any]:
     if any("text" in token for token in tokens):  # Prodigy's
         return value
     fields = {**value, "tokens": [text[token["start"] : token["end"]] for token in tokens]}
-    for name, attr in (("tags", "tag"), ("pos", "pos"), ("morphs", "morph")):
+    for name, attr in _OF_TOKENS.items():
         if any(attr in token for token in tokens):
             fields[name] = [token.get(attr) for token in tokens]
     if "ents" in fields:
         fields["entities"] = fields.pop("ents")
+    if "sents" in fields:
+        fields["sentences"] = fields.pop("sents")
     return fields
 
 

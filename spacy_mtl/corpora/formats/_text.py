@@ -13,6 +13,7 @@ from ..records import ReadOptions, Record
 Item = Record | FormatError
 Read = Callable[[Path, ReadOptions], Iterator[Item]]
 
+_MISSING = ("_", "")
 _UNREADABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -72,12 +73,19 @@ def require_text(text: str, path: Path, line: int) -> str:
 
 def missing(value: str) -> str | None:
     """The value of a column, None for the "_" (or nothing) that stands for a missing one."""
-    return None if value in ("_", "") else value
+    return None if value in _MISSING else value
 
 
 def missing_ner(value: str) -> str | None:
     """An entity tag, None for one of the ways to write a missing one ("-" is spaCy's)."""
     return None if value in ("_", "", "-") else value
+
+
+def relation(head: str, deprel: str) -> str | None:
+    """A dependency relation, missing without a head; that of a root under spaCy's name."""
+    if deprel == "root" and head == "0":
+        return "ROOT"
+    return None if deprel in _MISSING or head in _MISSING else deprel
 
 
 def features(value: str) -> str:

@@ -1,4 +1,4 @@
-"""CoNLL-U: XPOS, UPOS and FEATS, entity tags in MISC, document labels in comments."""
+"""CoNLL-U: lemmas, tags, features and parse, entity tags in MISC, document labels in comments."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ from ..labels import strip_blanks
 from ..records import ReadOptions, Record, Remark
 from ._comments import CommentReader
 from ._misc import EntityTags, parse_misc, spread
-from ._text import Item, Line, attempt, blocks, features, missing, missing_ner, require_text
+from ._text import (
+    Item,
+    Line,
+    attempt,
+    blocks,
+    features,
+    missing,
+    missing_ner,
+    relation,
+    require_text,
+)
 
 _MAX_ID = 20  # characters
-_NOT_READ = "lemmas and dependencies were not read (spacy convert reads them)"
 
 
 def _parse_id(values: list[str], i: int) -> int | tuple[int, str, int]:
@@ -71,6 +80,10 @@ def _sentence(rows: list[Line], path: Path, options: ReadOptions) -> Record:
         tags=[missing(word["xpos"]) for word in words],
         pos=[missing(word["upos"]) for word in words],
         morphs=[None if _is_bare(word) else features(word["feats"]) for word in words],
+        lemmas=[_lemma(word) for word in words],
+        deps=[relation(word["head"], word["deprel"]) for word in words],
+        heads=[word["head"] for word in words],
+        heads_from=1,
         ner=ner,
         remarks=remarks,
     )
@@ -113,6 +126,12 @@ def _is_bare(word: Token) -> bool:
     return word["upos"] == word["feats"] == "_"
 
 
+def _lemma(word: Token) -> str | None:
+    """The lemma; "_" is that of the word "_", if somebody annotated it."""
+    lemma: str = word["lemma"]
+    return lemma if lemma != "_" or (word["form"] == "_" and not _is_bare(word)) else None
+
+
 def _entities(
     words: list[Token], tokens: list[Token], options: ReadOptions
 ) -> tuple[list[str | None], list[Remark]]:
@@ -124,13 +143,7 @@ def _entities(
         start, end = token["id"][0] - 1, token["id"][2]
         if tag is not None and not any(tags[start:end]):
             tags[start:end] = spread(tag, end - start)
-    remarks = [*found.remarks()]
-    parsed = [word["deprel"] for word in words if word["deprel"] not in ("_", None)]
-    if parsed:
-        remarks.append(
-            Remark("lemmas and dependencies were not read (spacy convert reads them)", parsed[0])
-        )
-    return [missing_ner(tag or "_") for tag in tags], remarks
+    return [missing_ner(tag or "_") for tag in tags], [*found.remarks()]
 
 
 def _is_multiword(token: Token) -> bool:

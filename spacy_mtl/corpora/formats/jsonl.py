@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import FormatError, MTLError
+from ...layers import BUILT_IN, table
 from ..alignment import align, spaces_between
 from ..records import ReadOptions, Record
 from . import doccano
@@ -29,9 +30,10 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The objects of a JSONL file.
 
     Fields: `text` or `tokens` (or `words`) or both; `label`, `labels` or `cats` (or the fields
-    `cats_from`); `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`. A field that is
-    not there or is null is missing annotation. Of Prodigy's exports, `options` with `accept` are
-    classes.
+    `cats_from`); `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`; `lemmas`, `heads`
+    with `deps`, and `sentences` as `spacy mtl annotate` writes them; the fields of other layers in
+    the table. A field that is not there or is null is missing annotation. Of Prodigy's exports,
+    `options` with `accept` are classes.
     """
     lines = (line for line in numbered_lines(path) if line.text.strip())
     objects = Objects(options, doccano.holds_spans(path), _sample(path))
@@ -128,12 +130,58 @@ def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
         pos=fields.strings("pos", missing),
         morphs=fields.strings("morphs", features),
         ner=fields.strings(ner, missing_ner),
+        **_parse(fields),
+        sentences=_sentences(fields),
+        values=_values(fields),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
         cats=fields.cats("cats", options.missing),
         classes=_classes(fields, options),
         judged=choices(fields, options),
     )
+
+
+def _parse(fields: Fields) -> dict[str, Any]:
+    """Lemmas, relations and heads, as `spacy mtl annotate` writes them beside the tokens; without
+    tokens, fields of these names are something else."""
+    if not isinstance(fields.get("tokens"), list):
+        return {}
+    found: dict[str, Any] = {}
+    if isinstance(fields.peek("lemmas"), list):
+        found["lemmas"] = fields.strings("lemmas", missing)
+    if isinstance(fields.peek("deps"), list) and isinstance(fields.peek("heads"), list):
+        deps, heads = fields.strings("deps", missing) or [], fields.values("heads")
+        for i, (head, dep) in enumerate(zip(heads, deps, strict=False)):
+            if dep in ("root", "ROOT"):
+                if head != i:
+                    raise FieldError(
+                        f"Expected in 'heads' the numbers of tokens from 0, that of the token "
+                        f"itself for a root, got {json.dumps(head)} for the root {i}."
+                    )
+                deps[i] = "ROOT"  # as spaCy calls it
+        found.update(deps=deps, heads=heads)
+    return found
+
+
+def _sentences(fields: Fields) -> list[int] | None:
+    """Where sentences begin, as `spacy mtl annotate` writes them."""
+    given = fields.peek("sentences")
+    if not isinstance(given, list) or not given:
+        return None
+    ranges = [part for part in given if isinstance(part, dict) and {"start", "end"} <= part.keys()]
+    starts = [part["start"] for part in ranges if type(part["start"]) is int]
+    if len(starts) < len(given):
+        return None
+    fields.get("sentences")
+    return starts
+
+
+def _values(fields: Fields) -> dict[str, Any]:
+    """The layers that are none of spaCy's own."""
+    others = {name: layer for name, layer in table().items() if name not in BUILT_IN}
+    return {
+        name: fields.get(layer.field) for name, layer in others.items() if layer.field in fields
+    }
 
 
 def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
@@ -163,7 +211,9 @@ def _check_combination(record: Record, fields: Fields, options: ReadOptions) -> 
     if len(entities) > 1:
         raise FieldError(f"Expected entities in one field, got {' and '.join(entities)}.")
     if record.words is None:
-        for name in ("tags", "pos", "morphs", "ner_tags"):
+        others = (table()[name] for name in record.values)
+        by_token = [layer.field for layer in others if layer.by_token]
+        for name in ("tags", "pos", "morphs", "ner_tags", *by_token):
             if name in fields:
                 raise FieldError(f"Expected 'tokens' beside {name!r}, got {fields.names()}.")
     if record.text is None and (record.ents is not None or record.spans is not None):

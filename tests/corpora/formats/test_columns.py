@@ -231,7 +231,8 @@ def test_wrong_ids(write, nlp, text, message):
     [
         ([], "names for the columns"),
         (["tag"], "with 'form' among them, got tag"),
-        (["form", "lemma"], "out of form, tag, .* got form,lemma"),
+        (["form", "stem"], "out of form, tag, .* got form,stem"),
+        (["form", "dep"], "both columns, head and dep, or none, got form,dep"),
         (["form", "ner", "ner"], "each column once"),
     ],
 )

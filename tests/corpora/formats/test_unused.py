@@ -20,7 +20,7 @@ def remarks(path, nlp, **options):
         ("is spam", True, "field 'is spam' was not used (--cats-from 'is spam')"),
         ("topics", ["a", "b"], "field 'topics' was not used (--cats-from topics)"),
         ("iob", ["B-A", "O", "O"], "field 'iob' was not used (--ner-from iob)"),
-        ("lemmas", ["a", "b", "c"], "field 'lemmas' was not used"),
+        ("stems", ["a", "b", "c"], "field 'stems' was not used"),
         ("scores", {"a": 0.5, "b": 1}, "field 'scores' was not used; categories belong in 'cats'"),
         ("names", [[0, 3, "A"]], "field 'names' was not used; spans belong in 'entities'"),
         ("names", [["A", 0, 3]], "field 'names' was not used; spans belong in 'entities'"),

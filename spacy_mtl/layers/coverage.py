@@ -1,0 +1,63 @@
+"""How far a layer of annotation is there, and with which labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass
+class LayerCoverage:
+    """How far a layer is annotated, and with what.
+
+    units: Number of labelled tokens, or Docs for `spans` and `cats`.
+    labels: How often each label occurs: tokens, entities, spans, or Docs of a class. A class
+        that is only ever said not to apply has 0.
+    negatives: Number of Docs of which it is said that a class does not apply, by class.
+    one_class: Number of Docs with exactly one class of the group.
+    overlapping: Number of spans that overlap an earlier one of their group.
+    shapes: Number of Docs by how many classes of the group they have, and of how many it is known
+        whether they have them.
+    at_blanks: Number of entities or spans that begin or end with a token of whitespace.
+    across_sentences: Number of entities in which a sentence begins.
+    """
+
+    units: int = 0
+    labels: Counter[str] = field(default_factory=Counter)
+    negatives: Counter[str] = field(default_factory=Counter)
+    one_class: int = 0
+    overlapping: int = 0
+    shapes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    at_blanks: int = 0
+    across_sentences: int = 0
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether every labelled Doc has exactly one class.
+
+        Docs of which only some classes are known, that they have not, may have another one; they
+        count so if most Docs are complete.
+        """
+        n_labels = len(self.labels)
+        complete = self.shapes[1, n_labels]
+        open_ = sum(n for (has, known), n in self.shapes.items() if not has and known < n_labels)
+        if 2 * complete < self.units:
+            open_ = 0
+        return 0 < self.units == self.one_class + open_
+
+    @property
+    def imbalance(self) -> float | None:
+        """How many times as often the most frequent label occurs as the rarest that does."""
+        counts = [n for n in self.labels.values() if n]
+        return max(counts) / min(counts) if len(counts) > 1 else None
+
+    def add(self, other: LayerCoverage) -> None:
+        """Add the counts of another."""
+        self.units += other.units
+        self.labels.update(other.labels)
+        self.negatives.update(other.negatives)
+        self.one_class += other.one_class
+        self.overlapping += other.overlapping
+        self.shapes.update(other.shapes)
+        self.at_blanks += other.at_blanks
+        self.across_sentences += other.across_sentences
