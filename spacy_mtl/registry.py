@@ -1,8 +1,11 @@
-"""The two registries of this package: tasks and balancers, for blocks below `[components]`.
+"""The registries of this package, which other packages add to by entry points.
 
-`[components.multitask.tasks.NAME]` takes `@mtl_tasks`, `[components.multitask.balancer]` takes
-`@mtl_balancers`. Other packages add to them by entry points in the groups `spacy_mtl_tasks` and
-`spacy_mtl_balancers`.
+| registry | group of entry points | what is in it | where it is named |
+|---|---|---|---|
+| `mtl_tasks` | `spacy_mtl_tasks` | tasks | `@mtl_tasks` in `[components.NAME.tasks.TASK]` |
+| `mtl_balancers` | `spacy_mtl_balancers` | balancers | `@mtl_balancers` in `[components.NAME.balancer]` |
+| `mtl_samplers` | `spacy_mtl_samplers` | samplers | `@mtl_samplers` in `[training.batcher.sampling]` |
+| `mtl_formats` | `spacy_mtl_formats` | readers of files | `spacy mtl convert --format NAME` |
 """
 
 from __future__ import annotations
@@ -15,8 +18,8 @@ from spacy.util import registry as spacy_registry
 registry: Any = spacy_registry
 
 # `registry.create` would put them into thinc's namespace, whose entry points are never read.
-if "mtl_tasks" not in vars(registry):
-    registry.mtl_tasks = catalogue.create("spacy", "mtl_tasks", entry_points=True)
-    registry.mtl_balancers = catalogue.create("spacy", "mtl_balancers", entry_points=True)
+for _name in ("mtl_tasks", "mtl_balancers", "mtl_samplers", "mtl_formats"):
+    if _name not in vars(registry):
+        setattr(registry, _name, catalogue.create("spacy", _name, entry_points=True))
 
 __all__ = ["registry"]

@@ -21,7 +21,6 @@ from ._convert_options import (
     CatsFrom,
     Columns,
     Comments,
-    Format,
     FormatOption,
     Group,
     GroupName,
@@ -53,7 +52,7 @@ _UNITS = {"spans": "span groups", "cats": "docs"}
 def convert(
     input_path: InputPath,
     output_path: OutputPath,
-    format: FormatOption = Format.auto,
+    format: FormatOption = "auto",
     lang: Lang = "en",
     columns: Columns = "",
     text_column: TextColumn = "text",
@@ -97,7 +96,7 @@ def convert(
     """
     groups = _names(",".join(cats_from or ()))
     options = {
-        "format": format.value,
+        "format": format,
         "columns": _names(columns),
         "text_column": text_column,
         "cats_from": groups,
@@ -141,7 +140,7 @@ def _convert_all(
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
     if input_path.is_dir():
-        of_one_format = options["format"] != Format.auto.value or bool(options["columns"])
+        of_one_format = options["format"] != "auto" or bool(options["columns"])
         convert_folder(input_path, output_path, convert_one, of_one_format)
         _report_folder(input_path, output_path, of_one_format)
     else:
