@@ -1,11 +1,11 @@
 """The registries of this package, which other packages add to by entry points.
 
-| registry | group of entry points | what is in it | where it is named |
-|---|---|---|---|
-| `mtl_tasks` | `spacy_mtl_tasks` | tasks | `@mtl_tasks` in `[components.NAME.tasks.TASK]` |
-| `mtl_balancers` | `spacy_mtl_balancers` | balancers | `@mtl_balancers` in `[components.NAME.balancer]` |
-| `mtl_samplers` | `spacy_mtl_samplers` | samplers | `@mtl_samplers` in `[training.batcher.sampling]` |
-| `mtl_formats` | `spacy_mtl_formats` | readers of files | `spacy mtl convert --format NAME` |
+`mtl_tasks`      `@mtl_tasks` in `[components.NAME.tasks.TASK]`
+`mtl_balancers`  `@mtl_balancers` in `[components.NAME.balancer]`
+`mtl_samplers`   `@mtl_samplers` in `[training.batcher.sampling]`
+`mtl_formats`    readers of files, `spacy mtl convert --format NAME`
+
+The group of entry points has `spacy_` in front of the registry's name.
 """
 
 from __future__ import annotations
