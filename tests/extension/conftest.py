@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ class Ran:
     """A session that has ended: its folder, what each command said, and the path of its parts."""
 
     folder: Path
-    said: dict[str, dict[str, Any]]
+    said: dict[str, dict[str, Any]] = field(repr=False)
     path: list[str]
     code: bool
 

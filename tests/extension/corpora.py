@@ -8,15 +8,22 @@ from typing import Any
 
 import spacy
 from spacy.tokens import Doc, DocBin, Span
+
 from spacy_mtl.layers import table
 
 NAMES = ("Ana", "Bo", "Cy")
 CITIES = ("Rio", "Rome", "Oslo", "Bonn")
+ADVERBS = ("now", "still", "often")
 TAGS = ("NNP", "VBZ", "IN", "NNP", "CC", "NNP", "VBZ", "NNP")
 
 
-def words(name: str, city: str, liked: str) -> list[str]:
-    return [name, "lives", "in", city, "and", name, "likes", liked]
+def words(name: str, city: str, liked: str, n: int) -> list[str]:
+    """A sentence with `n` words, the last of which tells n, before the name's second mention."""
+    return [name, "lives", "in", city, "and", *ADVERBS[:n], name, "likes", liked]
+
+
+def tags(n: int) -> list[str]:
+    return [*TAGS[:5], *["RB"] * n, *TAGS[5:]]
 
 
 def make_docs(*layers: str) -> list[Doc]:
@@ -25,18 +32,21 @@ def make_docs(*layers: str) -> list[Doc]:
     nlp = spacy.blank("en")
     docs = []
     for number, (name, city) in enumerate(product(NAMES, CITIES)):
-        liked = CITIES[number % 3]
-        doc = Doc(nlp.vocab, words(name, city, liked), tags=TAGS if "tag" in layers else None)
+        liked, n = CITIES[number % 3], number % 4
+        given = {"tags": tags(n)} if "tag" in layers else {}
+        doc = Doc(nlp.vocab, words(name, city, liked, n), **given)
+        again = 5 + n  # where the name is mentioned again
         if "ents" in layers:
-            places = ((0, "PER"), (3, "LOC"), (5, "PER"), (7, "LOC"))
+            places = ((0, "PER"), (3, "LOC"), (again, "PER"), (again + 2, "LOC"))
             doc.ents = [Span(doc, i, i + 1, label) for i, label in places]
         if "cats" in layers:
             doc.cats = {"topic=home": float(city == liked), "topic=away": float(city != liked)}
         if "pairs" in layers:
-            doc._.pairs = [[0, 1, 3, 4, "lives_in"], [5, 6, 7, 8, "likes"]]
+            spans = [again, again + 1, again + 2, again + 3]
+            doc._.pairs = [[0, 1, 3, 4, "lives_in"], [*spans, "likes"]]
         if "distance" in layers:
-            doc[5]._.distance = 5.0
-            doc[7]._.distance = 4.0 if liked == city else None
+            doc[again]._.distance = float(again)
+            doc[again + 2]._.distance = again - 1.0 if liked == city else None
         docs.append(doc)
     return docs
 
@@ -61,7 +71,7 @@ def write(folder: Path) -> None:
             file.write(json.dumps({"text": doc.text}) + "\n")
     with (folder / "labelled.jsonl").open("w", encoding="utf8") as file:
         file.writelines(json.dumps(record) + "\n" for record in records())
-    tagged = zip(words("Ana", "Rio", "Rome"), TAGS, strict=True)
+    tagged = zip(words("Ana", "Rio", "Rome", 0), tags(0), strict=True)
     (folder / "tagged.txt").write_text(" ".join("/".join(pair) for pair in tagged) + "\n", "utf8")
 
 

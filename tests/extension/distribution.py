@@ -16,7 +16,7 @@ pairs = foreign:make_pairs_layer
 foreign.TwoEncoders.v1 = foreign:TwoEncoders
 foreign.Stacked.v1 = foreign:Stacked
 [spacy_mtl_balancers]
-foreign.EqualLosses.v1 = foreign:EqualLosses
+foreign.LossBalanced.v1 = foreign:LossBalanced
 [spacy_mtl_samplers]
 foreign.ByName.v1 = foreign:ByName
 [spacy_mtl_formats]

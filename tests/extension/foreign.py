@@ -13,9 +13,15 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import Linear, Model, chain, zero_init
+from thinc.types import Floats2d
+
+from spacy_mtl.corpora.records import ReadOptions, Record
 from spacy_mtl.layers import DocExtension, TokenExtension
 from spacy_mtl.metrics.errors import Errors, from_error
 from spacy_mtl.metrics.f_score import UNSEEN, Counts
+from spacy_mtl.models.heads import TokenHead, take_tokens
+from spacy_mtl.models.packed import Packed, row_starts
 from spacy_mtl.models.topologies.base import (
     Represented,
     encode,
@@ -25,17 +31,11 @@ from spacy_mtl.models.topologies.base import (
     tasks_of,
     topology,
 )
-from spacy_mtl.tasks.scored import host
-from thinc.api import Linear, Model, chain, zero_init
-from thinc.types import Floats2d
-
-from spacy_mtl.corpora.records import ReadOptions, Record
-from spacy_mtl.models.heads import TokenHead, take_tokens
-from spacy_mtl.models.packed import Packed, row_starts
 from spacy_mtl.registry import registry
 from spacy_mtl.tasks.alignment import require_same_tokens
 from spacy_mtl.tasks.base import Step, Task
 from spacy_mtl.tasks.losses import softmax_cross_entropy
+from spacy_mtl.tasks.scored import host
 from spacy_mtl.training.samplers import Epoch, Sampler
 
 # A task that is a regression
@@ -355,36 +355,37 @@ def see_lower(model: Model, docs: list[Doc], tasks: list[str], is_train: bool) -
 # A balancer, a sampler, a file format
 
 
-@registry.mtl_balancers("foreign.EqualLosses.v1")
-class EqualLosses:
-    """Weights by which all tasks' losses are about the same.
+@registry.mtl_balancers("foreign.LossBalanced.v1")
+class LossBalanced:
+    """Weighs a task by the part of its first loss that is left, to the power of `alpha`.
 
-    decay: how much of the mean so far goes into the next.
+    (Liu et al. 2019, https://doi.org/10.1609/aaai.v33i01.33019977)
     """
 
     needs_gradients = False
 
-    def __init__(self, decay: float = 0.9) -> None:
-        self.decay = decay
-        self.means: dict[str, float] = {}
+    def __init__(self, alpha: float = 0.5) -> None:
+        self.alpha = alpha
+        self.first: dict[str, float] = {}
 
     def start(self, tasks: list[str]) -> None:
         pass
 
     def reset(self) -> None:
-        self.means = {}
+        self.first = {}
 
     def weights(self, losses: Mapping[str, float], gradients: Any = None) -> dict[str, float]:
-        for task, loss in losses.items():
-            before = self.means.get(task, loss)
-            self.means[task] = self.decay * before + (1 - self.decay) * loss
-        return {task: 1 / (self.means[task] + 1e-6) for task in losses}
+        self.first = {**losses, **self.first}
+        return {
+            task: (loss / self.first[task]) ** self.alpha if self.first[task] else 1.0
+            for task, loss in losses.items()
+        }
 
     def state(self) -> dict[str, Any]:
-        return {task: np.asarray(mean) for task, mean in self.means.items()}
+        return {task: np.asarray(loss) for task, loss in self.first.items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        self.means = {task: float(mean) for task, mean in state.items()}
+        self.first = {task: float(loss) for task, loss in state.items()}
 
 
 @registry.mtl_samplers("foreign.ByName.v1")

@@ -19,12 +19,14 @@ import pytest
 from evaluation.in_process import train_in_process
 from spacy.cli._util import app
 from spacy.tokens import Doc, Token
-from spacy.util import import_file, load_config, registry
+from spacy.util import import_file, load_config, load_model_from_config, registry
+from thinc.api import Config
 from training.runs import Killed, killed_at
 from typer.testing import CliRunner
 
 from . import corpora
 
+CODE = "python_code"  # what spaCy calls a module that is given as --code
 CONFIG = Path(__file__).with_name("config.cfg")
 STACKED = {"@architectures": "foreign.Stacked.v1", "lower": "tagger", "upper": ["distance", "ner"]}
 Said = dict[str, dict[str, Any]]
@@ -41,7 +43,7 @@ class Session:
         """Call `spacy` with these arguments, and with --code where the parts come from a file."""
         given = [*arguments, *(["--code", self._code] if self._code else [])]
         started = time.perf_counter()
-        with unknown_again(self._code):
+        with unknown_again():
             result = CliRunner().invoke(app, given)
         error = result.exception
         self.said[name] = {
@@ -54,28 +56,30 @@ class Session:
 
 
 @contextmanager
-def unknown_again(code: str | None) -> Iterator[None]:
+def unknown_again() -> Iterator[None]:
     """Afterwards nothing of a file of code is known, so that the next command has to read it."""
-    before = dict(catalogue.REGISTRY)
     yield
-    if code is None:
-        return
-    catalogue.REGISTRY.clear()
-    catalogue.REGISTRY.update(before)
-    sys.modules.pop("python_code", None)
-    for owner, name in ((Token, "distance"), (Doc, "pairs")):
-        if owner.has_extension(name):
-            owner.remove_extension(name)
+    for key, value in list(catalogue.REGISTRY.items()):
+        if getattr(value, "__module__", "") == CODE:
+            del catalogue.REGISTRY[key]
+    if sys.modules.pop(CODE, None) is not None:
+        Token.remove_extension("distance")
+        Doc.remove_extension("pairs")
 
 
 def prepare(folder: Path) -> None:
     """Corpora, and configs of two topologies."""
     corpora.write(folder / "data")
     config = load_config(CONFIG, {"paths.data": str(folder / "data")})
-    config.to_disk(folder / "config.cfg")
     model = config["components"]["multitask"]["model"]
+    _write(config, folder / "config.cfg")
     config["components"]["multitask"]["model"] = {**STACKED, "tok2vec": model["tok2vec"]}
-    config.to_disk(folder / "stacked.cfg")
+    _write(config, folder / "stacked.cfg")
+
+
+def _write(config: Config, path: Path) -> None:
+    """With all that `spacy init fill-config` adds."""
+    load_model_from_config(config, auto_fill=True).config.to_disk(path)
 
 
 def run_all(session: Session) -> None:
@@ -95,9 +99,9 @@ def run_all(session: Session) -> None:
     run("train resumed", *again, "--resume")
     run("train stacked", "mtl", "train", "stacked.cfg", "--output", "stacked")
     stacked = ["mtl", "train", "stacked.cfg", "--output", "stacked parts"]
-    with killed_at(4):
-        run("train stacked killed", *stacked, "--checkpoint-steps", "1")
-    run("train stacked resumed", *stacked, "--checkpoint-steps", "1", "--resume")
+    with killed_at(7):
+        run("train stacked killed", *stacked, "--checkpoint-steps", "3")
+    run("train stacked resumed", *stacked, "--checkpoint-steps", "3", "--resume")
     short = ["--training.max_steps", "4", "--training.eval_frequency", "2"]
     run("affinity", "mtl", "affinity", "config.cfg", "-o", "affinity", "--every", "2", *short)
     with pytest.MonkeyPatch.context() as patch:
@@ -120,9 +124,9 @@ def main(folder: Path, code: str | None) -> None:
     os.chdir(folder)
     registry.cli.get_all()  # as `spacy` does, which puts `mtl` below it
     session = Session(code)
-    with unknown_again(code):
+    with unknown_again():
         if code:
-            import_file("python_code", code)
+            import_file(CODE, code)
         prepare(folder)
     run_all(session)
     Path("said.json").write_text(json.dumps(session.said, indent=1), "utf8")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,7 @@ def test_a_format(ran: Ran) -> None:
 def test_spacy_train(ran: Ran) -> None:
     ran.output("spacy train")
     performance = ran.read("stock/model-last/meta.json")["performance"]
-    assert performance["distance_mae"] > 0 and 0 < performance["distance_score"] < 1
-    assert isinstance(performance["pairs_f"], float)
+    assert 0 < performance["distance_score"] < 1 and 0 < performance["pairs_f"] <= 1
 
 
 @pytest.mark.parametrize(("whole", "parts"), [("whole", "parts"), ("stacked", "stacked parts")])
@@ -87,6 +87,8 @@ def test_resumed_to_the_same_bytes(ran: Ran, whole: str, parts: str) -> None:
 
 
 def test_the_same_by_either_way(sessions: dict[str, Ran]) -> None:
+    for ran in sessions.values():
+        ran.output("train")
     one, other = (models(ran.folder / "whole") for ran in sessions.values())
     different = {name for name in one if one[name] != other[name]}
     assert {Path(name).name for name in different} <= {"config.cfg"}  # which has the folder
@@ -142,7 +144,7 @@ def test_report_in_a_browser(ran: Ran, tmp_path: Path) -> None:
 def test_evaluate(ran: Ran) -> None:
     ran.output("evaluate")
     scores = ran.read("scores.json")
-    assert scores["distance_mae"] > 0 and isinstance(scores["pairs_f"], float)
+    assert scores["distance_mae"] > 0 and scores["pairs_f"] > 0
     said = ran.output("mtl evaluate")
     assert "mean absolute error in tokens" in said and "lives_in" in said
 
@@ -183,6 +185,7 @@ def test_in_a_fresh_process(ran: Ran) -> None:
     ran.output("package")
     if ran.code:
         (package,) = (ran.folder / "packages").iterdir()
+        shutil.copy(package / "meta.json", package / "en_foreign")  # as its setup.py does
         found = ran.load("en_foreign", str(package))
     else:
         found = ran.load("whole/model-best")
