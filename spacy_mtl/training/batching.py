@@ -177,10 +177,11 @@ def create_mixture_batches(
     """Make the batcher `spacy_mtl.MixtureBatches.v1`.
 
     sampling: a word, or a sampler from the registry `mtl_samplers`, which has settings of its own.
-        "proportional", "uniform": `spacy_mtl.Temperature.v1` with `alpha` 1 or 0.
-        "temperature": with a number as `alpha`. "annealed": with a schedule.
-        "round_robin": `spacy_mtl.RoundRobin.v1`.
-        "dynamic": `spacy_mtl.Dynamic.v1` with `alpha` and `strength`.
+        "temperature" and "annealed" are `spacy_mtl.Temperature.v1`, "proportional" and "uniform"
+        the same with 1 and 0 as `alpha`; "round_robin" is `spacy_mtl.RoundRobin.v1`, "dynamic"
+        `spacy_mtl.Dynamic.v1`.
+    alpha: of `Temperature` or `Dynamic`, where a word names it; a schedule for "annealed".
+    strength: of `Dynamic`, where a word names it.
     max_repeats: see `Shares`. references: see `Gaps`. All others: see `MixtureBatches`.
     """
     shares = Shares(sampler_of(sampling, alpha, strength), max_repeats)

@@ -85,7 +85,8 @@ class Dynamic(Temperature):
 
     A gap is how far the corpus's tasks are below what they could score; mostly a few hundredths.
 
-    alpha: of `Temperature`. strength: 0 or more.
+    alpha: of `Temperature`.
+    strength: how much a gap counts, 0 or more.
     """
 
     def __init__(self, alpha: Any = 0.6, strength: float = 10.0) -> None:
