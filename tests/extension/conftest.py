@@ -73,10 +73,10 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ran]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+    printed = {name: process.communicate()[0].decode() for name, process in processes.items()}
     found = {}
     for name, process in processes.items():
-        printed, _ = process.communicate()
-        assert process.returncode == 0, printed.decode()
+        assert process.returncode == 0, printed[name]
         said = json.loads((folders[name] / "said.json").read_text("utf8"))
         path = [str(TESTS.parent), *paths[name]]
         found[name] = Ran(folders[name], said, path, name == "code")

@@ -62,9 +62,11 @@ def unknown_again() -> Iterator[None]:
     for key, value in list(catalogue.REGISTRY.items()):
         if getattr(value, "__module__", "") == CODE:
             del catalogue.REGISTRY[key]
-    if sys.modules.pop(CODE, None) is not None:
-        Token.remove_extension("distance")
-        Doc.remove_extension("pairs")
+    if sys.modules.pop(CODE, None) is None:
+        return
+    for owner, name in ((Token, "distance"), (Doc, "pairs")):
+        if owner.has_extension(name):
+            owner.remove_extension(name)
 
 
 def prepare(folder: Path) -> None:

@@ -32,8 +32,10 @@ def user_data(path: Path) -> list[dict[str, Any]]:
 
 def test_inspect(ran: Ran) -> None:
     said = ran.output("inspect")
-    for words in ("distances to the previous mention", "pairs of entities", "lives_in", "likes"):
-        assert words in said
+    rows = {line.split()[0]: line.split()[1:] for line in said.splitlines() if line.strip()}
+    assert rows["distance"][:3] == ["tokens", "15", "(13.2%)"]
+    assert rows["pairs"][:4] == ["docs", "missing", "12", "(100.0%)"]
+    assert rows["lives_in"] == rows["likes"] == ["12", "6"]
 
 
 def test_inspect_names_a_file_without_user_data(ran: Ran) -> None:
@@ -56,9 +58,10 @@ def test_init_config(ran: Ran) -> None:
 def test_convert(ran: Ran) -> None:
     said = ran.output("convert")
     assert re.search(r"distance +\d", said) and re.search(r"pairs +\d", said)
-    for found in user_data(ran.folder / "converted.spacy"):
-        assert found["pairs", None][0] == [0, 1, 3, 4, "lives_in"]
-        assert 5.0 in found.values()
+    records = list(srsly.read_jsonl(ran.folder / "data/labelled.jsonl"))
+    for found, record in zip(user_data(ran.folder / "converted.spacy"), records, strict=True):
+        assert [[*pair] for pair in found.pop(("pairs", None))] == record["pairs"]
+        assert [*found.values()] == [value for value in record["distance"] if value is not None]
 
 
 def test_a_format(ran: Ran) -> None:
