@@ -1,9 +1,12 @@
-"""The registries of this package: tasks and balancers, for blocks below `[components]`, and layers.
+"""The registries of this package, which other packages add to by entry points.
 
-`[components.multitask.tasks.NAME]` takes `@mtl_tasks`, `[components.multitask.balancer]` takes
-`@mtl_balancers`. The layers of annotation that data and pipelines may have beyond spaCy's own are
-in `mtl_layers`, see `spacy_mtl.layers`. Other packages add to them by entry points in the groups
-`spacy_mtl_tasks`, `spacy_mtl_balancers` and `spacy_mtl_layers`.
+`mtl_tasks`      `@mtl_tasks` in `[components.NAME.tasks.TASK]`
+`mtl_balancers`  `@mtl_balancers` in `[components.NAME.balancer]`
+`mtl_samplers`   `@mtl_samplers` in `[training.batcher.sampling]`
+`mtl_layers`     layers of annotation beyond those of spaCy's own, see `spacy_mtl.layers`
+`mtl_formats`    readers of files, `spacy mtl convert --format NAME`
+
+The group of entry points has `spacy_` in front of the registry's name.
 """
 
 from __future__ import annotations
@@ -16,9 +19,8 @@ from spacy.util import registry as spacy_registry
 registry: Any = spacy_registry
 
 # `registry.create` would put them into thinc's namespace, whose entry points are never read.
-if "mtl_tasks" not in vars(registry):
-    registry.mtl_tasks = catalogue.create("spacy", "mtl_tasks", entry_points=True)
-    registry.mtl_balancers = catalogue.create("spacy", "mtl_balancers", entry_points=True)
-    registry.mtl_layers = catalogue.create("spacy", "mtl_layers", entry_points=True)
+for _name in ("mtl_tasks", "mtl_balancers", "mtl_samplers", "mtl_layers", "mtl_formats"):
+    if _name not in vars(registry):
+        setattr(registry, _name, catalogue.create("spacy", _name, entry_points=True))
 
 __all__ = ["registry"]

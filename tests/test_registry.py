@@ -15,6 +15,8 @@ ENTRY_POINTS = [
     for point in distribution("spacy-mtl").entry_points
 ]
 SPACY_GROUPS = {"spacy_factories", "spacy_cli"}
+# What people type, and no config keeps.
+BARE_GROUPS = {*SPACY_GROUPS, "spacy_mtl_formats"}
 
 
 def test_there_are_entry_points():
@@ -47,13 +49,13 @@ def test_every_name_resolves_through_spacys_registry(point):
 
 @pytest.mark.parametrize("point", ENTRY_POINTS)
 def test_names_of_functions_have_a_version(point):
-    if point.group not in SPACY_GROUPS:
+    if point.group not in BARE_GROUPS:
         assert re.fullmatch(r"spacy_mtl\.[A-Za-z]\w*\.v\d+", point.name)
 
 
 def test_our_registries_are_known_to_spacy():
-    assert "mtl_tasks" in registry.get_registry_names()
-    assert "mtl_balancers" in registry.get_registry_names()
+    ours = {"mtl_tasks", "mtl_balancers", "mtl_samplers", "mtl_formats"}
+    assert ours <= set(registry.get_registry_names())
     assert registry.has("mtl_tasks", "spacy_mtl.NER.v1")
     found = registry.find("mtl_tasks", "spacy_mtl.NER.v1")
     assert found["module"] == "spacy_mtl.tasks.ner"
@@ -66,6 +68,7 @@ def test_our_registries_are_known_to_spacy():
         {"@mtl_tasks": "spacy_mtl.Tagger.v1", "label_smoothing": "much"},
         {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_size": [1]},
         {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": [1.0]},
+        {"@mtl_samplers": "spacy_mtl.Dynamic.v1", "strength": "much"},
         {"@mtl_tasks": "spacy_mtl.NER.v1", "cfr": True},
     ],
 )

@@ -12,20 +12,6 @@ from ..corpora import MISSING_LABELS
 from ..layers import BUILT_IN
 
 
-class Format(str, Enum):
-    """The values of --format."""
-
-    auto = "auto"
-    brat = "brat"
-    columns = "columns"
-    conllu = "conllu"
-    csv = "csv"
-    iob = "iob"
-    json = "json"
-    jsonl = "jsonl"
-    webanno = "webanno"
-
-
 class OnError(str, Enum):
     """The values of --on-error."""
 
@@ -47,12 +33,14 @@ OutputPath = Annotated[
     ),
 ]
 FormatOption = Annotated[
-    Format,
+    str,
     Option(
         "--format",
         "-f",
-        help="Format of INPUT. With auto it is columns if these are named, or else the one "
-        "that goes with the suffix.",
+        metavar="NAME",
+        help="Format of INPUT: brat, columns, conllu, csv, iob, json, jsonl, webanno, or one that "
+        "another package or --code adds. With auto it is columns if these are named, or else the "
+        "one that goes with the suffix.",
     ),
 ]
 Lang = Annotated[

@@ -22,7 +22,6 @@ from ._convert_options import (
     CatsFrom,
     Columns,
     Comments,
-    Format,
     FormatOption,
     Group,
     GroupName,
@@ -53,7 +52,7 @@ _MAX_LISTED = 20
 def convert(
     input_path: InputPath,
     output_path: OutputPath,
-    format: FormatOption = Format.auto,
+    format: FormatOption = "auto",
     lang: Lang = "en",
     columns: Columns = "",
     text_column: TextColumn = "text",
@@ -98,7 +97,7 @@ def convert(
     """
     groups = _names(",".join(cats_from or ()))
     options = {
-        "format": format.value,
+        "format": format,
         "columns": _names(columns),
         "text_column": text_column,
         "cats_from": groups,
@@ -142,7 +141,7 @@ def _convert_all(
             typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
 
     if input_path.is_dir():
-        of_one_format = options["format"] != Format.auto.value or bool(options["columns"])
+        of_one_format = options["format"] != "auto" or bool(options["columns"])
         convert_folder(input_path, output_path, convert_one, of_one_format)
         _report_folder(input_path, output_path, of_one_format)
     else:

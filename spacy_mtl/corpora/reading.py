@@ -60,8 +60,8 @@ def read_docs(
 
     path: The file.
     nlp: Tokenizes texts that come without tokens; for tokenized files a vocab will do.
-    format: "conllu", "columns", "iob", "jsonl", "csv", or "auto": "columns" if these are named, or
-        else the one that goes with the file's suffix.
+    format: a name in the registry `mtl_formats`, or "auto": "columns" if these are named, or else
+        the one that goes with the file's suffix.
     columns: Names of the columns in the format "columns": form, tag, pos, morph, ner, id, and
         "_" for one to pass over.
     text_column: Name of the column with the text in the format "csv".

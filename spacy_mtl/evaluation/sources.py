@@ -10,6 +10,8 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
 PACKAGE = "spacy_mtl"
+# Names such as "json", by which sources may mean something else.
+_NOT_IN_CONFIGS = {"spacy_mtl_formats"}
 # What it imports cannot change what a run yields.
 _WITHOUT_EFFECT = {f"{PACKAGE}.errors"}
 
@@ -50,7 +52,8 @@ def _code(text: str) -> str:
 def _registered(text: str) -> list[str]:
     """The modules of the registered functions whose names stand in a text, in quotes."""
     entries = distribution("spacy-mtl").entry_points
-    return [entry.module for entry in entries if f'"{entry.name}"' in text]
+    named = [entry for entry in entries if entry.group not in _NOT_IN_CONFIGS]
+    return [entry.module for entry in named if f'"{entry.name}"' in text]
 
 
 @cache

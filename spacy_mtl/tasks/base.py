@@ -39,9 +39,12 @@ class Task(ABC):
     batch's tokens or documents, build on `spacy_mtl.tasks.scored.ScoredTask`, and on
     `spacy_mtl.tasks.labels.LabelledTask` where these have labels. What a task can do beyond this
     is in `spacy_mtl.tasks.capable`.
+
+    needs: the names of tasks of the component whose decisions `predict` uses.
     """
 
     name: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     @abstractmethod
@@ -59,11 +62,6 @@ class Task(ABC):
     def writes(self) -> str:
         """What it assigns, as one text."""
         return ", ".join(self.assigns)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """The names of tasks of the component whose decisions `predict` uses."""
-        return ()
 
     def begin(  # noqa: B027
         self, examples: Sequence[Example], others: Mapping[str, Task]

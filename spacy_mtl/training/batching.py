@@ -15,6 +15,7 @@ from .gaps import Annotation, Gaps
 from .minibatches import BatchSizes, WordBatches
 from .order import Drawn, batches_in_turn, in_random_order, in_turn
 from .position import Position
+from .samplers import Epoch, sampler_of
 from .sampling import Shares, part_of
 from .streams import Corpora, CorporaInMemory, CorpusStream, StreamedCorpora
 
@@ -114,13 +115,15 @@ class MixtureBatches:
 
     def _draws(self, corpora: Corpora) -> list[int]:
         """How many documents of each corpus the epoch has, as the scores are now."""
-        gaps: list[float] = []
-        if self._shares.sampling == "dynamic":
+
+        def gaps() -> list[float]:
             if not self._annotation:
                 numbers = range(len(corpora.names))
                 self._annotation = [Annotation.of(corpora.sample(number)) for number in numbers]
-            gaps = self._gaps(self._annotation, corpora.vocab)
-        return self._shares.draws(corpora.sizes, self._position.epoch, gaps)
+            return self._gaps(self._annotation, corpora.vocab)
+
+        epoch = Epoch(self._position.epoch, corpora.names, corpora.sizes, gaps)
+        return self._shares.draws(epoch)
 
     def _block(
         self, streams: list[CorpusStream], n_blocks: int, whole: bool
@@ -130,12 +133,14 @@ class MixtureBatches:
         draws = part_of(position.draws, position.block, n_blocks)
         gathers = self._gathers(len(streams))
         drawn: Drawn = ()
-        if self._shares.sampling != "round_robin":
+        if not self._shares.in_turn:
             drawn = in_random_order(streams, draws, self._rng(len(streams)), whole)
         elif not self._homogeneous:
             drawn = in_turn(streams, draws)
         else:
-            limits = part_of(self._shares.limits(position.documents), position.block, n_blocks)
+            most = self._shares.limits(position.documents)
+            most = [limit if n else 0 for limit, n in zip(most, position.draws, strict=True)]
+            limits = part_of(most, position.block, n_blocks)
             yield from batches_in_turn(streams, gathers, sum(draws), limits)
         for number, example in drawn:
             yield from gathers[number].add(example)
@@ -158,7 +163,7 @@ class MixtureBatches:
 
 def create_mixture_batches(
     size: Any,
-    sampling: str = "proportional",
+    sampling: Any = "proportional",
     alpha: Any = 0.6,
     max_repeats: float = 0.0,
     seed: int = 0,
@@ -171,10 +176,15 @@ def create_mixture_batches(
 ) -> MixtureBatches:
     """Make the batcher `spacy_mtl.MixtureBatches.v1`.
 
-    sampling, alpha, max_repeats, strength: see `Shares`. references: see `Gaps`. All others: see
-    `MixtureBatches`.
+    sampling: a word, or a sampler from the registry `mtl_samplers`, which has settings of its own.
+        "temperature" and "annealed" are `spacy_mtl.Temperature.v1`, "proportional" and "uniform"
+        the same with 1 and 0 as `alpha`; "round_robin" is `spacy_mtl.RoundRobin.v1`, "dynamic"
+        `spacy_mtl.Dynamic.v1`.
+    alpha: of `Temperature` or `Dynamic`, where a word names it; a schedule for "annealed".
+    strength: of `Dynamic`, where a word names it.
+    max_repeats: see `Shares`. references: see `Gaps`. All others: see `MixtureBatches`.
     """
-    shares = Shares(sampling, alpha, max_repeats, strength)
+    shares = Shares(sampler_of(sampling, alpha, strength), max_repeats)
     gaps = Gaps(references)
     return MixtureBatches(size, shares, gaps, seed, batches, buffer, tolerance, discard_oversize)
 

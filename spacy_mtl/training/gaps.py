@@ -88,7 +88,7 @@ class Gaps:
         if not components:
             raise MTLError(
                 "Expected a component 'multitask' in the pipeline that is trained, by whose dev "
-                'scores sampling = "dynamic" goes, got none. Choose another way of sampling, such '
+                "scores dynamic sampling goes, got none. Choose another way of sampling, such "
                 'as "temperature".'
             )
         self._check_names(components)

@@ -1,9 +1,11 @@
 import logging
 
+import catalogue
 import pytest
 
 from spacy_mtl.corpora import present_layers, read_docs
-from spacy_mtl.corpora.formats import FORMATS
+from spacy_mtl.corpora.formats import format_names
+from spacy_mtl.corpora.records import Record
 from spacy_mtl.errors import FormatError, MTLError
 
 from .helpers import CONLLU, ents, tags
@@ -85,11 +87,26 @@ def test_format_by_suffix_by_columns_and_by_name(write, nlp):
     assert ents(doc) == [("Rio", "LOC")]
 
 
+def test_a_format_of_ones_own(write, nlp, monkeypatch):
+    def read(path, options):
+        for line, text in enumerate(path.read_text("utf8").splitlines(), start=1):
+            words, tags = zip(*(pair.split("/") for pair in text.split()), strict=True)
+            yield Record(line, words=list(words), tags=list(tags))
+
+    monkeypatch.setitem(catalogue.REGISTRY, ("spacy", "mtl_formats", "slashes"), read)
+    docs = list(read_docs(write("a.txt", "Ana/NNP saw/VBD\nBo/NNP\n"), nlp, format="slashes"))
+    assert [[(t.text, t.tag_) for t in doc] for doc in docs] == [
+        [("Ana", "NNP"), ("saw", "VBD")],
+        [("Bo", "NNP")],
+    ]
+    assert "slashes" in format_names()
+
+
 @pytest.mark.parametrize(
     "options, message",
     [
         ({}, r"ends in \.ann, .* got a\.txt\. Name its format"),
-        ({"format": "xml"}, f"out of auto, {', '.join(FORMATS)}, got 'xml'"),
+        ({"format": "xml"}, f"out of auto, {', '.join(format_names())}, got 'xml'"),
         ({"format": "conllu", "group": -1}, "0 or more sentences .* got -1"),
         ({"format": "conllu", "on_error": "ignore"}, "'stop', 'skip' or a function"),
     ],

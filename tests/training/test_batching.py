@@ -16,6 +16,7 @@ from thinc.schedules import compounding
 from spacy_mtl.corpora.mixed import MixedCorpus
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training.batching import create_mixture_batches
+from spacy_mtl.training.samplers import Epoch, Sampler
 
 from .mixtures import CountingReader, corpus_of, counts, mixture, names, set_history, texts
 
@@ -228,6 +229,32 @@ def test_from_a_config() -> None:
     batcher = registry.resolve({"batcher": block})["batcher"]
     source = mixture(SIZES)
     assert [counts(batcher(source))["small"] for _ in range(3)] == [20, 25, 29]
+
+
+def test_a_sampler_from_a_config() -> None:
+    sampling = {"@mtl_samplers": "spacy_mtl.Temperature.v1", "alpha": 0.5}
+    block = {"@batchers": "spacy_mtl.MixtureBatches.v1", "size": 10, "sampling": sampling}
+    batcher = registry.resolve({"batcher": block})["batcher"]
+    word = create_mixture_batches(10, sampling="temperature", alpha=0.5)
+    assert texts(batcher(mixture(SIZES))) == texts(word(mixture(SIZES)))
+
+
+class Only(Sampler):
+    """One of two corpora."""
+
+    def __init__(self, in_turn: bool) -> None:
+        self.in_turn = in_turn
+
+    def weights(self, epoch: Epoch) -> list[float]:
+        return [float(name == "small") for name in epoch.names]
+
+
+@pytest.mark.parametrize("batches", ["mixed", "homogeneous"])
+@pytest.mark.parametrize("in_turn", [False, True])
+def test_a_corpus_that_weighs_nothing_is_not_drawn(in_turn: bool, batches: str) -> None:
+    batcher = create_mixture_batches(10, sampling=Only(in_turn), batches=batches)
+    for _ in range(2):
+        assert counts(batcher(mixture(SIZES))) == {"small": 100}
 
 
 @pytest.mark.parametrize(

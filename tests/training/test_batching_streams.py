@@ -17,7 +17,7 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.state import Stateful
 from spacy_mtl.training import batching
 from spacy_mtl.training.batching import MixtureBatches, create_mixture_batches
-from spacy_mtl.training.sampling import SAMPLING
+from spacy_mtl.training.samplers import SAMPLING
 
 from .mixtures import (
     CountingReader,

@@ -11,7 +11,7 @@ from spacy.training.loop import train
 from thinc.api import Config
 
 from spacy_mtl.training.gaps import Gaps
-from spacy_mtl.training.sampling import SAMPLING
+from spacy_mtl.training.samplers import SAMPLING
 
 LABELS = {"tagger": ["N", "V", "J", ".", "D", "P"], "ner": ["PER", "LOC"]}
 DECAY = {"@schedules": "compounding.v1", "start": 1.0, "stop": 0.2, "compound": 0.5}

@@ -13,7 +13,7 @@ from pipeline.helpers import WIDTH
 from thinc.api import Config
 
 from spacy_mtl.registry import registry
-from spacy_mtl.training.sampling import SAMPLING
+from spacy_mtl.training.samplers import SAMPLING
 
 from .runs import DYNAMIC, digests, mixed, run
 

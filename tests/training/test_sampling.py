@@ -1,4 +1,6 @@
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -6,9 +8,21 @@ from hypothesis import strategies as st
 from thinc.schedules import compounding
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.training.samplers import Dynamic, Epoch, RoundRobin, Sampler, sampler_of
 from spacy_mtl.training.sampling import Shares, part_of
 
 SIZES = [80, 20]
+
+
+def shares_of(sampling: Any, alpha: Any = 0.5, max_repeats: float = 0.0) -> Shares:
+    return Shares(sampler_of(sampling, alpha, 10.0), max_repeats)
+
+
+def draws(
+    shares: Shares, sizes: Sequence[int] = SIZES, epoch: int = 0, gaps: Sequence[float] = (0.0, 0.0)
+) -> list[int]:
+    names = [chr(ord("a") + number) for number in range(len(sizes))]
+    return shares.draws(Epoch(epoch, names, sizes, lambda: gaps))
 
 
 @pytest.mark.parametrize(
@@ -24,36 +38,63 @@ SIZES = [80, 20]
     ],
 )
 def test_shares(sampling: str, alpha: float, expected: list[int]) -> None:
-    assert Shares(sampling, alpha).draws(SIZES, 0) == expected
-    assert Shares(sampling, alpha).draws(SIZES, 7) == expected
+    assert draws(shares_of(sampling, alpha)) == expected
+    assert draws(shares_of(sampling, alpha), epoch=7) == expected
 
 
 def test_alpha_of_each_epoch() -> None:
-    shares = Shares("annealed", compounding(1.0, 0.25, 0.5))
-    expected = [Shares("temperature", alpha).draws(SIZES, 0) for alpha in (1.0, 0.5, 0.25, 0.25)]
-    assert [shares.draws(SIZES, epoch) for epoch in range(4)] == expected
-    assert Shares("annealed", compounding(1.0, 0.25, 0.5)).draws(SIZES, 2) == expected[2]
+    shares = shares_of("annealed", compounding(1.0, 0.25, 0.5))
+    expected = [draws(shares_of("temperature", alpha)) for alpha in (1.0, 0.5, 0.25, 0.25)]
+    assert [draws(shares, epoch=epoch) for epoch in range(4)] == expected
+    later = shares_of("annealed", compounding(1.0, 0.25, 0.5))
+    assert draws(later, epoch=2) == expected[2]
 
 
 def test_repeats_are_capped() -> None:
-    assert Shares("uniform", 0.0, max_repeats=2).draws(SIZES, 0) == [60, 40]
-    assert Shares("uniform", 0.0, max_repeats=1).draws([60, 30, 10], 0) == [60, 30, 10]
-    assert Shares("uniform", 0.0, max_repeats=1.5).draws([60, 30, 10], 0) == [42, 42, 15]
-    assert Shares("uniform", 0.0, max_repeats=2).limits(SIZES) == [160, 40]
-    assert Shares("uniform", 0.0, max_repeats=0.25).draws(SIZES, 0) == [20, 5]
-    assert Shares("uniform", 0.0).limits(SIZES) == [100, 100]
+    assert draws(shares_of("uniform", max_repeats=2)) == [60, 40]
+    assert draws(shares_of("uniform", max_repeats=1), [60, 30, 10]) == [60, 30, 10]
+    assert draws(shares_of("uniform", max_repeats=1.5), [60, 30, 10]) == [42, 42, 15]
+    assert shares_of("uniform", max_repeats=2).limits(SIZES) == [160, 40]
+    assert draws(shares_of("uniform", max_repeats=0.25)) == [20, 5]
+    assert shares_of("uniform").limits(SIZES) == [100, 100]
 
 
 def test_every_corpus_is_drawn() -> None:
-    assert Shares("proportional", 1.0).draws([10_000, 1], 0) == [10_000, 1]
-    assert Shares("temperature", 1.0, max_repeats=0.1).draws([10_000, 1], 0) == [1000, 1]
+    assert draws(shares_of("proportional"), [10_000, 1]) == [10_000, 1]
+    assert draws(shares_of("temperature", 1.0, max_repeats=0.1), [10_000, 1]) == [1000, 1]
 
 
 def test_gaps_raise_shares() -> None:
-    shares = Shares("dynamic", 0.0, strength=10.0)
-    assert shares.draws(SIZES, 0, [0.0, 0.0]) == [50, 50]
-    assert shares.draws(SIZES, 0, [0.0, 0.1]) == [33, 67]  # 1 to 1 + 10 * 0.1
-    assert Shares("dynamic", 0.0, strength=0.0).draws(SIZES, 0, [0.0, 0.9]) == [50, 50]
+    shares = Shares(Dynamic(0.0, strength=10.0))
+    assert draws(shares) == [50, 50]
+    assert draws(shares, gaps=[0.0, 0.1]) == [33, 67]  # 1 to 1 + 10 * 0.1
+    assert draws(Shares(Dynamic(0.0, strength=0.0)), gaps=[0.0, 0.9]) == [50, 50]
+
+
+class Given(Sampler):
+    """Weights that are given."""
+
+    def __init__(self, given: Any) -> None:
+        self.given = given
+
+    def weights(self, epoch: Epoch) -> Sequence[float]:
+        return self.given
+
+
+def test_a_sampler_of_ones_own() -> None:
+    sampler = Given([0, 3, 1])
+    assert sampler_of(sampler, 0.5, 10.0) is sampler and not Shares(sampler).in_turn
+    assert Shares(RoundRobin()).in_turn
+    assert draws(Shares(sampler), [50, 30, 20]) == [0, 75, 25]
+    assert draws(Shares(sampler, max_repeats=2), [50, 30, 20]) == [0, 60, 40]
+    assert draws(Shares(sampler, max_repeats=1), [50, 30, 20]) == [0, 30, 20]
+
+
+@pytest.mark.parametrize("wrong", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, math.nan], 1.0, None])
+def test_wrong_weights(wrong: Any) -> None:
+    message = "a weight of 0 or more for each of a, b, and one above 0, from Given, got "
+    with pytest.raises(MTLError, match=message):
+        draws(Shares(Given(wrong)))
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=5), st.integers(1, 7))
@@ -80,12 +121,14 @@ def test_parts_add_up(counts: list[int], n_parts: int) -> None:
     ],
 )
 def test_wrong_settings(wrong: dict, message: str) -> None:
+    given = {"sampling": "temperature", "alpha": 0.5, "strength": 10.0, **wrong}
+    max_repeats = given.pop("max_repeats", 0.0)
     with pytest.raises(MTLError, match=message):
-        Shares(**{"sampling": "temperature", "alpha": 0.5, **wrong})
+        Shares(sampler_of(**given), max_repeats)
 
 
 def test_wrong_alpha_of_a_schedule() -> None:
-    shares = Shares("annealed", iter([1.0, 1.5]))
-    shares.draws(SIZES, 0)
+    shares = shares_of("annealed", iter([1.0, 1.5]))
+    draws(shares)
     with pytest.raises(MTLError, match="between 0 and 1, got 1.5"):
-        shares.draws(SIZES, 1)
+        draws(shares, epoch=1)

@@ -1,4 +1,8 @@
-"""The file formats: each module has a `read(path, options)` that gives records or errors."""
+"""The file formats: each module has a `read(path, options)` that gives records or errors.
+
+Such a function of your own goes into the registry `mtl_formats`, or as an entry point into the
+group `spacy_mtl_formats`; its name is what `--format` takes.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +10,12 @@ import json as json_
 from pathlib import Path
 
 from ...errors import MTLError
+from ...registry import registry
 from ..schemes import is_tag
-from . import brat, columns, conllu, csv, iob, json, jsonl, webanno
+from . import json, webanno
 from ._foreign import describe
 from ._prodigy import may_hold_answers
 from ._text import Item, Read, attempt, numbered_lines, require_text
-
-FORMATS: dict[str, Read] = {
-    "brat": brat.read,
-    "columns": columns.read,
-    "conllu": conllu.read,
-    "csv": csv.read,
-    "iob": iob.read,
-    "json": json.read,
-    "jsonl": jsonl.read,
-    "webanno": webanno.read,
-}
 
 SUFFIXES = {
     ".ann": "brat",
@@ -39,6 +33,11 @@ SUFFIXES = {
 }
 
 
+def format_names() -> list[str]:
+    """The names of all formats, sorted, those of other packages among them."""
+    return sorted(registry.mtl_formats.get_all())
+
+
 def find_reader(format: str, path: Path) -> Read:
     """The reader of a format, or with "auto" the one for the file's suffix and beginning.
 
@@ -47,13 +46,16 @@ def find_reader(format: str, path: Path) -> Read:
     if format == "auto":
         format = _guess(path)
         if not format:
-            hint = describe(path) or f"Name its format (--format): {', '.join(FORMATS)}."
+            hint = describe(path) or f"Name its format (--format): {', '.join(format_names())}."
             raise MTLError(
                 f"Expected a file that ends in {', '.join(SUFFIXES)}, got {path.name}. {hint}"
             )
-    if format not in FORMATS:
-        raise MTLError(f"Expected a format out of auto, {', '.join(FORMATS)}, got {format!r}.")
-    return FORMATS[format]
+    if format not in registry.mtl_formats:
+        raise MTLError(
+            f"Expected a format out of auto, {', '.join(format_names())}, got {format!r}."
+        )
+    reader: Read = registry.mtl_formats.get(format)
+    return reader
 
 
 def is_annotated(path: Path) -> bool:
@@ -99,13 +101,13 @@ def _begins_a_list(path: Path) -> bool:
 
 
 __all__ = [
-    "FORMATS",
     "SUFFIXES",
     "Item",
     "Read",
     "attempt",
     "describe",
     "find_reader",
+    "format_names",
     "is_annotated",
     "may_hold_answers",
     "require_text",

@@ -176,7 +176,7 @@ def forward(
     model: Sharing, docs: list[Doc], is_train: bool
 ) -> tuple[dict[str, Any], Callable[[dict[str, Any]], list[Doc]]]:
     """Every task's scores, for use as a plain thinc model; the component calls the parts."""
-    tasks = _tasks(model)
+    tasks = tasks_of(model)
     represented = represent(model, docs, tasks, is_train)
     heads = {name: represented.ran.get(name) or head_of(model, name) for name in tasks}
     outputs = {name: heads[name](represented.packed[name], is_train) for name in tasks}
@@ -197,12 +197,12 @@ def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
             encoder.initialize(X=X)
     if X is None:
         return
-    for name in _tasks(model):
+    for name in tasks_of(model):
         packed = represent(model, X, [name], False).packed[name]
         head_of(model, name).initialize(X=packed)
 
 
-def _tasks(model: Sharing) -> list[str]:
+def tasks_of(model: Sharing) -> list[str]:
     return [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]
 
 
