@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from spacy.language import Language
 from tqdm import tqdm
 from typer import Argument, Option
 
@@ -14,6 +15,8 @@ from ..corpora.coverage import files_of
 from ..corpora.stored import stored_docs
 from ..evaluation.visualize import render_page
 from ..files import write_whole
+from ..layers import AnnotationLayer, table
+from ..pipeline.live import multitasks
 from ._app import app
 from ._loading import load_pipeline
 from ._options import Code
@@ -29,7 +32,8 @@ def visualize(
 ) -> None:
     """Show what a pipeline finds: entities, tags and class scores, on a page of its own.
 
-    The texts of DATA are annotated anew; what DATA itself says is not shown.
+    What its tasks find of other layers stands beside it: under each token, or below the text as
+    JSON. The texts of DATA are annotated anew; what DATA itself says is not shown.
 
     \b
     Example:
@@ -40,5 +44,12 @@ def visualize(
     texts = [doc.text for doc in islice(chain.from_iterable(docs_of_files), limit)]
     docs = list(tqdm(nlp.pipe(texts), total=len(texts), desc="Annotating", disable=None))
     name = f"{nlp.meta['lang']}_{nlp.meta['name']}"
-    write_whole(output, render_page(docs, f"Annotated by {name}").encode())
+    write_whole(output, render_page(docs, f"Annotated by {name}", _layers(nlp)).encode())
     typer.echo(f"{output}: {len(docs)} documents")
+
+
+def _layers(nlp: Language) -> list[AnnotationLayer]:
+    """Those of the pipeline's tasks."""
+    tasks = [task for pipe in multitasks(nlp).values() for task in pipe.tasks.values()]
+    names = {name for task in tasks for name in task.layers}
+    return [layer for name, layer in table().items() if name in names]

@@ -1,13 +1,18 @@
-"""One HTML page of annotated documents: entities, tags and class scores."""
+"""One HTML page of annotated documents: entities, tags, class scores, and all other layers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 from spacy import displacy
 from spacy.tokens import Doc
+
+from ..layers import AnnotationLayer
+
+DRAWN = ("tag", "pos", "ents", "cats")  # layers in a way of their own
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -30,6 +35,9 @@ table {{ border-collapse: collapse; font-size: .85rem; align-self: start; }}
 caption {{ text-align: left; opacity: .7; }}
 td {{ padding: 0 .6rem 0 0; }}
 meter {{ width: 8rem; }}
+dl {{ font-size: .85rem; margin: .5rem 0; overflow-wrap: anywhere; }}
+dt {{ opacity: .7; }}
+dd {{ margin: 0 0 .3rem 0; }}
 </style>
 </head>
 <body>
@@ -41,9 +49,13 @@ meter {{ width: 8rem; }}
 """
 
 
-def render_page(docs: Iterable[Doc], title: str) -> str:
-    """A self-contained page; texts and labels are escaped, nothing is loaded from elsewhere."""
-    articles = [_article(doc) for doc in docs]
+def render_page(docs: Iterable[Doc], title: str, layers: Iterable[AnnotationLayer] = ()) -> str:
+    """A self-contained page; texts and labels are escaped, nothing is loaded from elsewhere.
+
+    layers: to show, too, where a document has them; those in `DRAWN` are shown anyway.
+    """
+    others = [layer for layer in layers if layer.name not in DRAWN]
+    articles = [_article(doc, others) for doc in docs]
     summary = f"{len(articles)} documents, as the pipeline annotates them."
     return _PAGE.format(title=escape(title), summary=escape(summary), articles="\n".join(articles))
 
@@ -66,8 +78,11 @@ def render_spans(
     return rendered
 
 
-def _article(doc: Doc) -> str:
-    return f"<article>\n{_entities(doc)}\n{_tags(doc)}\n{_classes(doc)}\n</article>"
+def _article(doc: Doc, layers: Sequence[AnnotationLayer]) -> str:
+    by_token = [layer for layer in layers if layer.by_token]
+    others = [layer for layer in layers if not layer.by_token]
+    parts = [_entities(doc), _tags(doc, by_token), _others(doc, others), _classes(doc)]
+    return "\n".join(["<article>", *filter(None, parts), "</article>"])
 
 
 def _entities(doc: Doc) -> str:
@@ -77,13 +92,44 @@ def _entities(doc: Doc) -> str:
     )
 
 
-def _tags(doc: Doc) -> str:
-    cells = "".join(
-        f"<span>{escape(token.text)}<small>{escape(token.tag_ or token.pos_)}</small></span>"
-        for token in doc
-        if token.tag or token.pos
+def _tags(doc: Doc, layers: Sequence[AnnotationLayer]) -> str:
+    """Under each token its tag, and what other layers say of it."""
+    rows = [[token.tag_ or token.pos_ or None for token in doc]]
+    titles = ["tags"]
+    for layer in layers:
+        if (values := layer.to_json(doc)) is not None:
+            rows.append([_written(value) for value in values])
+            titles.append(layer.title)
+    cells = []
+    for token, values in zip(doc, zip(*rows, strict=True), strict=True):
+        lines = [
+            f'<small title="{escape(title)}">{escape(value)}</small>'
+            for title, value in zip(titles, values, strict=True)
+            if value is not None
+        ]
+        if lines:
+            cells.append(f"<span>{escape(token.text)}{''.join(lines)}</span>")
+    return f'<div class="tags">{"".join(cells)}</div>' if cells else ""
+
+
+def _others(doc: Doc, layers: Sequence[AnnotationLayer]) -> str:
+    """What layers of the document say of it, as JSON."""
+    found = [(layer.title, _written(layer.to_json(doc))) for layer in layers]
+    items = "".join(
+        f"<dt>{escape(title)}</dt><dd>{escape(value)}</dd>"
+        for title, value in found
+        if value is not None
     )
-    return f'<div class="tags">{cells}</div>' if cells else ""
+    return f"<dl>{items}</dl>" if items else ""
+
+
+def _written(value: Any) -> str | None:
+    """A value as JSON, text as it is; None for a missing one."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _classes(doc: Doc) -> str:

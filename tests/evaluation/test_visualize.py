@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import spacy
-from spacy.tokens import Doc, DocBin, Span
+from pipeline.helpers import make_nlp, trained
+from spacy.tokens import Doc, DocBin, Span, Token
 from typer.testing import CliRunner
 
 from spacy_mtl.cli import app
 from spacy_mtl.evaluation.visualize import render_page
+from spacy_mtl.layers import DocExtension, TokenExtension, table
 
 
 def _doc() -> Doc:
@@ -22,7 +24,7 @@ def test_shows_entities_tags_and_classes() -> None:
     assert page.count("<article>") == 1
     assert 'value="0.750"' in page and page.index("&lt;good&gt;") < page.index("<td>bad")
     assert page.count("<caption>mood</caption>") == 1
-    assert "<small>NNP</small>" in page
+    assert '<small title="tags">NNP</small>' in page
 
 
 def test_escapes_texts_and_labels() -> None:
@@ -31,6 +33,27 @@ def test_escapes_texts_and_labels() -> None:
     assert "P&amp;R" in page
     assert "V&lt;" in page
     assert "<script>" not in page
+
+
+def test_shows_other_layers_beside_the_words_and_below() -> None:
+    layers = [*table().values(), TokenExtension("far", title="<distances>"), DocExtension("whole")]
+    for layer in layers[-2:]:
+        layer.register()
+    doc = _doc()
+    assert "<dl>" not in render_page([doc], "t", layers)
+    doc[1]._.far, doc._.whole = 1 / 3, [0, 1, "<i>"]
+    doc[0].set_morph("Number=Sing")
+    doc.spans["things"] = [Span(doc, 1, 2, "T")]
+    page = render_page([doc], "t", layers)
+    assert 'sings<small title="tags">V&lt;</small>' in page
+    assert '<small title="&lt;distances&gt;">0.3333</small></span>' in page
+    assert '<small title="morphological features">Number=Sing</small>' in page
+    assert "<dt>whole</dt><dd>[0, 1, &quot;&lt;i&gt;&quot;]</dd>" in page
+    assert "things" in page and "<i>" not in page
+    assert page.count("<small") == 4  # a missing value takes no place
+    assert "things" not in render_page([doc], "t")
+    Token.remove_extension("far")
+    Doc.remove_extension("whole")
 
 
 def test_loads_nothing_from_elsewhere() -> None:
@@ -51,3 +74,15 @@ def test_command(tmp_path: Path) -> None:
     page = target.read_text(encoding="utf8")
     assert page.count("<article>") == 2
     assert "CITY" in page and "Why?" not in page
+
+
+def test_command_shows_the_layers_of_the_tasks(tmp_path: Path) -> None:
+    nlp = trained(make_nlp(["morph", "things"]), 2, layers=["morph", "things"])
+    nlp.to_disk(tmp_path / "model")
+    DocBin(docs=[nlp.make_doc("Ana sings .")]).to_disk(tmp_path / "a.spacy")
+    arguments = ["visualize", str(tmp_path / "model"), str(tmp_path / "a.spacy")]
+    result = CliRunner().invoke(app, [*arguments, str(tmp_path / "page.html")])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "page.html").read_text(encoding="utf8")
+    assert page.count('<small title="morphological features">') == 3
+    assert "<dt>spans</dt>" in page and "things" in page
