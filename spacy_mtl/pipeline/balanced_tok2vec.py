@@ -27,7 +27,6 @@ from ..models.fitting import fitting
 from ..models.static_vectors import check_static_vectors
 from ..state import State, joined, part_of
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
-from .component import MultiTask
 from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
 from .sample import sample_docs
@@ -73,7 +72,8 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
     parameters, for which Adam would cancel most of a constant factor anyway.
 
     Balancers that look at losses get what each component has added to the dict that `update` is
-    given, in the component's own unit; of a `MultiTask` the running mean that it reports.
+    given, in the component's own unit; of one with `reports_mean_losses`, such as `MultiTask`, the
+    running mean that it reports.
 
     conflict_every: measure how the components' gradients stand to each other at every so many
         batches, 0 for never; `conflict` has the result, of the gradients before weighting.
@@ -104,7 +104,7 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
     def find_listeners(self, component: Any) -> None:
         """Make the component's listeners known that have this encoder's name, or "*"."""
         super().find_listeners(component)
-        if isinstance(component, MultiTask):
+        if getattr(component, "reports_mean_losses", False):
             self._report_means.add(component.name)
 
     def initialize(

@@ -10,7 +10,7 @@ from thinc.api import Model
 
 from pipeline.helpers import ENCODER, TASKS, make_examples, multitask
 from spacy_mtl.errors import MTLError
-from spacy_mtl.pipeline.needs import with_needs
+from spacy_mtl.pipeline.needs import decisions, with_needs
 from spacy_mtl.registry import registry
 from spacy_mtl.tasks.base import Step, Task
 
@@ -97,8 +97,8 @@ def trained(needed: str = "ner") -> Any:
 
 def test_what_is_needed_runs_before():
     tasks = {"a": Count("b"), "b": Count("c"), "c": Count("d"), "d": _Free("")}
-    assert with_needs(tasks, ["a"]) == ["d", "c", "b", "a"]
-    assert with_needs(tasks, ["d", "b"]) == ["d", "c", "b"]
+    assert with_needs(decisions(tasks), ["a"]) == ["d", "c", "b", "a"]
+    assert with_needs(decisions(tasks), ["d", "b"]) == ["d", "c", "b"]
 
 
 class _Free(Count):
