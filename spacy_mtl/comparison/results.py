@@ -176,7 +176,9 @@ class Results:
 
     def title(self, system: str) -> str:
         """The name of a system, with the other tasks that a single one has."""
-        others = [o for t, name in self.single.items() if name == system for o in self.tasks[t].with_needs]
+        others = [
+            o for t, name in self.single.items() if name == system for o in self.tasks[t].with_needs
+        ]
         return f"{system} with {', '.join(others)}" if others else system
 
     def save(self, folder: Path) -> Path:

@@ -4,7 +4,7 @@ variants."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -16,7 +16,7 @@ from ..pipeline.live import multitasks
 from ..pipeline.needs import with_needs
 from ..pipeline.score_names import main_name, score_owner
 from ..tasks.base import Task
-from ..training.partial_configs import block_of, by_task, place_of
+from ..training.partial_configs import block_of, by_task, place_of, upstreams
 
 Settings = dict[str, Any]
 JOINT = "joint"
@@ -67,9 +67,9 @@ def check_comparable(config: Settings, nlp: Language) -> None:
             f"Expected the tasks of '{sourced[0]}' in its config, got a component from another "
             "pipeline (`source`). Write its block out, with factory and tasks."
         )
-    encoders = {upstream for name in own for upstream in _upstreams(blocks[name])}
+    encoders = {upstream for name in own for upstream in upstreams(blocks[name])}
     for name in config["nlp"]["pipeline"]:
-        heard = set(_upstreams(blocks[name])) if name not in own else set()
+        heard = set(upstreams(blocks[name])) if name not in own else set()
         if heard & encoders or "*" in heard or ("*" in encoders and heard):
             raise MTLError(
                 f"Expected an encoder from which only tasks of 'multitask' learn, got '{name}', "
@@ -193,7 +193,7 @@ def _keep_component(config: Settings, kept: str, multitask: Collection[str]) -> 
     """Take out the other components of ours, and the encoders that only they listened to."""
     blocks, pipeline = config["components"], config["nlp"]["pipeline"]
     gone = {name for name in multitask if name != kept}
-    heard = {name: set(_upstreams(block)) for name, block in blocks.items()}
+    heard = {name: set(upstreams(block)) for name, block in blocks.items()}
     staying = set().union(*(heard[name] for name in pipeline if name not in gone))
     if "*" not in staying:
         gone |= set().union(*(heard[name] for name in gone)) - staying
@@ -204,15 +204,6 @@ def _keep_component(config: Settings, kept: str, multitask: Collection[str]) -> 
     for setting in ("frozen_components", "annotating_components"):
         listed = config["training"].get(setting) or []
         config["training"][setting] = [name for name in listed if name not in gone]
-
-
-def _upstreams(block: Any) -> Iterator[str]:
-    """The encoders that the listeners in a block name."""
-    if isinstance(block, dict):
-        if "upstream" in block:
-            yield str(block["upstream"])
-        for inner in block.values():
-            yield from _upstreams(inner)
 
 
 def _keep_scores(config: Settings, task: str, tasks: Mapping[str, Task]) -> None:

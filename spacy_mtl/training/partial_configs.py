@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ..models.topologies.base import named_tasks
@@ -37,3 +37,12 @@ def place_of(pattern: str) -> tuple[str, str]:
     `multitask` may be a task: ("multitask", "ner")."""
     component, _, path = pattern.strip("\"'").partition(".")
     return component, path.partition(".")[0]
+
+
+def upstreams(block: Any) -> Iterator[str]:
+    """The encoders that the listeners in a block name."""
+    if isinstance(block, dict):
+        if "upstream" in block:
+            yield str(block["upstream"])
+        for inner in block.values():
+            yield from upstreams(inner)
