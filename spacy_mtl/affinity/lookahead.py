@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..balancing.gradients import TaskGradients, cosines
+from ..training.parameters import Key
 from .replica import Batch, Replica
 
 Matrix = NDArray[np.float64]
@@ -51,7 +52,8 @@ def measure(replica: Replica, tasks: Sequence[str], latest: Mapping[str, Batch])
     found = Measurement(empty.copy(), empty.copy(), np.zeros(empty.shape, dtype=bool))
     batches = {id(batch): batch for batch in latest.values()}
     before = {key: replica.losses(batch, batch.tasks) for key, batch in batches.items()}
-    X, dX, sites, moved = {}, {}, {}, {}
+    X, dX, sites = {}, {}, {}
+    moved: dict[str, set[Key]] = {}  # the parameters that each task's step moves
     for task, own in latest.items():
         X[task], dX[task], sites[task] = replica.backward(task, own)
         with replica.step() as moved[task]:
@@ -65,7 +67,8 @@ def measure(replica: Replica, tasks: Sequence[str], latest: Mapping[str, Batch])
                 if before[id(asked[other])][other] > 0:
                     found.affinity[cell] = 1 - loss / before[id(asked[other])][other]
     for task, other in product(latest, repeat=2):
-        if moved[task].isdisjoint(moved[other]):
+        apart = sites[task] != sites[other] and moved[task].isdisjoint(moved[other])
+        if apart or not moved[task]:
             found.affinity[place[task], place[other]] = np.nan
     for each in TaskGradients(X, dX, sites).by_site() if dX else ():
         rows = [place[task] for task in each.tasks]

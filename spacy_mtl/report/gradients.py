@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .content import Chart, Section, Table, row
 from .material import Material, Row
 from .matrices import heat_map
-from .wording import NOTHING, joined, number, percent, signed
+from .wording import NOTHING, number, percent, signed
 
 Matrix = NDArray[np.float64]
 FULL = 0.5  # the cosine from which on a cell has its full colour
@@ -61,8 +61,8 @@ def _apart(tasks: Sequence[str], cosines: Matrix) -> list[str]:
     if not pairs:
         return []
     return [
-        f"Not measured of {joined(pairs, 99)}, which never have labels in the same batch or do not "
-        "learn from the same output of an encoder."
+        f"Not measured of these pairs, which never have labels in the same batch or do not learn "
+        f"from the same output of an encoder: {'; '.join(pairs)}."
     ]
 
 

@@ -7,15 +7,11 @@ import pytest
 import spacy
 from pipeline.foreign import STACKED, TWO
 from pipeline.helpers import TASKS, make_examples, multitask
-from thinc.api import Model
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.models.topologies.base import (
-    Represented,
     encoders,
     head_of,
-    run_head,
-    topology,
 )
 
 SIDE_BY_SIDE = ("tagger", "pos", "ner")
@@ -167,13 +163,10 @@ def test_a_head_that_must_be_there():
 
 
 def test_a_head_that_is_missing_unsaid():
-    def represent(model: Model, docs: Any, tasks: Any, is_train: bool) -> Represented:
-        run_head(model, "other", docs, is_train)
-        raise AssertionError
-
-    model = topology("mine", represent, {"tok2vec": Model("encoder", lambda *args: args)})
-    with pytest.raises(MTLError, match="a task 'other' for the topology 'mine', .* got no task"):
-        run_head(model, "other", [], False)
+    with pytest.raises(
+        MTLError, match="a task 'x' for the topology 'two_encoders', which .*, got ner, pos, tagger"
+    ):
+        head_of(multitask(build(TWO)).model, "x")
 
 
 def test_a_stopped_task_does_not_move_by_what_it_passes_on():
