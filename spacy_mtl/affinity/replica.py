@@ -43,7 +43,7 @@ class Replica:
     """A copy of a component's model with the encoders that it listens to, without dropout.
 
     The pipeline and its optimizer are only read, so that a training goes on as if nothing were.
-    Shared are all parameters outside of the heads.
+    Shared are all parameters outside of the heads and of frozen components.
 
     optimizer: whose steps are tried.
     """
@@ -55,10 +55,17 @@ class Replica:
         self._optimizer = optimizer
         heads = [topologies.head_of(self.model, task) for task in component.tasks]
         of_heads = {id(owner) for head in heads for owner in owners(head)}
+        upstream = upstream_encoders(nlp, component.name, component.model)
+        still = {
+            owner.id
+            for name in set(upstream)
+            & set(nlp.config.interpolate()["training"]["frozen_components"])
+            for owner in owners(upstream[name].model)
+        }
         self.shared = [
             Parameter(local, owner, local)
             for owner in owners(self.model)
-            if id(owner) not in of_heads
+            if id(owner) not in of_heads and owner.id not in still
             for local in parameter_names(owner)
         ]
         for parameter in self.shared:
@@ -84,7 +91,7 @@ class Replica:
         represented = topologies.represent(self.model, docs, [task], True)
         step = self._step(task, represented, batch)
         dX = step.backward(self._component.task_weights.get(task, 1.0))
-        represented.backprop({task: dX})
+        represented.backprop({task: dX}, self._component.frozen_encoders)
         return step.X, dX, step.site
 
     def _step(self, task: str, represented: Represented, batch: Batch) -> ScaledStep:

@@ -11,7 +11,7 @@ import numpy as np
 import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec
+from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec, Tok2VecListener
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -106,6 +106,13 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
         super().find_listeners(component)
         if getattr(component, "reports_mean_losses", False):
             self._report_means.add(component.name)
+
+    def remove_listener(self, listener: Tok2VecListener, component_name: str) -> bool:
+        """Forget a listener, in a list of its own: `nlp.replace_listeners` goes through the one
+        that there was, and would pass over the next."""
+        if component_name in self.listener_map:
+            self.listener_map[component_name] = list(self.listener_map[component_name])
+        return bool(super().remove_listener(listener, component_name))
 
     def initialize(
         self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None

@@ -59,8 +59,8 @@ class TrainingProgress:
         self.stopped_tasks = {t for t, on in zip(self.tasks, own["stopped"], strict=True) if on}
         self._active = {t for t, on in zip(self.tasks, own["active"], strict=True) if on}
         if "tasks" in own:
-            for name, state in json.loads(own["tasks"].tobytes()).items():
-                self.tasks[name].load_state(state)
+            for name, saved in json.loads(own["tasks"].tobytes()).items():
+                self.tasks[name].load_state(saved)
         self._running.load_state(part_of(state, "losses"))
         self.conflict.load_state(part_of(state, "conflict"))
         self.history.load_state(part_of(state, "history"))
