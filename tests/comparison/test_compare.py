@@ -137,7 +137,10 @@ def test_a_task_that_needs_another_is_compared_with_it(
     (doc, *_) = DocBin().from_disk(stored).get_docs(plan.survey.nlp.vocab)
     assert doc.has_annotation("TAG")  # the cost has that of the tags
     assert results.title("single:ner") == "single:ner with tagger"
-    assert {results.title(name) for name in ("single:tagger", "joint")} == {"single:tagger", "joint"}
+    assert {results.title(name) for name in ("single:tagger", "joint")} == {
+        "single:tagger",
+        "joint",
+    }
     assert results.needing.endswith("the tasks that they need: ner with tagger.")
     names = [cell[0].text for cell in cost_section(results).tables[0].rows]
     assert "single:ner with tagger" in names
