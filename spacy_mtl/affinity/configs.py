@@ -7,37 +7,42 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
+from spacy.language import Language
 from thinc.api import Config
 
 from ..errors import MTLError
+from ..pipeline.component import MultiTask
+from ..pipeline.listeners import upstream_encoders
+from ..pipeline.score_names import named_owner, own_name, standard_owners
 from ..tasks.base import Task
+from ..training.partial_configs import block_of, by_task, place_of, upstreams
+from .observe import learning_multitask
 
 Block = dict[str, Any]
 
 
-def grouped_config(
-    config: Config,
-    component: str,
-    encoder: str | None,
-    tasks: Mapping[str, Task],
-    groups: Sequence[Sequence[str]],
-) -> Config:
-    """The config with `encoder` and `component` once for each group, which has its tasks alone.
+def grouped_config(nlp: Language, groups: Sequence[Sequence[str]]) -> Config:
+    """The pipeline's config with its `multitask` and the encoders that this one listens to once for
+    each group, which has its tasks alone.
 
     The copies are called `tok2vec_1`, `multitask_1` and so on. What refers to the components
     follows: listeners, variables, patterns of layers, lists of names, labels and weights of tasks,
     and scores that tasks of several groups would have under the same name. Other components that
     listen to the encoder listen to the last copy. All else is as it was; with one group, all.
     Each component stands before the next encoder, as encoders hand on their vectors in the same
-    place, `Doc.tensor`.
+    place, `Doc.tensor`. A topology has all its encoders in each copy.
 
-    config: complete, not interpolated. encoder: None if the component has its own.
-    tasks: of the component.
-    RAISES (MTLError): If a name is taken.
+    groups: of tasks, none of which needs one of another group.
+    RAISES (MTLError): If a name is taken, or a listener to one of several
+        encoders does not name it.
     """
+    config = nlp.config
     if len(groups) == 1:
         return config.copy()
-    originals = [name for name in (encoder, component) if name is not None]
+    component = learning_multitask(nlp)
+    encoders = list(upstream_encoders(nlp, component.name, component.model))
+    originals = [*encoders, component.name]
+    _check_upstreams(config["components"][component.name]["model"], component.name, encoders)
     copies = {name: [f"{name}_{i + 1}" for i in range(len(groups))] for name in originals}
     _check_free(config, [name for names in copies.values() for name in names])
     plain: Block = deepcopy(dict(config))
@@ -50,12 +55,29 @@ def grouped_config(
                 names = {original: new[i] for original, new in copies.items()}
                 if name not in copies and names != last:
                     continue
-                own = _only(block, tasks, group) if name == component else block
+                own = _only(block, component, group) if name == component.name else block
                 section["components"][names.get(name, name)] = _renamed(own, names)
     _rename_lists(result, copies)
-    _rename_patterns(result["training"], component, copies, groups)
-    _rename_scores(result["training"], tasks, groups)
+    _rename_patterns(result["training"], component.name, copies, groups)
+    _rename_scores(result["training"], component.tasks, groups)
     return Config(result, section_order=config.section_order)
+
+
+def _check_upstreams(block: Any, component: str, encoders: Sequence[str]) -> None:
+    """Listeners that take what comes ("*") would hear all copies of several encoders."""
+    if len(encoders) > 1 and "*" in upstreams(block):
+        raise MTLError(
+            f"Expected in [components.{component}.model] listeners that name one of the encoders "
+            f"{', '.join(encoders)} as `upstream`, to give each group its own, got '*'."
+        )
+
+
+def _only(block: Block, component: MultiTask, group: Sequence[str]) -> Block:
+    """A block of the component for these tasks alone, in [components] or [initialize]."""
+    if "factory" in block:
+        return block_of(block, component, group)
+    found: Block = by_task(block, component.tasks, group)
+    return found
 
 
 def _check_free(config: Config, names: Sequence[str]) -> None:
@@ -66,21 +88,12 @@ def _check_free(config: Config, names: Sequence[str]) -> None:
         )
 
 
-def _only(value: Any, tasks: Mapping[str, Task], group: Sequence[str]) -> Any:
-    """A block of the component; what is by task (tasks, labels, weights) for these alone."""
-    if not isinstance(value, dict):
-        return value
-    by_task = value.keys() <= tasks.keys()
-    kept = [key for key in value if not by_task or key in group]
-    return {key: _only(value[key], tasks, group) for key in kept}
-
-
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     """With other components behind variables and listeners, whose `upstream` may be "*"."""
     if isinstance(value, dict):
         renamed = {key: _renamed(inner, names) for key, inner in value.items()}
         upstream = renamed.get("upstream")
-        if upstream == "*" and len(names) > 1:  # else the component has an encoder of its own
+        if upstream == "*" and len(names) == 2:  # one encoder and the component
             renamed["upstream"] = next(iter(names.values()))
         elif isinstance(upstream, str) and upstream in names:
             renamed["upstream"] = names[upstream]
@@ -136,13 +149,11 @@ def _rename_patterns(
             continue
         renamed: Block = {}
         for pattern, value in block[key].items():
-            quote = pattern[0] if pattern[0] in "\"'" else ""
-            name, dot, path = pattern.strip(quote or " ").partition(".")
-            task = path.partition(".")[0]
+            name, part = place_of(pattern)
             for new, group in zip(copies.get(name, [name]), groups, strict=False):
-                other = any(task in tasks for tasks in groups) and task not in group
+                other = any(part in tasks for tasks in groups) and part not in group
                 if not (name == component and name in copies and other):
-                    renamed[f"{quote}{new}{dot}{path}{quote}"] = value
+                    renamed[pattern.replace(name, new, 1)] = value
         block[key] = renamed
 
 
@@ -158,13 +169,13 @@ def _rename_scores(
         return
     renamed: Block = {}
     for key, weight in weights.items():
-        owners = [name for name, task in tasks.items() if task.own_key(key) != key]
+        owners = standard_owners(key, tasks)
         shared = sum(any(name in group for name in owners) for group in groups) > 1
-        if not shared or key.startswith(tuple(f"{name}_" for name in tasks)):
+        if not shared or named_owner(key, tasks):
             renamed[key] = weight
         else:
             renamed[key] = None
             if weight is not None:
-                own = f"{owners[0]}_{tasks[owners[0]].own_key(key)}"
+                own = own_name(tasks[owners[0]], key)
                 renamed[own] = (renamed.get(own) or 0.0) + weight
     training["score_weights"] = renamed

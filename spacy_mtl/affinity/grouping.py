@@ -34,42 +34,56 @@ def group_score(affinity: Matrix, group: Sequence[int]) -> float:
     return float((inside.sum() - np.trace(inside)) / (len(group) - 1))
 
 
-def best_groupings(tasks: Sequence[str], affinity: Matrix) -> list[Grouping]:
-    """The grouping with the highest score for 1, 2, ... and as many encoders as there are tasks.
+def best_groupings(
+    tasks: Sequence[str], affinity: Matrix, units: Sequence[Sequence[str]] | None = None
+) -> list[Grouping]:
+    """The grouping with the highest score for 1, 2, ... and as many encoders as there are units.
 
     Each task is in one group, as a pipeline predicts it once. The search is exact: over all ways
-    to divide the tasks, by dynamic programming over subsets. Groups and the tasks in them come in
+    to divide the units, by dynamic programming over subsets. Groups and the tasks in them come in
     the order of `tasks`; of equal scores, which is taken is the same at every call.
 
     affinity: (n_tasks, n_tasks), [i, j] of task i onto task j.
-    RAISES (MTLError): For more than `MAX_TASKS` tasks.
+    units: tasks that must stay together, see `spacy_mtl.pipeline.needs.units`; None for each by
+        itself.
+    RAISES (MTLError): For more than `MAX_TASKS` units.
     """
-    n = len(tasks)
-    check_encoders(n, tasks)
-    scores = [group_score(affinity, _members(subset)) for subset in range(1 << n)]
+    units = [[task] for task in tasks] if units is None else units
+    check_encoders(1, units)
+    places = [[tasks.index(task) for task in unit] for unit in units]
+
+    def members(subset: int) -> list[int]:
+        return sorted(place for unit in _members(subset) for place in places[unit])
+
+    n = len(units)
+    scores = [group_score(affinity, members(subset)) for subset in range(1 << n)]
     best = _search(n, scores)
     found = []
     for k in range(1, n + 1):
         groups, rest = [], (1 << n) - 1
         for left in range(k, 0, -1):
             group = best[left][rest][1]
-            groups.append([tasks[i] for i in _members(group)])
+            groups.append([tasks[i] for i in members(group)])
             rest &= ~group
         found.append(Grouping(groups, float(best[k][(1 << n) - 1][0])))
     return found
 
 
-def check_encoders(encoders: int, tasks: Sequence[str]) -> None:
-    """Raise MTLError if the tasks cannot be divided among so many encoders, or are too many."""
-    if not 1 <= encoders <= len(tasks):
+def check_encoders(encoders: int, units: Sequence[Sequence[str]]) -> None:
+    """Raise MTLError if the units of tasks cannot be divided among so many encoders, or are too
+    many."""
+    if not 1 <= encoders <= len(units):
+        listed = ", ".join(" with ".join(unit) for unit in units)
+        alone = all(len(unit) == 1 for unit in units)
+        what = "tasks" if alone else "groups of tasks that need each other"
         raise MTLError(
-            f"Expected from 1 encoder to one for each of the {len(tasks)} tasks "
-            f"({', '.join(tasks)}), got {encoders}."
+            f"Expected from 1 encoder to one for each of the {len(units)} {what} ({listed}), got "
+            f"{encoders}."
         )
-    if len(tasks) > MAX_TASKS:
+    if len(units) > MAX_TASKS:
         raise MTLError(
             f"Expected at most {MAX_TASKS} tasks to look through all groupings of, got "
-            f"{len(tasks)}. Take out tasks that certainly belong to others, and add them to their "
+            f"{len(units)}. Take out tasks that certainly belong to others, and add them to their "
             "groups by hand."
         )
 

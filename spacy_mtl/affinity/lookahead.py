@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..balancing.gradients import TaskGradients, cosines
+from ..training.parameters import Key
 from .replica import Batch, Replica
 
 Matrix = NDArray[np.float64]
@@ -29,7 +31,8 @@ class Measurement:
 
     cosines: between the gradients of the shared layer, those that `ConflictMeter` goes by; none
         between tasks that learn from different places of the model.
-    affinity: Z[i, j], of a step for task i on the loss of task j.
+    affinity: Z[i, j], of a step for task i on the loss of task j; none between tasks without a
+        shared parameter.
     same_batch: whether gradient and loss were of the same batch.
     """
 
@@ -50,9 +53,10 @@ def measure(replica: Replica, tasks: Sequence[str], latest: Mapping[str, Batch])
     batches = {id(batch): batch for batch in latest.values()}
     before = {key: replica.losses(batch, batch.tasks) for key, batch in batches.items()}
     X, dX, sites = {}, {}, {}
+    moved: dict[str, set[Key]] = {}  # the parameters that each task's step moves
     for task, own in latest.items():
         X[task], dX[task], sites[task] = replica.backward(task, own)
-        with replica.step():
+        with replica.step() as moved[task]:
             if not dX[task].any():
                 del X[task], dX[task]
                 continue
@@ -62,6 +66,10 @@ def measure(replica: Replica, tasks: Sequence[str], latest: Mapping[str, Batch])
                 found.same_batch[cell] = asked[other] is own
                 if before[id(asked[other])][other] > 0:
                     found.affinity[cell] = 1 - loss / before[id(asked[other])][other]
+    for task, other in product(latest, repeat=2):
+        apart = sites[task] != sites[other] and moved[task].isdisjoint(moved[other])
+        if apart or not moved[task]:
+            found.affinity[place[task], place[other]] = np.nan
     for each in TaskGradients(X, dX, sites).by_site() if dX else ():
         rows = [place[task] for task in each.tasks]
         found.cosines[np.ix_(rows, rows)] = cosines(each.gram())

@@ -9,16 +9,17 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Model
 
 from ..errors import MTLError
-from ..models.freezing import is_frozen
+from ..models.freezing import learns
+from ..models.topologies.base import encoders
 from ..pipeline.component import MultiTask
+from ..pipeline.listeners import upstream_encoders
 from ..pipeline.live import multitasks
 from ..training.random_states import load_random_states, random_states
 from ..training.train_state import TrainState
 from .lookahead import measure
-from .replica import Batch, Replica, encoder_of
+from .replica import Batch, Replica
 from .result import Affinity, Means, Period
 
 
@@ -89,7 +90,7 @@ class AffinityObserver:
     def _measure(self, state: TrainState) -> None:
         component = self._component
         learning = set(component.active_tasks) - component.stopped_tasks
-        if component.encoder_frozen or is_frozen(_encoder(state.nlp, component)):
+        if not _encoders_learn(state.nlp, component):
             return
         self._find_latest(component, [task for task in self._tasks if task in learning])
         latest = {task: self._latest[task] for task in self._tasks if task in self._latest}
@@ -113,8 +114,8 @@ class AffinityObserver:
 def learning_multitask(nlp: Language) -> MultiTask:
     """The component to measure.
 
-    RAISES (MTLError): If there is none or several, it has fewer than two tasks, or it or its
-        encoder is a frozen component.
+    RAISES (MTLError): If there is none or several, it has fewer than two tasks, or it is a frozen
+        component, or all its encoders are.
     """
     components = multitasks(nlp)
     if len(components) != 1:
@@ -129,8 +130,10 @@ def learning_multitask(nlp: Language) -> MultiTask:
             f"measured, got {', '.join(component.tasks) or 'none'}."
         )
     settings = nlp.config.interpolate()["training"]
-    used = (name, encoder_of(nlp, component))
-    if frozen := [part for part in settings["frozen_components"] if part in used]:
+    heard = _heard(nlp, component)
+    used = {name}.union(*heard.values())
+    frozen = [part for part in settings["frozen_components"] if part in used]
+    if name in frozen or all(own and set(own) <= set(frozen) for own in heard.values()):
         raise MTLError(
             f"Expected an encoder that learns, got {', '.join(frozen)} in "
             "[training] frozen_components. Take it out there."
@@ -138,11 +141,22 @@ def learning_multitask(nlp: Language) -> MultiTask:
     return component
 
 
-def _encoder(nlp: Language, component: MultiTask) -> Model:
-    name = encoder_of(nlp, component)
-    pipe: Any = component if name is None else nlp.get_pipe(name)
-    encoder: Model = pipe.model.get_ref("tok2vec") if name is None else pipe.model
-    return encoder
+def _heard(nlp: Language, component: MultiTask) -> dict[str, dict[str, Any]]:
+    """By encoder of the topology, the components that it listens to."""
+    return {
+        name: upstream_encoders(nlp, component.name, encoder)
+        for name, encoder in encoders(component.model).items()
+    }
+
+
+def _encoders_learn(nlp: Language, component: MultiTask) -> bool:
+    """Whether an encoder of the topology, or one that it listens to, gets gradients and moves."""
+    heard = _heard(nlp, component)
+    return any(
+        name not in component.frozen_encoders
+        and any(map(learns, [encoder, *(pipe.model for pipe in heard[name].values())]))
+        for name, encoder in encoders(component.model).items()
+    )
 
 
 @contextmanager

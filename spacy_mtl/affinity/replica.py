@@ -19,6 +19,7 @@ from ..models.freezing import owners, parameter_names
 from ..models.topologies import base as topologies
 from ..models.topologies.base import Represented
 from ..pipeline.component import MultiTask
+from ..pipeline.listeners import upstream_encoders
 from ..pipeline.steps import ScaledStep, task_step
 from ..training.optimizer import GroupedOptimizer
 from ..training.parameter_state import value_of
@@ -39,25 +40,32 @@ class Batch:
 
 
 class Replica:
-    """A copy of a component's model with the encoder that it listens to, without dropout.
+    """A copy of a component's model with the encoders that it listens to, without dropout.
 
     The pipeline and its optimizer are only read, so that a training goes on as if nothing were.
-    Shared are all parameters outside of the heads.
+    Shared are all parameters outside of the heads and of frozen components.
 
     optimizer: whose steps are tried.
     """
 
     def __init__(self, nlp: Language, component: MultiTask, optimizer: Optimizer) -> None:
-        self.model = _copy_with_encoder(nlp, component)
+        self.model = _copy_with_encoders(nlp, component)
         set_dropout_rate(self.model, 0.0)
         self._component = component
         self._optimizer = optimizer
         heads = [topologies.head_of(self.model, task) for task in component.tasks]
         of_heads = {id(owner) for head in heads for owner in owners(head)}
+        upstream = upstream_encoders(nlp, component.name, component.model)
+        still = {
+            owner.id
+            for name in set(upstream)
+            & set(nlp.config.interpolate()["training"]["frozen_components"])
+            for owner in owners(upstream[name].model)
+        }
         self.shared = [
             Parameter(local, owner, local)
             for owner in owners(self.model)
-            if id(owner) not in of_heads
+            if id(owner) not in of_heads and owner.id not in still
             for local in parameter_names(owner)
         ]
         for parameter in self.shared:
@@ -83,7 +91,7 @@ class Replica:
         represented = topologies.represent(self.model, docs, [task], True)
         step = self._step(task, represented, batch)
         dX = step.backward(self._component.task_weights.get(task, 1.0))
-        represented.backprop({task: dX})
+        represented.backprop({task: dX}, self._component.frozen_encoders)
         return step.X, dX, step.site
 
     def _step(self, task: str, represented: Represented, batch: Batch) -> ScaledStep:
@@ -94,21 +102,23 @@ class Replica:
         return step
 
     @contextmanager
-    def step(self) -> Iterator[None]:
+    def step(self) -> Iterator[set[Key]]:
         """Inside, the shared parameters are as after a step with the gradients that they have.
 
-        Afterwards they are what they were, to the bit, and have no gradients.
+        Gives which parameters those are. Afterwards they are what they were, to the bit, and have
+        no gradients.
         """
-        moved = []
+        moved, keys = [], set()
         for parameter in self.shared:
             gradient = _gradient(parameter)
             if gradient is not None and gradient.any():
                 value = _value(parameter)
+                keys.add(parameter.key)
                 moved.append((value, value.copy()))
                 value -= difference(self._optimizer, parameter.key, gradient)
                 gradient[...] = 0
         try:
-            yield
+            yield keys
         finally:
             for value, before in moved:
                 value[...] = before
@@ -159,29 +169,23 @@ def _rectification(b2: float, steps: int) -> float | None:
     return float(squared**0.5)
 
 
-def encoder_of(nlp: Language, component: MultiTask) -> str | None:
-    """The component that this one listens to, None if it has an encoder of its own."""
-    for name, pipe in nlp.components:
-        if getattr(pipe, "listener_map", {}).get(component.name):
-            return str(name)
-    return None
-
-
-def _copy_with_encoder(nlp: Language, component: MultiTask) -> Model:
-    """The component's model with a copy of the encoder in place of the listener, as
-    `nlp.replace_listeners` would put it; layers keep their numbers, by which optimizers know them.
+def _copy_with_encoders(nlp: Language, component: MultiTask) -> Model:
+    """The component's model with copies of encoders in place of the listeners to them, as
+    `nlp.replace_listeners` would put them; layers keep their numbers, by which optimizers know
+    them. Listeners to the same encoder share its copy, as they share the encoder.
     """
-    name = encoder_of(nlp, component)
-    if name is None:
-        return deepcopy(component.model)
-    upstream: Any = nlp.get_pipe(name)
-    (listener,) = upstream.listener_map[component.name]
-    encoder = deepcopy(upstream.model)
-    replace = encoder.attrs.get("replace_listener")
-    if replace is not None:
-        given = (encoder, listener, upstream)
-        encoder = replace(*given[: len(inspect.signature(replace).parameters)])
-    return deepcopy(component.model, {id(listener): encoder})
+    copies: dict[int, Any] = {}
+    for upstream in upstream_encoders(nlp, component.name, component.model).values():
+        encoder = deepcopy(upstream.model)
+        replace = encoder.attrs.get("replace_listener")
+        for listener in upstream.listener_map.get(component.name, ()):
+            given = (encoder, listener, upstream)
+            copies[id(listener)] = (
+                encoder
+                if replace is None
+                else replace(*given[: len(inspect.signature(replace).parameters)])
+            )
+    return deepcopy(component.model, copies)
 
 
 def _value(parameter: Parameter) -> Any:

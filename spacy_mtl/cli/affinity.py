@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,11 +24,11 @@ from ..affinity.configs import grouped_config
 from ..affinity.grouping import Grouping, best_groupings, check_encoders
 from ..affinity.lookahead import Matrix
 from ..affinity.observe import AffinityObserver, learning_multitask
-from ..affinity.replica import encoder_of
 from ..affinity.result import Affinity
 from ..config_files import config_text
 from ..errors import MTLError
 from ..files import write_folder_whole
+from ..pipeline.needs import units
 from ..training.initialization import initialized
 from ..training.signals import Stopped
 from ..training.trainer import train
@@ -88,18 +89,20 @@ def affinity(
     use_device(gpu_id)
     with show_validation_error(config):
         joint = util.load_model_from_config(given, auto_fill=True)
-    tasks = list(learning_multitask(joint).tasks)
-    check_encoders(encoders, tasks)
+    component = learning_multitask(joint)
+    together = units(component.needs)
+    check_encoders(encoders, together)
     with show_validation_error(config, hint_fill=False):
         nlp = initialized(_to_train(joint.config, steps, seed), gpu_id)
     measured = _observed(nlp, every, gpu_id)
-    groupings = best_groupings(tasks, measured.means.affinity)
+    groupings = best_groupings(list(component.tasks), measured.means.affinity, together)
     chosen = groupings[encoders - 1]
     found = [{"encoders": len(g.groups), **asdict(g)} for g in groupings]
     seed = nlp.config.interpolate()["training"]["seed"]
-    document = {**measured.document(), "seed": seed, "groupings": found}
-    _write(output, document, _config(joint, chosen))
-    _print(measured, groupings, chosen)
+    needs = {task: list(others) for task, others in component.needs.items() if others}
+    document = {**measured.document(), "seed": seed, "needs": needs, "groupings": found}
+    _write(output, document, grouped_config(joint, chosen.groups))
+    _print(measured, needs, groupings, chosen)
     printer = Printer()
     printer.good(f"Wrote {output / 'affinity.json'} and {output / 'config.cfg'}. Train with:")
     typer.echo(f"spacy train {shlex.quote(str(output / 'config.cfg'))} --output training")
@@ -141,12 +144,6 @@ def _observed(nlp: Language, every: int, gpu_id: int) -> Affinity:
     return observer.result()
 
 
-def _config(joint: Language, grouping: Grouping) -> Config:
-    component = learning_multitask(joint)
-    encoder = encoder_of(joint, component)
-    return grouped_config(joint.config, component.name, encoder, component.tasks, grouping.groups)
-
-
 def _write(output: Path, document: dict[str, Any], config: Config) -> None:
     text = json.dumps(document, indent=2)
 
@@ -157,12 +154,19 @@ def _write(output: Path, document: dict[str, Any], config: Config) -> None:
     write_folder_whole(output, fill)
 
 
-def _print(measured: Affinity, groupings: Sequence[Grouping], chosen: Grouping) -> None:
+def _print(
+    measured: Affinity,
+    needs: Mapping[str, Sequence[str]],
+    groupings: Sequence[Grouping],
+    chosen: Grouping,
+) -> None:
     printer = Printer()
     printer.divider("Cosines between the tasks' gradients")
     _print_matrix("Task", measured.tasks, measured.means.cosines, 1.0, 2)
+    _print_apart(measured.tasks, measured.means.cosines, "learn from the same place of the model")
     printer.divider("Affinity: by how many % a step for a task lowers a loss")
     _print_matrix("Step for", measured.tasks, measured.means.affinity, 100.0, 3)
+    _print_apart(measured.tasks, measured.means.affinity, "share parameters")
     _print_effects(measured)
     printer.divider("The best groups for each number of encoders")
     rows = [
@@ -170,6 +174,8 @@ def _print(measured: Affinity, groupings: Sequence[Grouping], chosen: Grouping) 
         for g in groupings
     ]
     print_table(("Encoders", "Groups", "Score"), rows, n_text_columns=2)
+    for task, others in needs.items():
+        typer.echo(f"{task} needs {', '.join(others)}, and is in the same group.")
     together = groupings[0]
     if len(chosen.groups) > 1:
         relation = "above" if chosen.score > together.score else "not above"
@@ -183,10 +189,20 @@ def _print_matrix(
     corner: str, tasks: Sequence[str], matrix: Matrix, factor: float, digits: int
 ) -> None:
     rows = [
-        (task, *("" if np.isnan(cell) else f"{factor * cell:.{digits}f}" for cell in row))
+        (task, *("-" if np.isnan(cell) else f"{factor * cell:.{digits}f}" for cell in row))
         for task, row in zip(tasks, matrix, strict=True)
     ]
     print_table((corner, *tasks), rows)
+
+
+def _print_apart(tasks: Sequence[str], matrix: Matrix, what: str) -> None:
+    """Name the pairs that have no number although both tasks were measured."""
+    seen = [i for i in range(len(tasks)) if not np.isnan(matrix[i, i])]
+    pairs = [
+        f"{tasks[i]} and {tasks[j]}" for i, j in combinations(seen, 2) if np.isnan(matrix[i, j])
+    ]
+    if pairs:
+        typer.echo(f"Not comparable, as they never {what}: {'; '.join(pairs)}.")
 
 
 def _print_effects(measured: Affinity) -> None:

@@ -126,6 +126,8 @@ def _print(results: Results, found: AtFraction) -> None:
             f"{total.delta_m_high:+.2f}){total.left_out}. "
             f"{_cost(results, found, joint)}\n"
         )
+    if results.needing:
+        typer.echo(f"{results.needing}\n")
 
 
 def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]]:

@@ -195,5 +195,6 @@ def _infos(plan: Plan) -> dict[str, TaskInfo]:
             coverage,
             measured is None or measured.higher_is_better,
             measured is None or measured.is_share,
+            plan.with_needs[name],
         )
     return infos

@@ -21,6 +21,7 @@ from .systems import (
     at_fraction,
     check_comparable,
     measured,
+    needed_with,
     plain,
     single_name,
     single_task,
@@ -88,6 +89,11 @@ class Plan:
     @property
     def single(self) -> dict[str, str]:
         return {task: single_name(task) for task in self.survey.tasks}
+
+    @property
+    def with_needs(self) -> dict[str, list[str]]:
+        """The other tasks that the own pipeline of each task has."""
+        return {task: needed_with(self.survey.nlp, task) for task in self.survey.tasks}
 
     @property
     def joint(self) -> list[str]:

@@ -25,6 +25,7 @@ class TaskInfo:
     kind: the class of the task. metric: the name of its score; None if it has none that can be
     compared. coverage: by training corpus, and for "test", the documents and units with labels.
     higher_is_better, is_share: of the metric, see `spacy_mtl.metrics.base.Statistics`.
+    with_needs: the other tasks that its own pipeline has too, because it needs them.
     """
 
     component: str
@@ -35,6 +36,7 @@ class TaskInfo:
     coverage: dict[str, dict[str, int]]
     higher_is_better: bool = True
     is_share: bool = True
+    with_needs: list[str] = field(default_factory=list)
 
     @property
     def directed_metric(self) -> str:
@@ -164,6 +166,20 @@ class Results:
     def only_shares(self) -> bool:
         """Whether all scores are from 0 to 1, and higher ones better."""
         return all(info.is_share and info.higher_is_better for info in self.tasks.values())
+
+    @property
+    def needing(self) -> str:
+        """What is to be said of the tasks that are not alone in their own pipeline, if any."""
+        found = {task: info.with_needs for task, info in self.tasks.items() if info.with_needs}
+        said = [f"{task} with {', '.join(others)}" for task, others in found.items()]
+        return f"Trained alone with the tasks that they need: {'; '.join(said)}." if said else ""
+
+    def title(self, system: str) -> str:
+        """The name of a system, with the other tasks that a single one has."""
+        others = [
+            o for t, name in self.single.items() if name == system for o in self.tasks[t].with_needs
+        ]
+        return f"{system} with {', '.join(others)}" if others else system
 
     def save(self, folder: Path) -> Path:
         """Write `results.json`, whole or not at all. RAISES (MTLError): If that fails."""

@@ -1,9 +1,10 @@
-"""The configs that are compared: the joint one, one for each task alone, and variants."""
+"""The configs that are compared: the joint one, one for each task alone with what it needs, and
+variants."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -12,7 +13,10 @@ from thinc.api import Config
 
 from ..errors import MTLError
 from ..pipeline.live import multitasks
+from ..pipeline.needs import with_needs
+from ..pipeline.score_names import main_name, score_owner
 from ..tasks.base import Task
+from ..training.partial_configs import block_of, by_task, place_of, upstreams
 
 Settings = dict[str, Any]
 JOINT = "joint"
@@ -63,9 +67,9 @@ def check_comparable(config: Settings, nlp: Language) -> None:
             f"Expected the tasks of '{sourced[0]}' in its config, got a component from another "
             "pipeline (`source`). Write its block out, with factory and tasks."
         )
-    encoders = {upstream for name in own for upstream in _upstreams(blocks[name])}
+    encoders = {upstream for name in own for upstream in upstreams(blocks[name])}
     for name in config["nlp"]["pipeline"]:
-        heard = set(_upstreams(blocks[name])) if name not in own else set()
+        heard = set(upstreams(blocks[name])) if name not in own else set()
         if heard & encoders or "*" in heard or ("*" in encoders and heard):
             raise MTLError(
                 f"Expected an encoder from which only tasks of 'multitask' learn, got '{name}', "
@@ -114,12 +118,18 @@ def varied(config: Config, change: str) -> Config:
     return config
 
 
+def needed_with(nlp: Language, task: str) -> list[str]:
+    """The other tasks that are trained with a task alone, because it needs them."""
+    component = multitasks(nlp)[tasks_of(nlp)[task][0]]
+    return [name for name in with_needs(component.needs, [task]) if name != task]
+
+
 def single_task(
     config: Settings, nlp: Language, task: str, without: Mapping[str, Collection[str]]
 ) -> Settings:
-    """The config of a pipeline that has one task alone, on the same encoder.
+    """The config of a pipeline that has one task alone with what it needs, on the same encoder.
 
-    It reads those corpora of a mixture that have labels for the task, has no balancer, and
+    It reads those corpora of a mixture that have labels for these tasks, has no balancer, and
     chooses its best model by the task's own scores.
 
     nlp: the pipeline that the config makes.
@@ -128,18 +138,21 @@ def single_task(
     config = deepcopy(config)
     places = tasks_of(nlp)
     component = places[task][0]
-    others = [name for name in places if name != task]
-    block = config["components"][component]
-    block["tasks"] = {task: block["tasks"][task]}
-    block.pop("balancer", None)
+    kept = [task, *needed_with(nlp, task)]
+    gone = [name for name in places if name not in kept]
+    pipe = multitasks(nlp)[component]
+    blocks, initialize = config["components"], config["initialize"]["components"]
+    before = set(blocks)
+    blocks[component] = block_of(blocks[component], pipe, kept)
+    blocks[component].pop("balancer", None)
+    if component in initialize:
+        initialize[component] = by_task(initialize[component], pipe.tasks, kept)
     _keep_component(config, component, {place for place, _ in places.values()})
-    labels = config["initialize"]["components"].get(component, {}).get("labels")
-    if labels:
-        config["initialize"]["components"][component]["labels"] = {
-            name: own for name, own in labels.items() if name == task
-        }
     _keep_scores(config, task, {name: found for name, (_, found) in places.items()})
-    _keep_corpora(config, others, without.get(task, ()))
+    silent = set.intersection(*(set(without.get(name, ())) for name in kept))
+    _keep_corpora(config, gone, silent)
+    removed = {(component, name) for name in gone} | {(name, None) for name in before - set(blocks)}
+    _keep_training(config["training"], gone, removed)
     return config
 
 
@@ -180,7 +193,7 @@ def _keep_component(config: Settings, kept: str, multitask: Collection[str]) -> 
     """Take out the other components of ours, and the encoders that only they listened to."""
     blocks, pipeline = config["components"], config["nlp"]["pipeline"]
     gone = {name for name in multitask if name != kept}
-    heard = {name: set(_upstreams(block)) for name, block in blocks.items()}
+    heard = {name: set(upstreams(block)) for name, block in blocks.items()}
     staying = set().union(*(heard[name] for name in pipeline if name not in gone))
     if "*" not in staying:
         gone |= set().union(*(heard[name] for name in gone)) - staying
@@ -193,39 +206,22 @@ def _keep_component(config: Settings, kept: str, multitask: Collection[str]) -> 
         config["training"][setting] = [name for name in listed if name not in gone]
 
 
-def _upstreams(block: Any) -> Iterator[str]:
-    """The encoders that the listeners in a block name."""
-    if isinstance(block, dict):
-        if "upstream" in block:
-            yield str(block["upstream"])
-        for inner in block.values():
-            yield from _upstreams(inner)
-
-
 def _keep_scores(config: Settings, task: str, tasks: Mapping[str, Task]) -> None:
     """Give the weight to the task's own scores; without any, to its main score."""
     weights = config["training"]["score_weights"]
     own = {
         key: weight
         for key, weight in weights.items()
-        if weight is not None and _owner(key, tasks) in (task, None)
+        if weight is not None and score_owner(key, tasks) in (task, None)
     }
     total = sum(own.values())
     if total > 0:
         own = {key: weight / total for key, weight in own.items()}
     else:
-        own[f"{task}_{tasks[task].own_key(tasks[task].main_score)}"] = 1.0
+        own[main_name(tasks[task])] = 1.0
     standard = Language.get_factory_meta("multitask").default_score_weights or {}
     unused = dict.fromkeys([*weights, *standard])
     config["training"]["score_weights"] = {**unused, **own}
-
-
-def _owner(key: str, tasks: Mapping[str, Task]) -> str | None:
-    """The task that a score is of: by its name, or the first whose standard name it is."""
-    named = [name for name in tasks if key.startswith(f"{name}_")]
-    if named:
-        return max(named, key=len)
-    return next((name for name, task in tasks.items() if task.own_key(key) != key), None)
 
 
 def _keep_corpora(config: Settings, others: Collection[str], without: Collection[str]) -> None:
@@ -249,6 +245,25 @@ def _keep_corpora(config: Settings, others: Collection[str], without: Collection
         config["training"]["batcher"]["references"] = {
             task: value for task, value in references.items() if task not in others
         }
+
+
+def _keep_training(
+    training: Settings, gone: Collection[str], removed: Collection[tuple[str, str | None]]
+) -> None:
+    """Take the other tasks and their layers out of the settings of optimizer and callbacks.
+
+    removed: components, and with the name of a task, heads in them.
+    """
+    optimizer, callback = (training.get(key) or {} for key in ("optimizer", "before_update"))
+    for block, key in ((optimizer, "factors"), (callback, "layers")):
+        if isinstance(block.get(key), dict):
+            block[key] = {
+                pattern: value
+                for pattern, value in block[key].items()
+                if (place := place_of(pattern)) not in removed and (place[0], None) not in removed
+            }
+    if isinstance(callback.get("tasks"), dict):
+        callback["tasks"] = {n: own for n, own in callback["tasks"].items() if n not in gone}
 
 
 def plain(config: Config, seed: int) -> Settings:

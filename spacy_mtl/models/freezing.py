@@ -41,6 +41,19 @@ def is_frozen(model: Model) -> bool:
     return bool(found) and all(set(parameter_names(o)) == frozen_names(o) for o in found)
 
 
+def learns(model: Model) -> bool:
+    """Whether the model has a parameter that is not frozen."""
+    return any(set(parameter_names(owner)) > frozen_names(owner) for owner in owners(model))
+
+
+def drop_gradients(model: Model) -> None:
+    """Forget the gradients that a model has accumulated."""
+    for owner in owners(model):
+        before = frozen_names(owner)
+        set_frozen(owner, parameter_names(owner))
+        set_frozen(owner, before)
+
+
 def owners(model: Model) -> Iterator[Owner]:
     """The layers and PyTorch wrappers below a model that have parameters of their own."""
     for node in model.walk(order="dfs_pre"):

@@ -11,7 +11,7 @@ import numpy as np
 import srsly
 from spacy import util
 from spacy.language import Language
-from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec
+from spacy.pipeline.tok2vec import DEFAULT_TOK2VEC_MODEL, Tok2Vec, Tok2VecListener
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
@@ -27,7 +27,6 @@ from ..models.fitting import fitting
 from ..models.static_vectors import check_static_vectors
 from ..state import State, joined, part_of
 from .balancers import balancer_bytes, checked_balancer, load_balancer, warn_if_homogeneous
-from .component import MultiTask
 from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
 from .sample import sample_docs
@@ -73,7 +72,8 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
     parameters, for which Adam would cancel most of a constant factor anyway.
 
     Balancers that look at losses get what each component has added to the dict that `update` is
-    given, in the component's own unit; of a `MultiTask` the running mean that it reports.
+    given, in the component's own unit; of one with `reports_mean_losses`, such as `MultiTask`, the
+    running mean that it reports.
 
     conflict_every: measure how the components' gradients stand to each other at every so many
         batches, 0 for never; `conflict` has the result, of the gradients before weighting.
@@ -104,8 +104,15 @@ class BalancedTok2Vec(WordBatches, Tok2Vec):
     def find_listeners(self, component: Any) -> None:
         """Make the component's listeners known that have this encoder's name, or "*"."""
         super().find_listeners(component)
-        if isinstance(component, MultiTask):
+        if getattr(component, "reports_mean_losses", False):
             self._report_means.add(component.name)
+
+    def remove_listener(self, listener: Tok2VecListener, component_name: str) -> bool:
+        """Forget a listener, in a list of its own: `nlp.replace_listeners` goes through the one
+        that there was, and would pass over the next."""
+        if component_name in self.listener_map:
+            self.listener_map[component_name] = list(self.listener_map[component_name])
+        return bool(super().remove_listener(listener, component_name))
 
     def initialize(
         self, get_examples: Callable[[], Iterable[Example]], *, nlp: Language | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -16,6 +16,7 @@ from thinc.types import Floats2d
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
 from ..errors import MTLError
+from ..models.freezing import drop_gradients
 from ..models.heads import resize
 from ..models.packed import Packed
 from ..models.topologies import base as topologies
@@ -29,11 +30,12 @@ from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
 from .listeners import check_upstream, check_vectors
 from .losses import RunningLosses
-from .needs import check_needs, with_needs
+from .needs import Needs, all_needs, check_needs, decisions, with_needs
 from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
+from .score_names import own_name
 from .steps import apply_gradients, balanced_gradients, task_step
 from .tunable import Tunable
 from .word_batches import WordBatches
@@ -53,11 +55,14 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
     conflict_every: measure how the tasks' gradients stand to each other at every so many
         updates, 0 for never; `conflict` has the result.
     confidences: note on each Doc how sure entities and tags are, see `spacy_mtl.confidences`.
+    absent: names of tasks that the topology may know although the component is without them.
     history: the main score of each task at every call of `score`.
     stopped_tasks: tasks that are predicted and scored, but not trained.
     frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
         stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
+
+    reports_mean_losses = True  # in the dict of `update`, where spaCy's components add up sums
 
     def __init__(
         self,
@@ -69,6 +74,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         loss_unit: str = "sum",
         conflict_every: int = 0,
         confidences: bool = False,
+        absent: Collection[str] = (),
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -85,7 +91,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         self._active = set(tasks)
         self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
         self._running = RunningLosses()
-        check_needs(tasks, name)
+        check_needs(tasks, model, name, absent)
         topologies.attach(model, {name: task.make_head() for name, task in tasks.items()})
 
     @property
@@ -119,6 +125,12 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         for name in sorted(chosen):
             self._task(name)
         self._active = chosen
+
+    @property
+    def needs(self) -> Needs:
+        """By task, the others that are trained with it wherever it is trained without the rest:
+        those whose decisions it uses, and those whose scores the topology shows to it."""
+        return all_needs(self.tasks, self.model)
 
     @property
     def encoder_frozen(self) -> bool:
@@ -188,7 +200,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
     def predict(self, docs: Iterable[Doc]) -> dict[str, Any]:
         """Decisions for the batch, of each active task and of those that they need."""
         docs = list(docs)
-        names = with_needs(self.tasks, self.active_tasks)
+        names = with_needs(decisions(self.tasks), self.active_tasks)
         represented = self._represent(docs, names)
         needed = {other for name in names for other in self.tasks[name].needs}
         found: dict[str, Any] = {}
@@ -272,7 +284,9 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         for name, step in ((name, scaled.step) for name, scaled in steps.items()):
             self._running.add(name, step.loss, step.n_units, weights[name])
         passed_through = represented.backprop(gradients, self.frozen_encoders)
-        self._stepping.update(gradients, passed_through)
+        for name in set(passed_through).difference(names):
+            drop_gradients(topologies.head_of(self.model, name))
+        self._stepping.update(gradients, set(passed_through).intersection(names))
 
     def _begin_anew(self) -> None:
         """Forget a training before, apart from its labels."""
@@ -325,7 +339,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
                 if key == task.main_score:
                     main[name] = value
                 scores.setdefault(key, value)
-                scores[f"{name}_{task.own_key(key)}"] = value
+                scores[own_name(task, key)] = value
         self.history.record(main)
         return scores
 
@@ -336,6 +350,7 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
         return self.tasks[name]
 
     def _check_ready(self, names: Iterable[str]) -> None:
+        names = with_needs(self.needs, names)
         for name, task in self.labelled_tasks.items():
             if name in names and not task.labels:
                 raise MTLError(

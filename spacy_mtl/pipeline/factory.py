@@ -15,16 +15,15 @@ from ..tasks.base import Task
 from .balancers import checked_balancer
 from .component import MultiTask
 from .live import announce
+from .score_names import check_name
 from .steps import LOSS_UNITS
-
-# Prefixes of spaCy's own scores: a task of such a name would write over those of another.
-RESERVED = {"speed", "token", *BUILT_IN}
 
 DEFAULT_CONFIG = """
 [multitask]
 loss_unit = "sum"
 conflict_every = 0
 confidences = false
+absent = []
 tasks = {}
 
 [multitask.model]
@@ -63,6 +62,7 @@ def make_multitask(
     loss_unit: str,
     conflict_every: int,
     confidences: bool,
+    absent: list[str],
 ) -> MultiTask:
     """Make the component.
 
@@ -72,13 +72,15 @@ def make_multitask(
     loss_unit: "sum", "mean" or "sqrt": what a task's loss is divided by, see `MultiTask`.
     conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
     confidences: whether to note on each Doc how sure entities and tags are.
+    absent: tasks that the model may name although the component is without them. The commands
+        that make a config with a part of the tasks (`compare`, `affinity`) write them.
     """
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
     balancer, named = checked_balancer(balancer, name), _named(tasks, name)
     return MultiTask(
-        nlp.vocab, model, name, named, balancer, loss_unit, conflict_every, confidences
+        nlp.vocab, model, name, named, balancer, loss_unit, conflict_every, confidences, absent
     )
 
 
@@ -91,11 +93,7 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
             raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
         if "." in name or ":" in name:
             raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
-        if name in RESERVED and task.own_key(f"{name}_acc") != "acc":
-            raise MTLError(
-                f"Expected a task name that is not the beginning of spaCy's own scores, got "
-                f"'{name}'. Rename it, to '{name}_task' for example."
-            )
+        check_name(name, task)
         task.name = name
         for layer in task.layers:
             layer_named(layer)  # an error if there is none

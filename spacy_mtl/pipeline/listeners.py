@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spacy.language import Language
@@ -20,12 +20,11 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
 
     Without, spaCy gives zeros in place of vectors, those of the other, or fails inside a layer.
     """
-    before = nlp.component_names
-    before = before[: before.index(component)] if component in before else before
+    before = _names_before(nlp, component)
     encoders = {name: pipe for name, pipe in nlp.components if _hands_on(pipe)}
     for listener in _listeners(model):
         upstream = listener.upstream_name
-        heard = [name for name in before if name in encoders and upstream in ("*", name)]
+        heard = _heard(listener, {name: encoders[name] for name in before if name in encoders})
         if not heard:
             raise MTLError(
                 f"Expected before '{component}' an encoder for its listener, whose `upstream` is "
@@ -38,17 +37,24 @@ def check_upstream(nlp: Language, component: str, model: Model) -> None:
 
 
 def upstream_encoders(nlp: Language, component: str, model: Model) -> dict[str, Any]:
-    """By name, the encoders that listeners in the component's model hear: the last before it of
+    """By name, the encoders that listeners in a model of a component hear: the last before it of
     those that they name."""
+    before = {n: nlp.get_pipe(n) for n in _names_before(nlp, component)}
+    before = {name: pipe for name, pipe in before.items() if _hands_on(pipe)}
+    heard = (_heard(listener, before)[-1:] for listener in _listeners(model))
+    return {name: before[name] for names in heard for name in names}
+
+
+def _names_before(nlp: Language, component: str) -> list[str]:
     names = nlp.component_names
-    before = [name for name in names[: names.index(component)] if _hands_on(nlp.get_pipe(name))]
-    heard = {}
-    for node in model.walk():
-        for name in reversed(before):
-            if getattr(node, "upstream_name", None) in ("*", name):
-                heard[name] = nlp.get_pipe(name)
-                break
-    return heard
+    return names[: names.index(component)] if component in names else names
+
+
+def _heard(listener: Any, encoders: Mapping[str, Any]) -> list[str]:
+    """Those that a listener names; if it names all ("*"), those of its kind if there are any."""
+    named = [name for name in encoders if listener.upstream_name in ("*", name)]
+    of_tok2vec = isinstance(listener, Tok2VecListener)
+    return [n for n in named if isinstance(encoders[n], Tok2Vec) == of_tok2vec] or named
 
 
 def _hands_on(pipe: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 from thinc.api import Model
 
@@ -29,13 +31,16 @@ class TrainingProgress:
     _running: RunningLosses
 
     def state(self) -> State:
-        """The balancer, the running losses, conflicts and scores, and which tasks are trained."""
+        """The balancer, the running losses, conflicts and scores, which tasks are trained, and what
+        these have learned beside parameters and labels."""
         own = {
             "started": np.asarray(self._started),
             "frozen": np.asarray([name in self.frozen_encoders for name in encoders(self.model)]),
             "stopped": np.asarray([task in self.stopped_tasks for task in self.tasks]),
             "active": np.asarray([task in self._active for task in self.tasks]),
         }
+        if states := {name: state for name, task in self.tasks.items() if (state := task.state())}:
+            own["tasks"] = np.frombuffer(json.dumps(states).encode("utf8"), dtype="uint8")
         parts = {"balancer": self.balancer.state(), "losses": self._running.state()}
         measured = {"conflict": self.conflict.state(), "history": self.history.state()}
         return joined({"own": own, **parts, **measured})
@@ -53,6 +58,9 @@ class TrainingProgress:
         self.frozen_encoders = {n for n, on in zip(names, own["frozen"], strict=True) if on}
         self.stopped_tasks = {t for t, on in zip(self.tasks, own["stopped"], strict=True) if on}
         self._active = {t for t, on in zip(self.tasks, own["active"], strict=True) if on}
+        if "tasks" in own:
+            for name, saved in json.loads(own["tasks"].tobytes()).items():
+                self.tasks[name].load_state(saved)
         self._running.load_state(part_of(state, "losses"))
         self.conflict.load_state(part_of(state, "conflict"))
         self.history.load_state(part_of(state, "history"))

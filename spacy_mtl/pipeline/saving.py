@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -9,7 +10,6 @@ from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
-import srsly
 from spacy import util
 from spacy.vocab import Vocab
 from thinc.api import Model
@@ -56,7 +56,7 @@ class Saving:
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The component as bytes, the same for the same state."""
         parts: dict[str, Callable[[], bytes]] = {
-            CFG: lambda: srsly.json_dumps(_cfg(self)).encode("utf8"),
+            CFG: lambda: _cfg_bytes(self),
             VOCAB: lambda: self.vocab.to_bytes(exclude=exclude),
             MODEL: self.model.to_bytes,
             BALANCER: lambda: balancer_bytes(self.balancer),
@@ -69,7 +69,7 @@ class Saving:
         RAISES (MTLError): If they are damaged or do not fit the config.
         """
         parts: dict[str, Callable[[bytes], Any]] = {
-            CFG: lambda b: _set_cfg(self, srsly.json_loads(b)),
+            CFG: lambda b: _set_cfg(self, json.loads(b)),
             VOCAB: lambda b: self.vocab.from_bytes(b, exclude=exclude),
             MODEL: lambda b: self.model.from_bytes(b),
             BALANCER: lambda b: load_balancer(self.balancer, b),
@@ -82,7 +82,7 @@ class Saving:
     def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
         """Write the component to a folder."""
         parts: dict[str, Callable[[Path], Any]] = {
-            CFG: lambda p: srsly.write_json(p, _cfg(self)),
+            CFG: lambda p: p.write_bytes(_cfg_bytes(self, indent=2)),
             VOCAB: lambda p: self.vocab.to_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.to_disk(p),
             BALANCER: lambda p: p.write_bytes(balancer_bytes(self.balancer)),
@@ -95,7 +95,7 @@ class Saving:
         RAISES (MTLError): If a file is missing, damaged or does not fit the config.
         """
         parts: dict[str, Callable[[Path], Any]] = {
-            CFG: lambda p: _set_cfg(self, srsly.read_json(p)),
+            CFG: lambda p: _set_cfg(self, json.loads(p.read_bytes())),
             VOCAB: lambda p: self.vocab.from_disk(p, exclude=exclude),
             MODEL: lambda p: self.model.from_bytes(p.read_bytes()),
             BALANCER: lambda p: (
@@ -141,6 +141,11 @@ def _guarded(
     return {part: guard(part, read) for part, read in parts.items()}
 
 
+def _cfg_bytes(component: Saving, indent: int | None = None) -> bytes:
+    """As JSON, formatted as srsly does it, which would round numbers."""
+    return json.dumps(_cfg(component), indent=indent, separators=(",", ":")).encode("utf8")
+
+
 def _cfg(component: Saving) -> dict[str, Any]:
     """Labels, the temperatures of tasks that were calibrated, and what else tasks have learned."""
     found = {name: task.temperature for name, task in _calibrated(component).items()}
@@ -162,7 +167,7 @@ def write_cfg(component: Saving, folder: Path) -> None:
 
     RAISES (MTLError): If it cannot be written; then all is as before.
     """
-    write_whole(folder / CFG, srsly.json_dumps(_cfg(component), indent=2).encode("utf8"))
+    write_whole(folder / CFG, _cfg_bytes(component, indent=2))
 
 
 def _set_cfg(component: Saving, cfg: Any) -> None:

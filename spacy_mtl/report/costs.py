@@ -44,10 +44,11 @@ def cost_section(results: Results) -> Section:
         f"One joint pipeline beside the {n} single-task pipelines that it takes the place of, "
         "which go through a text one after the other. Words per second are of prediction on the "
         "test documents, on the machine and CPU threads of the comparison; runs at the same time "
-        "make each other slower."
+        "make each other slower.",
+        *([results.needing] if results.needing else []),
     ]
     systems = [*results.single.values(), *results.joint]
-    rows = [_row(name, cost(results.full.systems[name])) for name in systems]
+    rows = [_row(results.title(name), cost(results.full.systems[name])) for name in systems]
     rows.insert(n, _row(f"all {n} single ones", alone))
     header = ["Pipeline", "Words per second", "Size", "Training"]
     table = Table("Means over the seeds", header, rows)

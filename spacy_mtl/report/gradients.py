@@ -39,16 +39,35 @@ def conflict_section(material: Material) -> Section:
         charts.append(_matrix_chart(f"figure-conflict-{n}", title, tasks, cosines))
         shares.append(
             f"In {percent(share, 0)} % of the {steps:,} measured steps of {component}, "
-            f"{_negative_beside_chance(len(tasks))}."
+            f"{_negative_beside_chance(int(np.isfinite(cosines).sum()) // 2)}."
         )
+        shares += _apart(tasks, cosines)
     if not charts:
-        intro = ["The logs of the trainings have no measurements of conflict."]
+        intro = [
+            "The logs of the trainings have no measurements of conflict. There are some of tasks "
+            "that have labels in the same batch and learn from the same output of an encoder."
+        ]
     return Section("conflict", "Conflict between gradients", [*intro, *shares], charts)
 
 
-def _negative_beside_chance(n_tasks: int) -> str:
+def _apart(tasks: Sequence[str], cosines: Matrix) -> list[str]:
+    """Which pairs cannot be compared, as a sentence if there are any."""
+    pairs = [
+        f"{tasks[j]} and {tasks[i]}"
+        for i in range(len(tasks))
+        for j in range(i)
+        if np.isnan(cosines[i, j])
+    ]
+    if not pairs:
+        return []
+    return [
+        f"Not measured of these pairs, which never have labels in the same batch or do not learn "
+        f"from the same output of an encoder: {'; '.join(pairs)}."
+    ]
+
+
+def _negative_beside_chance(pairs: int) -> str:
     """Of many pairs, some are below 0 at almost every step without any conflict to speak of."""
-    pairs = n_tasks * (n_tasks - 1) // 2
     if pairs == 1:
         return "the cosine was negative; by chance alone, it is in 50 %"
     chance = percent(1 - 0.5**pairs, 0)

@@ -13,6 +13,8 @@ from typing import Any
 from spacy.language import Language
 
 from ..pipeline.component import MultiTask
+from ..pipeline.live import multitasks
+from ..pipeline.score_names import main_name
 
 RECENT = 5  # rows whose pace tells the remaining time; batches may grow, so older ones do not
 
@@ -169,23 +171,23 @@ class _Source:
 def _sources(nlp: Language, components: list[tuple[str, Any]]) -> Iterator[_Source]:
     """The tasks of our component; of spaCy's, those that learn something of their own."""
     encoders = [c for _, c in components if hasattr(c, "listeners")]
+    own = multitasks(nlp)
     for name, component in components:
-        if isinstance(component, MultiTask):
-            yield from (_of_task(name, component, task) for task in component.tasks)
+        if name in own:
+            yield from (_of_task(name, own[name], task) for task in own[name].tasks)
         elif component not in encoders:  # the loss of an encoder is that of the others
             yield _of_component(nlp, name, encoders)
 
 
 def _of_task(name: str, component: MultiTask, task: str) -> _Source:
-    standard = component.tasks[task].main_score
-    own = f"{task}_{component.tasks[task].own_key(standard)}"
+    own = main_name(component.tasks[task])
 
     def figures(losses: Mapping[str, float], scores: Mapping[str, Any]) -> TaskFigures:
         return TaskFigures(
             component.task_losses.get(task), component.task_weights.get(task), scores.get(own)
         )
 
-    return _Source(name, task, {standard, own}, figures)
+    return _Source(name, task, {component.tasks[task].main_score, own}, figures)
 
 
 def _of_component(nlp: Language, name: str, encoders: list[Any]) -> _Source:

@@ -9,7 +9,7 @@ from ..corpora.coverage import Coverage
 from ..corpora.layer_coverage import REJECTED, Layer
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
-from ..pipeline.factory import RESERVED
+from ..pipeline.score_names import RESERVED
 from ..registry import registry
 
 SHORT_TEXT = 40  # tokens

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import spacy
-from pipeline.helpers import ENCODER, annotations, make_nlp, multitask
+from pipeline.foreign import LISTENING, STACKED
+from pipeline.helpers import ENCODER, LISTENER, annotations, make_nlp
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train as spacy_train
 from spacy.util import load_model_from_config
@@ -18,11 +19,8 @@ from spacy_mtl.pipeline.live import multitasks
 GROUPS = [["tagger"], ["ner", "sentiment"]]
 
 
-def grouped(
-    config: Config, groups: list[list[str]] = GROUPS, encoder: str | None = "tok2vec"
-) -> Any:
-    nlp = load_model_from_config(config, auto_fill=True)
-    return grouped_config(nlp.config, "multitask", encoder, multitask(nlp).tasks, groups)
+def grouped(config: Config, groups: list[list[str]] = GROUPS) -> Any:
+    return grouped_config(load_model_from_config(config, auto_fill=True), groups)
 
 
 def weighted(folder: Path) -> Any:
@@ -113,7 +111,7 @@ def test_an_encoder_of_its_own(tmp_path: Path) -> None:
     config["components"]["multitask"]["model"]["tok2vec"] = ENCODER
     del config["components"]["tok2vec"]
     config["nlp"]["pipeline"] = ["multitask"]
-    found = grouped(config, encoder=None)
+    found = grouped(config)
     assert found["nlp"]["pipeline"] == ["multitask_1", "multitask_2"]
     assert found["components"]["multitask_2"]["model"]["tok2vec"]["width"] == ENCODER["width"]
 
@@ -149,6 +147,42 @@ def test_name_that_is_taken(tmp_path: Path) -> None:
     config["nlp"]["pipeline"] = ["tok2vec", "multitask", "multitask_2"]
     with pytest.raises(MTLError, match="to be free .*, got a config that has multitask_2"):
         grouped(config)
+
+
+def two_encoders(folder: Path, **model: Any) -> Any:
+    config: Any = mixed(folder)
+    own = {**LISTENING, "second": {**ENCODER, "width": 24}, **model}
+    config["components"]["multitask"]["model"] = own
+    return config
+
+
+def test_a_topology_with_two_encoders(tmp_path: Path) -> None:
+    config = grouped(two_encoders(tmp_path))
+    for number, upstream in ((1, "tok2vec_1"), (2, "tok2vec_2")):
+        model = config["components"][f"multitask_{number}"]["model"]
+        assert model["tok2vec"]["upstream"] == upstream
+        assert model["second"]["width"] == 24 and model["on_second"] == ["ner"]
+    assert config["components"]["multitask_1"]["absent"] == ["ner"]
+    assert config["components"]["multitask_2"]["absent"] == []
+    nlp = load_model_from_config(config, auto_fill=True)
+    assert [list(pipe.tasks) for pipe in multitasks(nlp).values()] == GROUPS
+
+
+def test_two_listeners_to_one_encoder(tmp_path: Path) -> None:
+    config = grouped(two_encoders(tmp_path, second=LISTENER))
+    assert config["nlp"]["pipeline"] == ["tok2vec_1", "multitask_1", "tok2vec_2", "multitask_2"]
+    model = config["components"]["multitask_2"]["model"]
+    assert model["tok2vec"]["upstream"] == model["second"]["upstream"] == "tok2vec_2"
+
+
+def test_a_group_without_what_it_needs(tmp_path: Path) -> None:
+    config: Any = mixed(tmp_path)
+    config["components"]["multitask"]["model"] = {**STACKED, "tok2vec": LISTENER}
+    found = grouped(config, [["tagger", "ner"], ["sentiment"]])
+    assert found["components"]["multitask_2"]["absent"] == ["ner", "tagger"]
+    load_model_from_config(found, auto_fill=True)
+    with pytest.raises(MTLError, match="what the task 'ner' needs, tagger, got ner, sentiment"):
+        load_model_from_config(grouped(config), auto_fill=True)
 
 
 @pytest.mark.filterwarnings("error:.*factors")

@@ -75,3 +75,22 @@ def test_too_many_tasks() -> None:
     tasks = [str(i) for i in range(MAX_TASKS + 1)]
     with pytest.raises(MTLError, match=f"at most {MAX_TASKS} tasks .*, got {MAX_TASKS + 1}"):
         best_groupings(tasks, np.zeros((len(tasks), len(tasks))))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_units_stay_together(seed: int) -> None:
+    tasks, units = list("abcde"), [["a", "d"], ["b"], ["c", "e"]]
+    affinity = np.random.default_rng(seed).normal(size=(5, 5))
+    found = best_groupings(tasks, affinity, units)
+    assert [len(grouping.groups) for grouping in found] == [1, 2, 3]
+    for k, grouping in enumerate(found, 1):
+        divided = [
+            [sorted(tasks.index(t) for u in group for t in units[u]) for group in p]
+            for p in partitions(3, k)
+        ]
+        expected = max(sum(group_score(affinity, group) for group in p) for p in divided)
+        assert grouping.score == pytest.approx(expected)
+        assert all({"a", "d"} <= {*g} or not {"a", "d"} & {*g} for g in grouping.groups)
+        assert sorted(sum(grouping.groups, [])) == tasks
+    with pytest.raises(MTLError, match=r"the 3 groups of tasks that .*\(a with d, b, c with e\)"):
+        check_encoders(4, units)

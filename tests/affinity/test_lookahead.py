@@ -2,7 +2,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline.helpers import multitask
+from pipeline.foreign import LISTENING, STACKED
+from pipeline.helpers import LISTENER, make_examples, make_nlp, multitask, trained
+from pipeline.helpers import TASKS as BLOCKS
 from spacy.language import Language
 from thinc.api import SGD
 
@@ -97,3 +99,27 @@ def test_a_loss_of_zero_has_no_ratio() -> None:
     replica.losses = lambda *args: {**losses(*args), "pos": 0.0}  # type: ignore[method-assign]
     found = measure(replica, TASKS, dict.fromkeys(TASKS, batch))
     assert np.isnan(found.affinity[:, 1]).all() and not np.isnan(found.affinity[:, 0]).any()
+
+
+def measured_with(model: dict[str, Any]) -> Measurement:
+    names = ("tagger", "pos", "ner")
+    nlp = make_nlp({name: BLOCKS[name] for name in names})
+    tasks = {name: BLOCKS[name] for name in names}
+    nlp.replace_pipe("multitask", "multitask", config={"model": model, "tasks": tasks})
+    nlp = trained(nlp, layers=names)
+    batch = Batch.of(multitask(nlp), names, make_examples(nlp, names))
+    replica = Replica(nlp, multitask(nlp), SGD(0.01))
+    return measure(replica, names, dict.fromkeys(names, batch))
+
+
+def test_tasks_of_different_encoders_do_not_compare() -> None:
+    found = measured_with(LISTENING)
+    for matrix in (found.cosines, found.affinity):
+        assert np.isfinite(matrix[:2, :2]).all() and np.isfinite(matrix[2, 2])
+        assert np.isnan(matrix[2, :2]).all() and np.isnan(matrix[:2, 2]).all()
+
+
+def test_what_shares_an_encoder_at_another_place_has_affinity_and_no_cosine() -> None:
+    found = measured_with({**STACKED, "tok2vec": LISTENER})
+    assert np.isfinite(found.affinity).all() and found.affinity.all()
+    assert np.isfinite(found.cosines[:2, :2]).all() and np.isnan(found.cosines[2, :2]).all()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pipeline.helpers import LAYERS, make_examples, make_nlp, multitask
+from pipeline.foreign import LISTENING
+from pipeline.helpers import LAYERS, TASKS, make_examples, make_nlp, multitask
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
@@ -127,6 +128,23 @@ def test_stopped_tasks_and_frozen_encoders_are_not_measured() -> None:
     multitask(nlp).encoder_frozen = True
     with pytest.raises(MTLError, match="Expected gradients of tasks at the encoder, got none"):
         observed(nlp, examples, 6)
+
+
+@pytest.mark.parametrize("by_component", [False, True])
+def test_one_of_two_encoders_is_frozen(by_component: bool) -> None:
+    nlp = make_nlp(["tagger", "ner"])
+    tasks = {name: TASKS[name] for name in ("tagger", "pos", "ner")}
+    nlp.replace_pipe("multitask", "multitask", config={"model": LISTENING, "tasks": tasks})
+    if by_component:
+        nlp.config["training"]["frozen_components"] = ["tok2vec"]
+    assert learning_multitask(nlp) is multitask(nlp)
+    examples = make_examples(nlp, tasks)
+    nlp.initialize(lambda: examples)
+    if not by_component:
+        multitask(nlp).frozen_encoders = {"tok2vec"}
+    means = observed(nlp, examples, 6).means
+    assert means.count[2].tolist() == means.count[:, 2].tolist() == [0, 0, 2]
+    assert not means.count[:2, :2].any()
 
 
 def test_what_cannot_be_measured(tmp_path: Path) -> None:

@@ -5,12 +5,23 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline.helpers import LAYERS, make_examples, make_nlp, multitask, step, trained
+from pipeline.foreign import LISTENING
+from pipeline.helpers import (
+    LAYERS,
+    LISTENER,
+    TASKS,
+    make_examples,
+    make_nlp,
+    multitask,
+    step,
+    trained,
+)
 from spacy.language import Language
 from thinc.api import SGD, Adam, Optimizer, RAdam
 
-from spacy_mtl.affinity.replica import Batch, Replica, difference, encoder_of
+from spacy_mtl.affinity.replica import Batch, Replica, difference
 from spacy_mtl.models.freezing import freeze, frozen_names
+from spacy_mtl.models.topologies.base import encoders
 from spacy_mtl.training.optimizer import create_grouped_optimizer
 
 
@@ -74,7 +85,6 @@ def test_the_same_as_what_listens() -> None:
     for task in LAYERS:
         units = component.tasks[task].targets(examples, component.model.ops).n_units
         assert losses[f"multitask_{task}"] == pytest.approx(found[task] / units, rel=1e-4)
-    assert encoder_of(nlp, component) == "tok2vec"
 
 
 def test_shared_are_the_encoders_parameters() -> None:
@@ -83,6 +93,37 @@ def test_shared_are_the_encoders_parameters() -> None:
     expected = {(node.id, name) for node in encoder.walk() for name in node.param_names}
     replica = Replica(nlp, multitask(nlp), optimizer)
     assert {parameter.key for parameter in replica.shared} == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "n_encoders"), [(LISTENING, 2), ({**LISTENING, "second": LISTENER}, 1)]
+)
+def test_several_encoders(model: Any, n_encoders: int) -> None:
+    """One that is listened to and one inside, and two listeners to the same."""
+    nlp = make_nlp(["tagger", "ner"])
+    nlp.replace_pipe(
+        "multitask",
+        "multitask",
+        config={"model": model, "tasks": {name: TASKS[name] for name in ("tagger", "ner")}},
+    )
+    nlp = trained(nlp, layers=("tagger", "ner"))
+    component, examples = multitask(nlp), make_examples(nlp)
+    replica = Replica(nlp, component, create_grouped_optimizer(0.01))
+    models = [nlp.get_pipe("tok2vec").model, *encoders(component.model).values()]
+    expected = {(n.id, name) for model in models for n in model.walk() for name in n.param_names}
+    assert {parameter.key for parameter in replica.shared} == expected
+    found = replica.losses(Batch.of(component, ["tagger", "ner"], examples), ["tagger", "ner"])
+    losses: dict[str, float] = {}
+    nlp.update(examples, sgd=None, losses=losses)
+    moved = {}
+    for task in ("tagger", "ner"):
+        units = component.tasks[task].n_labelled(examples)
+        assert losses[f"multitask_{task}"] == pytest.approx(found[task] / units, rel=1e-4)
+        replica.backward(task, Batch.of(component, [task], examples))
+        with replica.step() as moved[task]:
+            pass
+    assert moved["tagger"].isdisjoint(moved["ner"]) == (n_encoders == 2)
+    assert moved["tagger"] | moved["ner"] == expected
 
 
 def test_frozen_layers_stay() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pipeline.foreign import COUNT, LISTENING
 from pipeline.helpers import make_nlp
 from thinc.api import Config
 from training.runs import mixed
@@ -74,6 +75,36 @@ def test_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     told = [line for line in lines if line.startswith("Training on ")]
     assert told and all(line.endswith(" % per step.") for line in told)
     assert lines[-1] == "spacy train out/config.cfg --output training"
+
+
+def test_tasks_that_need_each_other_and_encoders_of_their_own(config: Config) -> None:
+    block = config["components"]["multitask"]
+    block["model"] = {**LISTENING, "on_second": ["sentiment"]}
+    block["tasks"]["count"] = COUNT
+    config.to_disk("config.cfg")
+    done = affinity(*FAST)
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert "count needs ner, and is in the same group." in lines
+    apart = "tagger and sentiment; ner and sentiment"
+    assert f"Not comparable, as they never share parameters: {apart}." in lines
+    assert any(
+        line.startswith("Not comparable, as they never learn from the same") for line in lines
+    )
+    assert ["sentiment", "-", "-"] in [line.split()[:3] for line in lines]
+    found = document()
+    assert found["needs"] == {"count": ["ner"]}
+    assert [entry["encoders"] for entry in found["groupings"]] == [1, 2, 3]
+    for entry in found["groupings"]:
+        assert any({"ner", "count"} <= set(group) for group in entry["groups"])
+    assert found["affinity"][0][2] is None and found["cosines"][2][1] is None
+    Config().from_disk("out/config.cfg")
+    refused = CliRunner().invoke(
+        app, ["affinity", "config.cfg", "--output", "out4", "--encoders", "4"]
+    )
+    assert "groups of tasks that need each other (tagger, ner with count, sentiment)" in (
+        refused.stderr
+    )
 
 
 def test_of_few_measurements_nothing_stands_out() -> None:

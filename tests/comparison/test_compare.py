@@ -1,18 +1,23 @@
 """A comparison from end to end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from evaluation.in_process import train_in_process
+from pipeline.foreign import STACKED
 from spacy.tokens import DocBin
 from spacy.training import Example
+from thinc.api import Config
 
 from spacy_mtl.comparison.compare import compare, verdict
-from spacy_mtl.comparison.plan import Plan
+from spacy_mtl.comparison.plan import Plan, Settled, make_plan
 from spacy_mtl.comparison.results import COSTS, GAINS, NONE, Results
 from spacy_mtl.comparison.survey import test_examples as examples_of
 from spacy_mtl.errors import MTLError
 from spacy_mtl.evaluation import runs
+from spacy_mtl.report.costs import cost_section
 
 Compared = tuple[Results, Path]
 
@@ -104,5 +109,39 @@ def test_results_of_the_first_version_are_read(compared: Compared, tmp_path: Pat
     assert content["version"] == 2
     for task in content["tasks"].values():
         assert task.pop("higher_is_better") and task.pop("is_share")
+        assert task.pop("with_needs") == []
     (tmp_path / "results.json").write_text(json.dumps({**content, "version": 1}))
     assert Results.load(tmp_path) == results
+
+
+def test_a_task_that_needs_another_is_compared_with_it(
+    config: Config, settled: Settled, tmp_path: Path
+) -> None:
+    stacked = config.copy()
+    listener = stacked["components"]["multitask"]["model"]["tok2vec"]
+    stacked["components"]["multitask"]["model"] = {**STACKED, "tok2vec": listener}
+    plan = make_plan(replace(settled, config=stacked, seeds=1, fractions=(1.0,), vary=()))
+    with pytest.MonkeyPatch.context() as patch:
+        train_in_process(patch)
+        results = compare(plan, tmp_path, samples=50)
+    results.save(tmp_path)
+    assert Results.load(tmp_path) == results
+    assert {task: info.with_needs for task, info in results.tasks.items()} == {
+        "tagger": [],
+        "ner": ["tagger"],
+        "sentiment": [],
+    }
+    alone = results.full.systems["single:ner"]
+    assert set(alone.scores) == {"ner"}
+    stored = tmp_path / alone.runs[0] / runs.PREDICTIONS
+    (doc, *_) = DocBin().from_disk(stored).get_docs(plan.survey.nlp.vocab)
+    assert doc.has_annotation("TAG")  # the cost has that of the tags
+    assert results.title("single:ner") == "single:ner with tagger"
+    assert {results.title(name) for name in ("single:tagger", "joint")} == {
+        "single:tagger",
+        "joint",
+    }
+    assert results.needing.endswith("the tasks that they need: ner with tagger.")
+    names = [cell[0].text for cell in cost_section(results).tables[0].rows]
+    assert "single:ner with tagger" in names
+    assert results.needing in cost_section(results).intro

@@ -5,12 +5,14 @@ from typing import Any
 
 import pytest
 import spacy
+from pipeline.foreign import COUNT, STACKED
 from thinc.api import Config
 
 from spacy_mtl.comparison.plan import Plan
 from spacy_mtl.comparison.systems import (
     at_fraction,
     check_comparable,
+    needed_with,
     plain,
     single_task,
     tasks_of,
@@ -74,6 +76,61 @@ def test_other_components_and_their_encoders_go(plan: Plan, config: Config) -> N
     single = single_task(changed, nlp, "ner", {})
     assert single["nlp"]["pipeline"] == ["tok2vec_2", "second"]
     assert sorted(single["components"]) == ["second", "tok2vec_2"]
+    changed["training"]["optimizer"]["factors"] = {"multitask.*": 0.5, "second.ner": 0.1}
+    single = single_task(changed, nlp, "ner", {})
+    assert single["training"]["optimizer"]["factors"] == {"second.ner": 0.1}
+
+
+def needing(config: Config, **model: Any) -> tuple[dict[str, Any], Any]:
+    """A config in which the entities see the tags, and a task needs the entities."""
+    changed = copy.deepcopy(plain(config, 0))
+    block = changed["components"]["multitask"]
+    block["model"] = {**STACKED, "tok2vec": block["model"]["tok2vec"], **model}
+    block["tasks"]["count"] = COUNT
+    return changed, spacy.util.load_model_from_config(Config(changed), auto_fill=True)
+
+
+def test_what_a_task_needs_is_trained_with_it(plan: Plan, config: Config) -> None:
+    changed, nlp = needing(config)
+    mixture = changed["corpora"]["train"]
+    mixture["labels"] = {"some": {"tagger": ["N"], "sentiment": ["x"]}}
+    for task, others, corpora in (
+        ("tagger", [], ["some"]),
+        ("ner", ["tagger"], ["some", "others"]),
+        ("count", ["tagger", "ner"], ["some", "others"]),
+        ("sentiment", [], ["some"]),
+    ):
+        assert needed_with(nlp, task) == others
+        without = {**plan.survey.without, "count": []}
+        single = single_task(changed, nlp, task, without)
+        block = single["components"]["multitask"]
+        assert set(block["tasks"]) == {task, *others}
+        assert list(single["corpora"]["train"]["corpora"]) == corpora
+        own = {"sentiment": ["x"]} if task == "sentiment" else {"tagger": ["N"]}
+        assert single["corpora"]["train"]["labels"]["some"] == own
+        loaded = spacy.util.load_model_from_config(Config(single), auto_fill=True)
+        assert set(loaded.get_pipe("multitask").tasks) == {task, *others}  # type: ignore[attr-defined]
+
+
+def test_the_scores_of_what_it_needs_do_not_choose_the_checkpoint(config: Config) -> None:
+    changed, nlp = needing(config)
+    for task, chosen in (("ner", {"ents_f": 1.0}), ("count", {"count_count_score": 1.0})):
+        weights = single_task(changed, nlp, task, {})["training"]["score_weights"]
+        assert {key: weight for key, weight in weights.items() if weight} == chosen
+
+
+def test_layers_and_tasks_that_are_gone_have_no_settings(plan: Plan, config: Config) -> None:
+    changed = copy.deepcopy(plain(config, 0))
+    training = changed["training"]
+    training["optimizer"]["factors"] = {"multitask.ner": 0.5, "tok2vec.*": 0.1, "*.b": 2.0}
+    training["before_update"]["layers"] = {"multitask.tagger": 1, '"multitask.ner.output"': 3}
+    training["before_update"]["tasks"] = {"tagger": {"start": 1}, "ner": {"stop": 2}}
+    single = single_task(changed, plan.survey.nlp, "ner", plan.survey.without)["training"]
+    assert single["optimizer"]["factors"] == training["optimizer"]["factors"]
+    assert single["before_update"]["layers"] == {'"multitask.ner.output"': 3}
+    assert single["before_update"]["tasks"] == {"ner": {"stop": 2}}
+    single = single_task(changed, plan.survey.nlp, "tagger", plan.survey.without)["training"]
+    assert single["optimizer"]["factors"] == {"tok2vec.*": 0.1, "*.b": 2.0}
 
 
 def test_too_few_tasks() -> None:

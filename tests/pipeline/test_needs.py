@@ -2,72 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import pytest
 import spacy
-from spacy.tokens import Doc, Span
-from thinc.api import Model
+from spacy.tokens import Span
 
+from pipeline.foreign import COUNT, STACKED, Count
 from pipeline.helpers import ENCODER, TASKS, make_examples, multitask
 from spacy_mtl.errors import MTLError
-from spacy_mtl.pipeline.needs import with_needs
-from spacy_mtl.registry import registry
-from spacy_mtl.tasks.base import Step, Task
-
-if not Doc.has_extension("n_needed"):
-    Doc.set_extension("n_needed", default=None)
-
-
-class Count(Task):
-    """Writes what it gets of the task that it needs, without learning anything of use."""
-
-    layers = ("cats",)
-
-    def __init__(self, of: str, into: str = "n_needed") -> None:
-        self.of = of
-        self.into = into
-
-    @property
-    def assigns(self) -> tuple[str, ...]:
-        return (f"doc._.{self.into}",)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (self.of,)
-
-    def make_head(self) -> Model:
-        return Model("no_head", lambda model, X, is_train: (X.X, lambda dX: dX))
-
-    def n_labelled(self, examples: Any) -> int:
-        return len(examples)
-
-    def learn(self, head: Any, packed: Any, examples: Any) -> Step:
-        _, backprop = head(packed, True)
-        zeros = np.zeros_like(packed.X)
-        return Step(1.0, len(examples), lambda weight: backprop(zeros))
-
-    def predict(self, head: Any, packed: Any, earlier: Any) -> Any:
-        return earlier[self.of]
-
-    def annotate(self, docs: Any, prediction: Any) -> None:
-        for doc, standing in zip(docs, prediction, strict=True):
-            doc._.n_needed = standing
-
-    def standing(self, docs: Any, prediction: Any) -> Any:
-        return prediction
-
-    def is_labelled(self, example: Any) -> bool:
-        return True
-
-    def score(self, examples: Any) -> dict[str, Any]:
-        return {"count_score": 0.5}
-
-    @property
-    def main_score(self) -> str:
-        return "count_score"
-
-
-registry.mtl_tasks.register("spacy_mtl_tests.Count.v1", func=Count)
+from spacy_mtl.pipeline.needs import decisions, units, with_needs
 
 
 def optimizer_of(nlp: Any) -> Any:
@@ -97,8 +39,31 @@ def trained(needed: str = "ner") -> Any:
 
 def test_what_is_needed_runs_before():
     tasks = {"a": Count("b"), "b": Count("c"), "c": Count("d"), "d": _Free("")}
-    assert with_needs(tasks, ["a"]) == ["d", "c", "b", "a"]
-    assert with_needs(tasks, ["d", "b"]) == ["d", "c", "b"]
+    assert with_needs(decisions(tasks), ["a"]) == ["d", "c", "b", "a"]
+    assert with_needs(decisions(tasks), ["d", "b"]) == ["d", "c", "b"]
+
+
+def test_needs_in_a_circle_end():
+    assert with_needs({"a": ["b"], "b": ["a"], "c": []}, ["a"]) == ["b", "a"]
+
+
+def test_units_are_what_no_need_goes_out_of():
+    needs = {"a": [], "b": ["d"], "c": [], "d": [], "e": ["d", "c"]}
+    assert units(needs) == [["a"], ["b", "c", "d", "e"]]
+    assert units({"a": [], "b": []}) == [["a"], ["b"]]
+
+
+def test_decisions_and_scores_are_both_needed():
+    nlp = spacy.blank("en")
+    tasks = {**{name: TASKS[name] for name in ("tagger", "ner")}, "count": COUNT}
+    nlp.add_pipe("multitask", config={"model": STACKED, "tasks": tasks})
+    needs = multitask(nlp).needs
+    assert {task: list(others) for task, others in needs.items()} == {
+        "tagger": [],
+        "ner": ["tagger"],
+        "count": ["ner"],
+    }
+    assert with_needs(needs, ["count"]) == ["tagger", "ner", "count"]
 
 
 class _Free(Count):

@@ -4,7 +4,11 @@ import numpy as np
 import pytest
 
 from spacy_mtl.report.content import Section
-from spacy_mtl.report.gradients import affinity_section, mean_cosines
+from spacy_mtl.report.gradients import (
+    _negative_beside_chance,
+    affinity_section,
+    mean_cosines,
+)
 from spacy_mtl.report.material import Material
 
 from .made import affinity
@@ -25,8 +29,18 @@ def test_conflict_of_all_seeds(sections: dict[str, Section]) -> None:
     section = sections["conflict"]
     # -0.1 in 10 steps and -0.2 in 20, of both seeds.
     assert "tagger and ner −0.17" in section.charts[0].alt
-    assert section.intro[-1].startswith("In 50 % of the 60 measured steps")
-    assert section.intro[-1].endswith("by chance alone, with 6 pairs, that is so in up to 98 %.")
+    share, apart = section.intro[-2:]
+    assert share.startswith("In 50 % of the 60 measured steps")
+    assert share.endswith("the cosine was negative; by chance alone, it is in 50 %.")
+    assert apart.startswith("Not measured of these pairs, which never have labels")
+    assert apart.endswith(
+        "tagger and mood; ner and mood; tagger and traits; ner and traits; mood and traits."
+    )
+    assert [cell.text for cell in section.charts[0].table.rows[2]][1:3] == ["–", "–"]
+
+
+def test_the_pairs_that_are_measured_are_those_of_chance() -> None:
+    assert _negative_beside_chance(6).endswith("with 6 pairs, that is so in up to 98 %")
 
 
 def test_without_affinity(material: Material) -> None:

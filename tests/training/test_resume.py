@@ -13,7 +13,8 @@ from unittest.mock import patch
 
 import pytest
 from forks import kill_after_calls, start, wait, was_killed
-from pipeline.helpers import ENCODER
+from pipeline.foreign import LISTENING, STACKED
+from pipeline.helpers import ENCODER, LISTENER
 from thinc.api import Config
 
 from spacy_mtl.errors import MTLError
@@ -77,6 +78,22 @@ def scheduled(folder: Path) -> Config:
     return Config(config)
 
 
+def foreign(folder: Path) -> Config:
+    """Two encoders, one of which waits, and a task that needs another and has a state."""
+    config: Any = mixed(folder)
+    block = config["components"]["multitask"]
+    block["model"] = {**LISTENING, "second": {**ENCODER, "width": 24}}
+    block["tasks"]["count"] = {"@mtl_tasks": "spacy_mtl_tests.Remembering.v1", "of": "ner"}
+    config["training"]["before_update"]["layers"] = {"multitask.second": 7}
+    return Config(config)
+
+
+def stacked(folder: Path) -> Config:
+    config: Any = mixed(folder)
+    config["components"]["multitask"]["model"] = {**STACKED, "tok2vec": LISTENER}
+    return Config(config)
+
+
 def radam(learn_rate: float = 0.01) -> dict[str, Any]:
     rates = {"@schedules": "cyclic_triangular.v1", "min_lr": 0.001, "max_lr": 0.02, "period": 5}
     return {"@optimizers": "RAdam.v1", "learn_rate": rates, "L2": 0.1, "use_averages": False}
@@ -95,8 +112,10 @@ CONFIGS: dict[str, Callable[[Path], Config]] = {
     "stock": stock,
     "stock, streamed and augmented": streamed(stock),
     "balanced": balanced,
+    "two encoders, and a task with a state": foreign,
 }
 MORE: dict[str, Callable[[Path], Config]] = {
+    "stacked": stacked,
     "stock, epochs": with_training(stock, max_epochs=8, max_steps=0),
     "stock, accumulated": with_training(stock, accumulate_gradient=2),
     "stock, RAdam and padded": with_training(stock, optimizer=radam(), batcher=PADDED),
@@ -125,6 +144,17 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
     interrupted(config, tmp_path / "parts", list(range(13)), every=1)
     assert models(tmp_path / "parts") == models(tmp_path / "whole")
     assert log(tmp_path / "parts") == log(tmp_path / "whole")
+
+
+def test_the_state_of_a_task_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = foreign(tmp_path)
+    run(config, tmp_path / "whole")
+    with pytest.raises(Killed), killed_at(9):
+        run(config, tmp_path / "parts")
+    states = json.loads((tmp_path / "whole/model-last/multitask/cfg").read_bytes())["states"]
+    assert states["count"]["steps"] == 14 and states["count"]["mean"] % 1
+    part = "component/multitask/own/tasks"
+    check_that_it_counts(part, config, tmp_path, tmp_path / "out", monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pipeline.foreign import TWO
 from pipeline.helpers import (
     ENCODER,
     LISTENER,
@@ -33,14 +34,21 @@ from spacy_mtl.training.unfreeze import Period, create_unfreeze
 NAMES = ["tagger", "ner", "sentiment"]
 
 
-def make(inline: bool = False, depth: int = 1, momentum: int = 3) -> tuple[Language, Any]:
-    """A pipeline after some steps, and its optimizer, with momentum and weight decay."""
+def make(
+    inline: bool = False, depth: int = 1, momentum: int = 3, second: Any = None
+) -> tuple[Language, Any]:
+    """A pipeline after some steps, and its optimizer, with momentum and weight decay.
+
+    second: another encoder, of the entities.
+    """
     nlp = spacy.blank("en")
     encoder = {**ENCODER, "depth": depth}
     if not inline:
         nlp.add_pipe("tok2vec", config={"model": encoder})
     shared = encoder if inline else LISTENER
     model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": shared}
+    if second:
+        model = {**TWO, "tok2vec": shared, "second": second}
     tasks = {name: TASKS[name] for name in NAMES}
     nlp.add_pipe("multitask", config={"model": model, "tasks": tasks})
     nlp.initialize(lambda: make_examples(nlp, NAMES))
@@ -148,6 +156,36 @@ def test_tasks_start_and_stop(inline):
     assert multitask(nlp).stopped_tasks == {"tagger"}
     assert all(annotation["tag"][0] for annotation in annotations(nlp))
     assert nlp.evaluate(make_examples(nlp))["tagger_acc"] > 0
+
+
+def test_one_of_two_encoders_is_frozen():
+    nlp, optimizer = make(second={**ENCODER, "width": 24})
+    callback = create_unfreeze(layers={"multitask.second": -1})
+    before = values(nlp)
+    callback(nlp, {"step": 0})
+    assert multitask(nlp).frozen_encoders == {"second"}
+    step(nlp, optimizer, make_examples(nlp, NAMES))
+    moved = {name for name, value in values(nlp).items() if value != before[name]}
+    assert any(name.startswith("tok2vec.") for name in moved)
+    assert any(name.startswith("multitask.ner.") for name in moved)
+    assert not any(name.startswith("multitask.second.") for name in moved)
+    callback = create_unfreeze(layers={"tok2vec": 2})
+    callback(nlp, {"step": 1})
+    assert multitask(nlp).frozen_encoders == {"tok2vec"}
+    callback(nlp, {"step": 2})
+    assert multitask(nlp).frozen_encoders == set()
+
+
+def test_two_listeners_to_an_encoder_that_waits():
+    nlp, optimizer = make(second=LISTENER)
+    callback = create_unfreeze(encoder=1)
+    before = values(nlp)
+    for number in range(2):
+        callback(nlp, {"step": number})
+        assert multitask(nlp).encoder_frozen == (number == 0)
+        step(nlp, optimizer, make_examples(nlp, NAMES))
+        same = all(value == before[n] for n, value in values(nlp).items() if "tok2vec" in n)
+        assert same == (number == 0)
 
 
 def test_tasks_that_were_stopped_by_hand_stay_so():

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Protocol
 
 from spacy.tokens import Doc
 from thinc.api import Model, Ops
 from thinc.types import Floats2d
 
+from ...errors import MTLError
 from ..encoding import Encoder, encode_docs, no_vectors
 from ..fitting import fitting
 from ..packed import Packed, doc_lengths
@@ -97,11 +99,24 @@ class Represented:
     ran: Mapping[str, Ran] = field(default_factory=dict)
 
 
-def topology(name: str, represent: Represent, encoders: Mapping[str, Encoder]) -> Sharing:
+def topology(
+    name: str,
+    represent: Represent,
+    encoders: Mapping[str, Encoder],
+    *,
+    tasks: Iterable[str] = (),
+    needs: Mapping[str, Iterable[str]] | None = None,
+) -> Sharing:
     """A topology as a thinc model.
+
+    A topology that knows tasks by name works without them too, as the single pipelines of
+    `spacy mtl compare` have one task. Where it cannot, because a task sees another one's scores,
+    it says so in `needs`, and the other is never taken out alone.
 
     represent: gets the model, documents, names of tasks, and whether it is training.
     encoders: by name, the first one "tok2vec". Each is a listener, or an encoder of its own.
+    tasks: the names that its settings have, so that one which no task has is an error.
+    needs: by task, those whose heads must be there for it. These names are known without `tasks`.
     """
     model: Sharing = Model(
         name,
@@ -113,12 +128,27 @@ def topology(name: str, represent: Represent, encoders: Mapping[str, Encoder]) -
     )
     if list(encoders) != [FIRST]:
         model.attrs["encoders"] = list(encoders)
+    by_task = {task: list(others) for task, others in (needs or {}).items()}
+    if by_task:
+        model.attrs["needs"] = by_task
+    if named := list(dict.fromkeys([*tasks, *by_task, *chain.from_iterable(by_task.values())])):
+        model.attrs["tasks"] = named
     return model
 
 
 def encoders(model: Sharing) -> dict[str, Encoder]:
     """The topology's encoders by name."""
     return {name: model.get_ref(name) for name in model.attrs.get("encoders", [FIRST])}
+
+
+def needs(model: Sharing) -> dict[str, list[str]]:
+    """By task, those whose heads must be there for it."""
+    return dict(model.attrs.get("needs", {}))
+
+
+def named_tasks(model: Sharing) -> list[str]:
+    """The names of tasks that the topology says to know."""
+    return list(model.attrs.get("tasks", []))
 
 
 def attach(model: Sharing, heads: Mapping[str, Model]) -> None:
@@ -129,8 +159,19 @@ def attach(model: Sharing, heads: Mapping[str, Model]) -> None:
 
 
 def head_of(model: Sharing, task: str) -> Model:
-    """The head of a task, which `attach` has added."""
+    """The head of a task, which `attach` has added. Raises MTLError if there is no such task."""
+    if not model.has_ref(_head_ref(task)):
+        raise MTLError(
+            f"Expected a task '{task}' for the topology '{model.name}', which runs its head, got "
+            f"{', '.join(tasks_of(model)) or 'no task'}. Correct the name in the topology's "
+            "settings, or add the task."
+        )
     return model.get_ref(_head_ref(task))
+
+
+def tasks_of(model: Sharing) -> list[str]:
+    """The names of the tasks that `attach` has given heads."""
+    return [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]
 
 
 def represent(model: Sharing, docs: list[Doc], tasks: Iterable[str], is_train: bool) -> Represented:
@@ -200,10 +241,6 @@ def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
     for name in tasks_of(model):
         packed = represent(model, X, [name], False).packed[name]
         head_of(model, name).initialize(X=packed)
-
-
-def tasks_of(model: Sharing) -> list[str]:
-    return [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]
 
 
 def _head_ref(task: str) -> str:

@@ -1,86 +1,19 @@
 """Topologies other than hard sharing, through the component."""
 
-from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 import spacy
-from pipeline.helpers import ENCODER, TASKS, make_examples, multitask
-from spacy.tokens import Doc
-from thinc.api import Model
+from pipeline.foreign import STACKED, TWO
+from pipeline.helpers import TASKS, make_examples, multitask
 
-from spacy_mtl.models.packed import Packed
+from spacy_mtl.errors import MTLError
 from spacy_mtl.models.topologies.base import (
-    Represented,
-    encode,
     encoders,
     head_of,
-    run_head,
-    summed,
-    topology,
 )
 
-
-def TwoEncoders(tok2vec: Model, second: Model, on_second: list[str]) -> Model:
-    """Two encoders; the tasks that are named learn from the second."""
-
-    def represent(model: Model, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
-        sites = {task: "second" if task in on_second else "tok2vec" for task in tasks}
-        ran = {name: encode(node, docs, is_train) for name, node in encoders(model).items()}
-
-        def backprop(gradients: Mapping[str, Any], frozen: Collection[str] = ()) -> list[str]:
-            for name, (packed, bp_encode) in ran.items():
-                if name not in frozen:
-                    own = [dX for task, dX in gradients.items() if sites[task] == name]
-                    bp_encode(summed(model.ops, packed, own))
-            return []
-
-        return Represented({task: ran[site][0] for task, site in sites.items()}, sites, backprop)
-
-    return topology("two_encoders", represent, {"tok2vec": tok2vec, "second": second})
-
-
-def Stacked(tok2vec: Model, lower: str, upper: str) -> Model:
-    """One encoder; the upper task sees the scores of the lower one beside it."""
-
-    def represent(model: Model, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
-        packed, bp_encode = encode(encoders(model)["tok2vec"], docs, is_train)
-        seen, ran = dict.fromkeys(tasks, packed), {}
-        if upper in tasks:
-            ran[lower] = run_head(model, lower, packed, is_train)
-            X = model.ops.xp.hstack([packed.X, ran[lower].scores])
-            seen[upper] = Packed(X, packed.lengths, packed.docs)
-        width = packed.X.shape[1]
-
-        def backprop(gradients: Mapping[str, Any], frozen: Collection[str] = ()) -> list[str]:
-            own = [dX[:, :width] for dX in gradients.values()]
-            if upper in gradients:
-                own.append(ran[lower].backprop(gradients[upper][:, width:]))
-            if "tok2vec" not in frozen:
-                bp_encode(summed(model.ops, packed, own))
-            return [lower] if upper in gradients else []
-
-        sites = {task: "stacked" if task == upper else "tok2vec" for task in tasks}
-        return Represented(seen, sites, backprop, ran)
-
-    return topology("stacked", represent, {"tok2vec": tok2vec})
-
-
-spacy.registry.architectures.register("spacy_mtl_tests.TwoEncoders.v1", func=TwoEncoders)
-spacy.registry.architectures.register("spacy_mtl_tests.Stacked.v1", func=Stacked)
-TWO = {
-    "@architectures": "spacy_mtl_tests.TwoEncoders.v1",
-    "tok2vec": ENCODER,
-    "second": {**ENCODER, "width": 24},
-    "on_second": ["ner"],
-}
-STACKED = {
-    "@architectures": "spacy_mtl_tests.Stacked.v1",
-    "tok2vec": ENCODER,
-    "lower": "tagger",
-    "upper": "ner",
-}
 SIDE_BY_SIDE = ("tagger", "pos", "ner")
 
 
@@ -215,3 +148,42 @@ def test_a_balancer_by_gradients_weighs_the_tasks_of_one_site():
     weights = multitask(nlp).task_weights
     assert weights["ner"] == 1.0
     assert weights["tagger"] != 1.0
+
+
+def test_a_name_that_no_task_has():
+    with pytest.raises(MTLError, match="got nerr. Correct the names or take them out"):
+        build({**TWO, "on_second": ["nerr", "ner"]})
+    build({**TWO, "on_second": ["nerr", "ner"]}, absent=["nerr"])
+
+
+def test_a_head_that_must_be_there():
+    with pytest.raises(MTLError, match="what the task 'ner' needs, tags, .* in .*multitask.model"):
+        build({**STACKED, "lower": "tags"}, absent=["tags"])
+    build({**STACKED, "upper": "parser"}, absent=["parser"])
+
+
+def test_a_head_that_is_missing_unsaid():
+    with pytest.raises(
+        MTLError, match="a task 'x' for the topology 'two_encoders', which .*, got ner, pos, tagger"
+    ):
+        head_of(multitask(build(TWO)).model, "x")
+
+
+def test_a_stopped_task_does_not_move_by_what_it_passes_on():
+    nlp = trained(STACKED)
+    component = multitask(nlp)
+    optimizer = optimizer_of(nlp)
+    component.stopped_tasks = {"tagger"}
+    before = head_of(component.model, "tagger").to_bytes()
+    for _ in range(2):
+        nlp.update(make_examples(nlp, SIDE_BY_SIDE), sgd=optimizer)
+    assert head_of(component.model, "tagger").to_bytes() == before
+    assert not gradients_after(nlp, ["ner"])["tagger"]  # nor later, by what was kept
+
+
+def test_settings_that_are_saved(tmp_path):
+    nlp = trained(TWO)
+    nlp.to_disk(tmp_path)
+    loaded = multitask(spacy.load(tmp_path))
+    assert loaded.model.attrs["tasks"] == ["ner"]
+    assert not loaded.needs["ner"] and multitask(trained(STACKED)).needs["ner"] == ["tagger"]

@@ -1,0 +1,50 @@
+"""Which score is of which task.
+
+A component gives each metric of a task under the task's name, "ner_f", and the first task of a
+kind has it under its standard name too, "ents_f". Nobody else reads these names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ..errors import MTLError
+from ..layers import BUILT_IN
+from ..tasks.base import Task
+
+# Prefixes of spaCy's own scores: a task of such a name would write over those of another.
+RESERVED = {"speed", "token", *BUILT_IN}
+
+
+def own_name(task: Task, standard: str) -> str:
+    """The name of a task's metric that no other task's has, from the standard one."""
+    return f"{task.name}_{task.own_key(standard)}"
+
+
+def main_name(task: Task) -> str:
+    """The name of the task's main score that no other task's has."""
+    return own_name(task, task.main_score)
+
+
+def score_owner(score: str, tasks: Mapping[str, Task]) -> str | None:
+    """The task that a score is of, None if it is of something else, as "speed" is."""
+    return named_owner(score, tasks) or next(iter(standard_owners(score, tasks)), None)
+
+
+def named_owner(score: str, tasks: Iterable[str]) -> str | None:
+    """The task whose name a score has."""
+    return max((task for task in tasks if score.startswith(f"{task}_")), key=len, default=None)
+
+
+def standard_owners(score: str, tasks: Mapping[str, Task]) -> list[str]:
+    """The tasks that have a metric of this standard name: in a component, it is the first's."""
+    return [n for n, t in tasks.items() if score == t.main_score or t.own_key(score) != score]
+
+
+def check_name(name: str, task: Task) -> None:
+    """Raise MTLError if the task's scores would stand under the standard names of another."""
+    if name in RESERVED and task.own_key(f"{name}_acc") != "acc":
+        raise MTLError(
+            "Expected a task name that is not the beginning of spaCy's own scores, got "
+            f"'{name}'. Rename it, to '{name}_task' for example."
+        )
