@@ -10,6 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Linear, Ops, chain, zero_init
 
+from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.metrics.base import Statistics
 from spacy_mtl.metrics.correlation import RankCorrelation
 from spacy_mtl.metrics.errors import Errors, from_error
@@ -127,9 +128,10 @@ BLOCKS = {
     "void": {"@mtl_tasks": "test_metrics.Undefined", "attr": "void"},
 }
 for name in BLOCKS:
-    Doc.set_extension(name, default=None, force=True)
+    registry.mtl_layers.register(name, func=DocExtension(name))
 for made in (Measured, Ordered, Level, Undefined):
     registry.mtl_tasks.register(f"test_metrics.{made.__name__}", func=made)
+table()  # makes the attributes known
 
 
 def write_levels(path: Any, nlp: Language) -> str:
