@@ -79,7 +79,7 @@ def check_heads(heads: Sequence[Any], deps: Sequence[str | None], first: int = 0
             came = head + first if type(head) is int else head
             raise HeadError(
                 f"Expected as head of token {i + first} the number of one of the {n_tokens} "
-                f"tokens, from {first}, got {came!r}.",
+                f"tokens, from {first}, got {came!r:.60}.",
                 i,
             )
     _check_for_circles(heads, deps, first)
