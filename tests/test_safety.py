@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import spacy_mtl
 from spacy_mtl.cli import app
 from spacy_mtl.evaluation.visualize import render_page
-from spacy_mtl.training.proposed_tasks import identifier, unique
+from spacy_mtl.layers.proposals import identifier, unique
 
 PACKAGE = Path(spacy_mtl.__file__).parent
 # What runs code out of data, or unpacks it to where the data says.
