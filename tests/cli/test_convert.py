@@ -46,6 +46,7 @@ def test_summary(source, tmp_path):
     assert result.stdout.splitlines() == [
         f"{output}: 2 docs, 3 tokens",
         "  ents             3 tokens labelled",
+        "  sents            2 tokens labelled",
         "  cats             2 docs labelled",
     ]
     assert result.stderr == ""

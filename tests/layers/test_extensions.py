@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import spacy
 from spacy.language import Language
@@ -165,7 +166,7 @@ def test_they_stay_through_an_augmenter(converted):
 def set_distances(doc: Doc) -> Doc:
     for token in doc[1:]:
         token._.distance = token.i / 2
-    doc._.tone = {"dry": len(doc)}
+    doc._.tone = {"dry": numpy.int64(len(doc))}
     return doc
 
 
