@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import srsly
 from spacy.tokens import Doc, DocBin
 
-from ..layers import table
+from ..layers import BUILT_IN, table
 from .records import Record, plain
 
 FORMATS = ("jsonl", "parquet", "spacy")
@@ -96,9 +96,10 @@ def annotation(doc: Doc, text: str, tokens: bool) -> dict[str, Any]:
     found: dict[str, Any] = {"text": text}
     if tokens:
         found["tokens"] = [token.text for token in doc]
-    for layer in table().values():
+    for name, layer in table().items():
         if tokens or not layer.by_token:
-            found.update(layer.to_fields(doc))
+            fields = layer.to_fields(doc)
+            found.update(fields if name in BUILT_IN else plain(fields))
     return found
 
 

@@ -189,10 +189,11 @@ def _names(joined: str) -> list[str]:
 
 def _summary(conversion: Conversion, shown: str) -> str:
     lines = [f"{shown}: {conversion.docs:,} docs, {conversion.tokens:,} tokens"]
-    for name, layer in table().items():
-        if conversion.units[name]:
-            counted = layer.counted or layer.unit
-            lines.append(f"  {name:<6} {conversion.units[name]:>11,} {counted} labelled")
+    labelled = {name: layer for name, layer in table().items() if conversion.units[name]}
+    width = max(map(len, labelled), default=0)
+    for name, layer in labelled.items():
+        counted = layer.counted or layer.unit
+        lines.append(f"  {name:<{max(width, 6)}} {conversion.units[name]:>11,} {counted} labelled")
     if conversion.rejected:
         lines.append(f"  {conversion.rejected:,} left out as rejected or ignored by the annotator")
     if conversion.errors:

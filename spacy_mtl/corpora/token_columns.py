@@ -13,6 +13,7 @@ from ..layers import BUILT_IN
 from ..layers.dependencies import DependencyLayer, HeadError, check_heads
 from .records import COLUMNS, Record
 
+_MAX_DIGITS = 20
 _WRITTEN_APART = ("ner", "deps")
 
 
@@ -63,4 +64,5 @@ def _number(head: str, i: int) -> int | str:
     """The number of a head from 0, the token's own for a root; what is no number stays."""
     if head == "0":
         return i
-    return int(head) - 1 if head.isascii() and head.isdecimal() else head
+    is_number = head.isascii() and head.isdecimal() and len(head) <= _MAX_DIGITS
+    return int(head) - 1 if is_number else head

@@ -79,21 +79,24 @@ def check_heads(heads: Sequence[Any], deps: Sequence[str | None], first: int = 0
             came = head + first if type(head) is int else head
             raise HeadError(
                 f"Expected as head of token {i + first} the number of one of the {n_tokens} "
-                f"tokens, from {first}, got {came!r}.",
+                f"tokens, from {first}, got {came!r:.60}.",
                 i,
             )
     _check_for_circles(heads, deps, first)
 
 
 def _check_for_circles(heads: Sequence[int], deps: Sequence[str | None], first: int) -> None:
-    reached = [-1] * len(heads)  # by a walk from which token
+    reached = [-1] * len(heads)  # by the walk from which token
     for start in range(len(heads)):
         i = start
-        while reached[i] < 0 and deps[i] and heads[i] != i:
+        while reached[i] < 0:
             reached[i] = start
+            if not deps[i] or heads[i] == i:
+                break
             i = heads[i]
-        if reached[i] == start and deps[i] and heads[i] != i:
-            raise HeadError(
-                f"Expected heads that lead to a root, got a circle through token {i + first}.", i
-            )
-        reached[i] = max(reached[i], start) if reached[i] < 0 else reached[i]
+        else:
+            if reached[i] == start:
+                raise HeadError(
+                    f"Expected heads that lead to a root, got a circle through token {i + first}.",
+                    i,
+                )

@@ -42,11 +42,9 @@ class EntityLayer(TokenLayer):
 
     def labels(self, doc: Doc) -> Counter[str]:
         """Of entities, also where `count_broken_entities` finds some, at which `doc.ents` fails."""
-        if not count_broken_entities(doc):
-            return Counter(ent.label_ for ent in doc.ents)
         iob, types = _arrays(doc)
-        names = [doc.vocab.strings[each] for each in types[iob == _BEGIN].tolist() if each]
-        return Counter(names)
+        keys = types[iob == _BEGIN].tolist()
+        return Counter(doc.vocab.strings[key] for key in keys if key)
 
     def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
         if not (n_units := self.count(doc)):
