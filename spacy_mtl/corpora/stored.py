@@ -9,6 +9,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 
 from ..errors import MTLError, one_line
+from ..layers import table
 
 
 def read_doc_bin(path: Path) -> DocBin:
@@ -28,6 +29,7 @@ def stored_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
 
 def docs_of(doc_bin: DocBin, path: Path, vocab: Vocab) -> Iterator[Doc]:
     """The documents of a `DocBin` that comes from this file."""
+    table()  # makes the attributes known in which layers have what is read
     docs = doc_bin.get_docs(vocab)
     while True:
         try:

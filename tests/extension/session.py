@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import catalogue
@@ -111,7 +112,8 @@ def run_all(session: Session) -> None:
         compared = ["--test", "data/test.spacy", "--output", "comparison", "--seeds", "2"]
         run("compare", "mtl", "compare", "config.cfg", *compared, *short)
     run("report", "mtl", "report", "comparison", "--affinity", "affinity/affinity.json")
-    model, test = "whole/model-best", ["data/test.spacy"]
+    model, test = "pipeline", ["data/test.spacy"]
+    copytree("whole/model-best", model)  # `card` writes into it
     run("card", "mtl", "card", model, "--test", *test, "--comparison", "comparison")
     run("calibrate", "mtl", "calibrate", model, *test, "--output", "calibrated")
     for suffix in ("jsonl", "parquet"):

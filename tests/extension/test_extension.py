@@ -154,9 +154,9 @@ def test_evaluate(ran: Ran) -> None:
 
 def test_card(ran: Ran) -> None:
     ran.output("card")
-    card = (ran.folder / "whole/model-best/README.md").read_text("utf8")
+    card = (ran.folder / "pipeline/README.md").read_text("utf8")
     assert "mean absolute error in tokens" in card and "`pairs`" in card
-    performance = ran.read("whole/model-best/meta.json")["performance"]
+    performance = ran.read("pipeline/meta.json")["performance"]
     assert any(key.startswith("distance_") and key.endswith("_test") for key in performance)
 
 
@@ -191,7 +191,7 @@ def test_in_a_fresh_process(ran: Ran) -> None:
         shutil.copy(package / "meta.json", package / "en_foreign")  # as its setup.py does
         found = ran.load("en_foreign", str(package))
     else:
-        found = ran.load("whole/model-best")
+        found = ran.load("pipeline")
     assert found["together"] == found["alone"]
     rows = list(srsly.read_jsonl(ran.folder / "out.jsonl"))
     for doc, row in zip(found["alone"], rows, strict=True):
