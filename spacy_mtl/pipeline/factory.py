@@ -94,7 +94,7 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
         if "." in name or ":" in name:
             raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
         check_name(name, task)
-        task.name = name
+        task.name, task.component = name, component
         for layer in task.layers:
             layer_named(layer)  # an error if there is none
         for written in set(task.assigns) - {"doc.cats"}:

@@ -57,7 +57,7 @@ class LabelSource:
         if not tasks:
             raise MTLError(
                 f"Expected at least one task in [components.{component}.tasks], got none. "
-                "Add a block such as [components.multitask.tasks.ner] with @mtl_tasks = "
+                f"Add a block such as [components.{component}.tasks.ner] with @mtl_tasks = "
                 '"spacy_mtl.NER.v1".'
             )
         self._labelled = {name: t for name, t in tasks.items() if isinstance(t, Labelled)}

@@ -40,10 +40,12 @@ class Task(ABC):
     `spacy_mtl.tasks.labels.LabelledTask` where these have labels. What a task can do beyond this
     is in `spacy_mtl.tasks.capable`.
 
+    component: the name of the component, for messages; set by it as `name` is.
     needs: the names of tasks of the component whose decisions `predict` uses.
     """
 
     name: str = ""
+    component: str = "multitask"
     needs: tuple[str, ...] = ()
 
     @property

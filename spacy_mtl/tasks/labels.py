@@ -80,7 +80,7 @@ class LabelledTask(ScoredTask):
                 warnings.warn(
                     f"Documents have labels of the task '{self.name}' that it was not initialized "
                     f"with: {some(unknown)}. They are neither learned nor predicted. If they "
-                    "should be, list all labels in [initialize.components.multitask.labels].",
+                    f"should be, list all labels in [initialize.components.{self.component}.labels].",
                     stacklevel=2,
                 )
 

@@ -132,7 +132,7 @@ class TextCat(LabelledTask):
                 f"Expected keys in doc.cats that begin with '{self._prefix}' for the task "
                 f"'{self.name}', got {some(keys)}{why}. Rename the keys, correct the task's "
                 "`group`, or list its labels in "
-                f"[initialize.components.multitask.labels.{self.name}]."
+                f"[initialize.components.{self.component}.labels.{self.name}]."
             )
         return sorted(keys)
 

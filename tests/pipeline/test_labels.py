@@ -90,9 +90,21 @@ def test_a_task_without_labels_is_refused():
 
 
 def test_no_tasks_are_refused():
-    nlp = make_nlp([])
-    with pytest.raises(MTLError, match="at least one task.*got none"):
+    nlp = make_nlp([], name="second")
+    with pytest.raises(MTLError, match=r"at least one task.*got none.*components.second.tasks.ner"):
         nlp.initialize(lambda: make_examples(nlp))
+
+
+def test_hints_name_the_component():
+    nlp = make_nlp(["sentiment", "topic"], name="second")
+    (reference,) = (eg.reference for eg in make_examples(nlp)[:1])
+    reference.cats = {"other": 1.0}
+    with pytest.raises(MTLError, match=r"initialize.components.second.labels.sentiment\]"):
+        nlp.initialize(lambda: [Example(nlp.make_doc(reference.text), reference)])
+    nlp.config["initialize"]["components"]["second"] = {"labels": {"topic": ["topic=trip"]}}
+    nlp.initialize(lambda: make_examples(nlp))
+    with pytest.warns(UserWarning, match=r"initialize.components.second.labels\]"):
+        nlp.update(make_examples(nlp), sgd=nlp.resume_training())
 
 
 def test_use_before_initialization_is_refused():
