@@ -24,8 +24,12 @@ def announce(nlp: Language) -> None:
 
 
 def live_pipelines() -> Iterator[Language]:
-    """Those that were announced and are still in use, and then all others, slowly: components
-    that are sourced from a pipeline do not announce the one that they are put into."""
+    """Those that were announced and are still in use, and then all others, slowly.
+
+    The garbage collector alone knows the others: pipelines of spaCy's own components, or of
+    components that are sourced from another pipeline, never call a factory of ours, and spaCy
+    tells of no pipeline that it makes.
+    """
     announced = list(_PIPELINES)
     yield from announced
     for thing in gc.get_objects():
