@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -13,7 +12,6 @@ from ..errors import MTLError
 from ..files import write_whole
 
 VERSION = 2
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -105,29 +103,6 @@ class Journal:
                     f"Expected {what} to be the same as when the run began{then}, got another"
                     f"{now}. Go on with what it was, or begin anew with --overwrite."
                 )
-
-
-def digest(paths: Sequence[Path]) -> tuple[str, int]:
-    """A digest of what the files hold, and the number of their lines.
-
-    RAISES (MTLError): If one cannot be read.
-    """
-    found, n_lines = blake2b(digest_size=16), 0
-    for path in paths:
-        last = b"\n"
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK):
-                    found.update(chunk)
-                    n_lines += chunk.count(b"\n")
-                    last = chunk[-1:]
-        except OSError as error:
-            raise MTLError(
-                f"Expected to be able to read {path}, got: {error.strerror or error}."
-            ) from error
-        n_lines += last != b"\n"
-        found.update(b"%d" % path.stat().st_size)  # so that no byte moves to the next file
-    return found.hexdigest(), n_lines
 
 
 def _checksum(content: dict[str, Any]) -> str:

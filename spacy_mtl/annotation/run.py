@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,10 +15,11 @@ from typing import Any
 from spacy.language import Language
 from tqdm import tqdm
 
+from ..digests import chunks, digest
 from ..errors import MTLError
 from .annotator import Advance, Annotator, Part, Pipeline
 from .encoding import FORMATS, Encoder, JsonlEncoder, SpacyEncoder
-from .journal import Identity, Progress, digest
+from .journal import Identity, Progress
 from .options import DEFAULTS, Options, Summary
 from .records import Source
 from .sources import STDIN, Input, open_input
@@ -62,13 +64,13 @@ def annotate_file(
     store.check(options.resume, options.overwrite)
     pipeline = _pipeline(model, options)
     nlp = pipeline.load()
-    content, n_lines = digest(source.files)
-    weights = _model_digest(nlp, options.code)
-    identity = Identity(content, weights, _shape(options, source, encoder))
+    identity = Identity(
+        _digest(source.files), _model_digest(nlp, options.code), _shape(options, source, encoder)
+    )
     with ExitStack() as stack:
         stack.callback(store.close)
         _start(store, identity, options, say)
-        bar = stack.enter_context(_bar(store.progress, _total(source, n_lines), options.progress))
+        bar = stack.enter_context(_bar(store.progress, source, options.progress))
         if options.processes == 1:
             annotate = Annotator(nlp, encoder, source, options.batch_size).annotate_all
         else:
@@ -231,25 +233,38 @@ def _model_digest(nlp: Language, code: Path | None) -> str:
     files = [] if code is None else [code]
     folder: Any = nlp.path
     if folder is None or not folder.exists():
-        return digest(files)[0] + nlp.config.to_str()
-    return digest([*sorted(file for file in folder.rglob("*") if file.is_file()), *files])[0]
+        return _digest(files) + nlp.config.to_str()
+    return _digest([*sorted(file for file in folder.rglob("*") if file.is_file()), *files])
 
 
-def _total(source: Input, n_lines: int) -> int | None:
+def _digest(files: Iterable[Path]) -> str:
+    return digest((f"{file.stat().st_size}\n", file) for file in files)
+
+
+def _total(source: Input) -> int | None:
     """The number of documents, where that is known; blank lines of JSONL are counted too."""
     if source.format == "parquet":
         from .parquet import number_of_rows
 
         return number_of_rows(source.files)
-    return n_lines if source.files and source.format in ("jsonl", "text") else None
+    counted = source.files and source.format in ("jsonl", "text")
+    return sum(map(_lines, source.files)) if counted else None
 
 
-def _bar(progress: Progress, total: int | None, shown: bool) -> tqdm:
+def _lines(path: Path) -> int:
+    number, last = 0, b"\n"
+    for chunk in chunks(path):
+        number, last = number + chunk.count(b"\n"), chunk[-1:]
+    return number + (last != b"\n")
+
+
+def _bar(progress: Progress, source: Input, wanted: bool) -> tqdm:
+    shown = wanted and sys.stderr.isatty()
     return tqdm(
         desc="Annotating",
         unit=" docs",
         initial=progress.documents + progress.failed,
-        total=total,
+        total=_total(source) if shown else None,
         leave=False,
-        disable=None if shown else True,
+        disable=not shown,
     )

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any
 
 from ..config_files import path_setting
+from ..digests import digest
 from ..errors import MTLError
 from .sources import code_of, used_sources
 
@@ -216,14 +217,13 @@ def _is_path(text: str, key: str) -> bool:
 
 
 def _content_hash(path: Path) -> str:
-    digest = hashlib.sha256()
-    for file in _files(path):
-        if file != path:
-            digest.update(f"{file.relative_to(path).as_posix()} {file.stat().st_size}\n".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return digest((_label(file, path), file) for file in _files(path))
+
+
+def _label(file: Path, folder: Path) -> str:
+    if file == folder:
+        return ""
+    return f"{file.relative_to(folder).as_posix()} {file.stat().st_size}\n"
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -80,7 +80,8 @@ class LabelledTask(ScoredTask):
                 warnings.warn(
                     f"Documents have labels of the task '{self.name}' that it was not initialized "
                     f"with: {some(unknown)}. They are neither learned nor predicted. If they "
-                    f"should be, list all labels in [initialize.components.{self.component}.labels].",
+                    "should be, list all labels in "
+                    f"[initialize.components.{self.component}.labels].",
                     stacklevel=2,
                 )
 

@@ -5,7 +5,6 @@ Each has a file with the checksums of the others. No pickle is written or read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..digests import digest
 from ..errors import MTLError
 from ..files import write_folder_whole
 from ..state import State
@@ -35,7 +35,6 @@ _DTYPES = {
     "uint8": "U8",
     "bool": "BOOL",
 }
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         checksums = json.loads((path / CHECKSUMS).read_text(encoding="utf-8"))
         for name in (ARRAYS, DOCUMENT):
-            if _checksum(path / name) != checksums[name]:
+            if digest([("", path / name)]) != checksums[name]:
                 raise MTLError(f"{name} is not what was written.")
         document = json.loads((path / DOCUMENT).read_text(encoding="utf-8"))
         return Checkpoint(path, load_file(path / ARRAYS), document)
@@ -120,7 +119,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _fill(folder: Path, arrays: State, document: Mapping[str, Any]) -> None:
     _write_arrays(folder / ARRAYS, arrays)
     (folder / DOCUMENT).write_text(json.dumps(document, default=float), encoding="utf-8")
-    checksums = {name: _checksum(folder / name) for name in (ARRAYS, DOCUMENT)}
+    checksums = {name: digest([("", folder / name)]) for name in (ARRAYS, DOCUMENT)}
     (folder / CHECKSUMS).write_text(json.dumps(checksums, indent=2), encoding="utf-8")
 
 
@@ -143,14 +142,6 @@ def _write_arrays(path: Path, arrays: State) -> None:
 def _bytes(array: NDArray) -> Any:
     little = array.astype(array.dtype.newbyteorder("<"), copy=False)
     return np.ascontiguousarray(little).reshape(-1).view("uint8").data
-
-
-def _checksum(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _remove(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
@@ -14,12 +13,12 @@ from typing import Any
 
 from thinc.api import get_current_ops
 
+from ..digests import digest
 from ..errors import MTLError
 
 PACKAGES = ("spacy-mtl", "spacy", "thinc", "numpy")
 OPTIONAL = ("torch", "transformers")
 CODE = "the file given by --code"
-_CHUNK = 1 << 20
 
 
 def fingerprint(
@@ -104,18 +103,9 @@ def _paths(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _checksum(path: Path, leave_out: Path) -> str:
     """Of a file's content, or of the names and contents of all files in a folder."""
-    digest = hashlib.sha256()
-    file = path
-    try:
-        files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
-        for file in files:
-            if not file.resolve().is_relative_to(leave_out.resolve()):
-                digest.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
-                with file.open("rb") as content:
-                    while chunk := content.read(_CHUNK):
-                        digest.update(chunk)
-    except OSError as error:
-        raise MTLError(
-            f"Expected to be able to read {file}, got: {error.strerror or error}."
-        ) from error
-    return digest.hexdigest()
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file())
+    return digest(
+        (f"{file.relative_to(path)}\0{file.stat().st_size}\0", file)
+        for file in files
+        if not file.resolve().is_relative_to(leave_out.resolve())
+    )

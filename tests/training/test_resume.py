@@ -346,7 +346,7 @@ def test_streamed_reader_with_random_numbers(tmp_path: Path) -> None:
 # 4, 8 and 12, checkpoints after steps 1, 3, 5, ...
 PLACES = {
     "spacy_mtl.training.checkpoints._write_arrays": 3,
-    "spacy_mtl.training.checkpoints._checksum": 5,
+    "spacy_mtl.training.checkpoints.digest": 5,
     "spacy_mtl.training.checkpoints._remove": 2,
     "spacy_mtl.training.output_folder.copytree": 2,
     "spacy_mtl.files._exchange": 5,
