@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from thinc.api import get_array_module
+from thinc.api import get_array_module, to_numpy
 from thinc.types import Floats2d
 
 from ..errors import MTLError
@@ -64,10 +64,7 @@ class TaskGradients:
             flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
             xp: Any = get_array_module(flat[0])
             rows = xp.stack(flat)
-            products = rows @ rows.T
-            self._grams[kind] = np.asarray(
-                products.get() if hasattr(products, "get") else products, dtype="float64"
-            )
+            self._grams[kind] = to_numpy(rows @ rows.T).astype("float64")
         return self._grams[kind]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from thinc.api import to_numpy
 from thinc.types import Floats2d, Ints1d
 
 from .biluo import OUTSIDE, row_starts, viterbi
@@ -55,8 +56,7 @@ def best_path(xp: Any, scores: Floats2d, lengths: NDArray[np.int32]) -> Ints1d:
 
 def _search(xp: Any, scores: Any, group: Array, chosen: Array) -> Array:
     """The best paths of the `chosen` tokens, those of a group being a sequence of their own."""
-    sizes = xp.bincount(group[chosen])
-    sizes = sizes.get() if hasattr(sizes, "get") else sizes
+    sizes = to_numpy(xp.bincount(group[chosen]))
     return viterbi(xp, scores[chosen], sizes[sizes > 0].astype("int32"))
 
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from thinc.api import get_array_module
+from thinc.api import get_array_module, to_numpy
 from thinc.types import ArrayXd, Floats2d, Ints1d
 
 from ..models import biluo
 from ..models.avoided_spans import avoiding_marginals
-from .scored import host
 
 
 def crf_loss(
@@ -36,7 +35,7 @@ def crf_loss(
         rejected = np.zeros((0, 3), dtype="int64")
     n_docs = len(lengths)
     doc_of = np.repeat(np.arange(n_docs), lengths)
-    said = host(mask).copy()
+    said = to_numpy(mask).copy()
     said[rejected[:, 0]] = True
     labelled = np.bincount(doc_of[said], minlength=n_docs) > 0
     keep = xp.asarray(labelled[doc_of])

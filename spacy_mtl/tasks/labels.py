@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
+from thinc.api import to_numpy
 from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..marks import CORPUS, known_labels
 from ..models.packed import Packed
 from .base import Task
-from .scored import Decoded, ScoredTask, host
+from .scored import Decoded, ScoredTask
 
 
 class LabelledTask(ScoredTask):
@@ -59,7 +60,7 @@ class LabelledTask(ScoredTask):
     def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
         """See `Calibrated`."""
         right = decoded.labels == targets.gold
-        return host(decoded.confidences[targets.mask]), host(right[targets.mask])
+        return to_numpy(decoded.confidences[targets.mask]), to_numpy(right[targets.mask])
 
     @abstractmethod
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:

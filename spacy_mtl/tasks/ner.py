@@ -11,7 +11,7 @@ from spacy.scorer import Scorer, get_ner_prf
 from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import Ops
+from thinc.api import Ops, to_numpy
 from thinc.types import ArrayXd, Floats2d
 
 from ..marks import INCORRECT_SPANS, known_labels
@@ -27,7 +27,7 @@ from .confusion import Confusion
 from .crf import crf_loss
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
-from .scored import Decoded, host
+from .scored import Decoded
 from .span_confidences import note_decoded_spans, span_outcomes
 from .span_constraints import allowed_columns, in_entity
 from .span_scores import Sides, Triple, noted_span_outcomes, span_confusion, span_counts
@@ -177,7 +177,7 @@ class NER(LabelledTask):
 
     def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[list[Triple]]:
         """Of each document its spans: the label, the first token, and the one after the last."""
-        found = spans_of(host(decoded.labels), [len(doc) for doc in docs], len(self._labels))
+        found = spans_of(to_numpy(decoded.labels), [len(doc) for doc in docs], len(self._labels))
         return [
             self._with_present(doc, [(self._labels[kind], start, end) for start, end, kind in own])
             for doc, own in zip(docs, found, strict=True)
@@ -195,7 +195,7 @@ class NER(LabelledTask):
         return sorted(present + new, key=lambda span: span[1])
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
-        tags = host(decoded.labels)
+        tags = to_numpy(decoded.labels)
         if self.spans_key is not None:
             for doc, spans in zip(docs, self._decoded_spans(docs, tags), strict=True):
                 if self.overwrite or self.spans_key not in doc.spans:

@@ -111,8 +111,3 @@ class ScoredTask(Task):
 
 
 _HOST = NumpyOps()
-
-
-def host(array: ArrayXd) -> Any:
-    """The array as a numpy array."""
-    return array.get() if hasattr(array, "get") else array

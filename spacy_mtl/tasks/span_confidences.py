@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
+from thinc.api import to_numpy
 
 from ..confidences import note_spans
 from ..models.packed import doc_lengths, token_attributes
 from ..models.span_rows import SpanRows
-from .scored import Decoded, host
+from .scored import Decoded
 from .spans import Ids
 from .targets import ColumnTargets
 
@@ -23,12 +24,12 @@ def span_outcomes(
 
     Left out are spans without a probability, and those of a type that their corpus does not know.
     """
-    confidences, labels = host(decoded.confidences), host(decoded.labels)
+    confidences, labels = to_numpy(decoded.confidences), to_numpy(decoded.labels)
     spans = SpanRows.of(np, labels, n_types)
-    labelled = host(targets.mask)[spans.rows]
+    labelled = to_numpy(targets.mask)[spans.rows]
     if targets.known is not None:
-        labelled &= host(targets.known)[spans.rows, spans.labels]
-    wrong = host(targets.classes)[spans.rows] != spans.labels
+        labelled &= to_numpy(targets.known)[spans.rows, spans.labels]
+    wrong = to_numpy(targets.classes)[spans.rows] != spans.labels
     counted = (spans.sum(np, ~labelled) == 0) & ~np.isnan(confidences)
     return confidences[counted], (spans.sum(np, wrong) == 0)[counted]
 
@@ -40,8 +41,8 @@ def note_decoded_spans(
 
     ids: the hash of each type. layer, keep: see `note_spans`.
     """
-    confidences = host(decoded.confidences)
-    spans = SpanRows.of(np, host(decoded.labels), len(ids))
+    confidences = to_numpy(decoded.confidences)
+    spans = SpanRows.of(np, to_numpy(decoded.labels), len(ids))
     place = token_attributes(docs, ["IDX", "LENGTH"])
     ends = place[spans.last].sum(axis=1)
     table = np.stack([place[spans.first, 0], ends, ids[spans.kinds]], axis=1)

@@ -13,7 +13,7 @@ from spacy.strings import StringStore, get_string_id
 from spacy.tokens import Doc
 from spacy.tokens.morphanalysis import MorphAnalysis
 from spacy.training import Example
-from thinc.api import Ops
+from thinc.api import Ops, to_numpy
 from thinc.types import Floats2d
 
 from ..confidences import note_tags, tag_confidence
@@ -27,7 +27,7 @@ from .base import Task
 from .confusion import Confusion, unit_confusion
 from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
-from .scored import Decoded, host
+from .scored import Decoded
 from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
 
@@ -108,7 +108,7 @@ class Tagger(LabelledTask):
         """Of tags; there is no place for those of the other attributes."""
         if self.attr != "TAG":
             return
-        tags, confidences = self._values[host(decoded.labels)], host(decoded.confidences)
+        tags, confidences = self._values[to_numpy(decoded.labels)], to_numpy(decoded.confidences)
         end = 0
         for doc in docs:
             begin, end = end, end + len(doc)
@@ -117,7 +117,7 @@ class Tagger(LabelledTask):
 
     def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[Any]:
         """(n_tokens,) of each document the values of the attribute, as `Doc.to_array` has them."""
-        values = self._values[host(decoded.labels)]
+        values = self._values[to_numpy(decoded.labels)]
         ends = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
         standing = [values[begin:end] for begin, end in pairwise(ends)]
         if self.overwrite:
@@ -127,7 +127,7 @@ class Tagger(LabelledTask):
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         if self.attr == "MORPH":
-            self._write_morph(docs, host(decoded.labels))
+            self._write_morph(docs, to_numpy(decoded.labels))
             return
         for doc, values in zip(docs, self.standing(docs, decoded), strict=True):
             if len(doc):

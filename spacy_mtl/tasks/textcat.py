@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Ops
+from thinc.api import Ops, to_numpy
 from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
@@ -31,7 +31,7 @@ from .losses import (
     softmax_cross_entropy,
 )
 from .positives import PositivesWarning
-from .scored import Decoded, host
+from .scored import Decoded
 from .targets import CellTargets, ClassTargets
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
@@ -218,7 +218,7 @@ class TextCat(LabelledTask):
 
     def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[dict[str, float]]:
         """Of each document the task's part of `doc.cats`."""
-        rows = host(decoded.probabilities).tolist()
+        rows = to_numpy(decoded.probabilities).tolist()
         standing = [dict(zip(self._labels, row, strict=True)) for row in rows]
         if not self.overwrite:
             for doc, own in zip(docs, standing, strict=True):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from thinc.api import Model, get_array_module, get_current_ops
+from thinc.api import Model, get_array_module, get_current_ops, to_numpy
 from thinc.shims import Shim
 
 from ..errors import MTLError
@@ -113,7 +113,7 @@ def on_host(array: Any) -> NDArray:
     if hasattr(array, "detach"):
         tensor = array.detach().cpu()
         return np.asarray((_halves(tensor) if _is_bfloat16(tensor) else tensor).numpy())
-    return np.asarray(array.get() if hasattr(array, "get") else array)
+    return np.asarray(to_numpy(array))
 
 
 def _check_names(parameters: dict[str, Parameter], values: State) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Linear, Model, chain, zero_init
+from thinc.api import Linear, Model, chain, to_numpy, zero_init
 from thinc.types import Floats2d
 
 from spacy_mtl.corpora.records import ReadOptions, Record
@@ -35,7 +35,6 @@ from spacy_mtl.registry import registry
 from spacy_mtl.tasks.alignment import require_same_tokens
 from spacy_mtl.tasks.base import Step, Task
 from spacy_mtl.tasks.losses import softmax_cross_entropy
-from spacy_mtl.tasks.scored import host
 from spacy_mtl.training.samplers import Epoch, Sampler
 
 # A task that is a regression
@@ -91,7 +90,7 @@ class Distance(Task):
         return Step(float((errors**2).sum()) / 2, len(rows), backward)
 
     def predict(self, head: Model, packed: Packed, earlier: Mapping[str, Any]) -> Any:
-        logarithms = host(head.predict(packed))[:, 0] + self.mean
+        logarithms = to_numpy(head.predict(packed))[:, 0] + self.mean
         return np.split(np.expm1(logarithms).clip(1), np.cumsum(packed.lengths)[:-1])
 
     def annotate(self, docs: Sequence[Doc], prediction: Any) -> None:
@@ -206,7 +205,7 @@ class Pairs(Task):
     def predict(self, head: Model, packed: Packed, earlier: Mapping[str, Any]) -> Any:
         (entities,) = self.needs
         pairs = Candidates(earlier[entities], packed)
-        best = host(pairs.scores(head.predict(packed)).argmax(axis=1)).tolist()
+        best = to_numpy(pairs.scores(head.predict(packed)).argmax(axis=1)).tolist()
         found: list[list[Any]] = [[] for _ in packed.docs]
         for document, spans, number in zip(pairs.documents, pairs.spans, best, strict=True):
             if number:

@@ -8,7 +8,7 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.training import Example
-from thinc.api import Linear, Ops, chain, zero_init
+from thinc.api import Linear, Ops, chain, to_numpy, zero_init
 
 from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.metrics.base import Statistics
@@ -17,7 +17,7 @@ from spacy_mtl.metrics.errors import Errors, from_error
 from spacy_mtl.models.heads import Head, pool_documents
 from spacy_mtl.models.packed import Packed
 from spacy_mtl.registry import registry
-from spacy_mtl.tasks.scored import ScoredTask, host
+from spacy_mtl.tasks.scored import ScoredTask
 
 TEXTS = [
     "very very good",
@@ -69,7 +69,7 @@ class Level(ScoredTask):
         return float((difference**2).sum() / 2), difference.reshape(-1, 1)
 
     def decode(self, scores: Any, packed: Packed, ops: Ops) -> Any:
-        return host(scores[:, 0])
+        return to_numpy(scores[:, 0])
 
     def annotate(self, docs: Sequence[Doc], prediction: Any) -> None:
         for doc, value in zip(docs, prediction.tolist(), strict=True):

@@ -8,7 +8,7 @@ import pytest
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from thinc.api import get_current_ops, require_cpu, require_gpu, set_current_ops, use_ops
+from thinc.api import get_current_ops, require_cpu, require_gpu, set_current_ops, to_numpy, use_ops
 from thinc.util import gpu_is_available, has_cupy
 
 from spacy_mtl.evaluation.temperature import LabelledScores, labelled_scores
@@ -53,13 +53,9 @@ def on_cpu(data: bytes) -> Language:
         return make_nlp(GPU_TASKS).from_bytes(data)
 
 
-def on_host(array: Any) -> Any:
-    return array.get() if hasattr(array, "get") else array
-
-
 def same(ours: Any, theirs: Any, message: str = "") -> None:
     numpy.testing.assert_allclose(
-        on_host(ours), on_host(theirs), atol=1e-4, rtol=1e-4, err_msg=message
+        to_numpy(ours), to_numpy(theirs), atol=1e-4, rtol=1e-4, err_msg=message
     )
 
 
@@ -73,7 +69,7 @@ def gradients(nlp: Language, layers: Any) -> tuple[dict[str, float], dict[str, A
         for i, node in enumerate(component.model.walk()):
             for param in node.param_names:
                 if node.has_grad(param):
-                    found[f"{pipe} {i} {node.name} {param}"] = on_host(node.get_grad(param)).copy()
+                    found[f"{pipe} {i} {node.name} {param}"] = to_numpy(node.get_grad(param)).copy()
     return losses, found
 
 

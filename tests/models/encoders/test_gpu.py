@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import spacy
-from thinc.api import Model, get_current_ops, require_cpu, require_gpu, set_current_ops
+from thinc.api import Model, get_current_ops, require_cpu, require_gpu, set_current_ops, to_numpy
 from thinc.util import gpu_is_available, has_cupy
 
 from spacy_mtl.models.encoders.array_backend import FEW_ROWS
@@ -29,17 +29,13 @@ def ops_as_before() -> Iterator[None]:
     set_current_ops(before)
 
 
-def on_host(array: Any) -> Any:
-    return array.get() if hasattr(array, "get") else array
-
-
 def trained_step(model: Model, inputs: list[Any]) -> tuple[list[Any], list[Any], list[Any]]:
     """Predictions, outputs in training, and all parameters' gradients, on the host."""
     predicted = model.predict(inputs)
     outputs, backprop = model.begin_update(inputs)
-    backprop([model.ops.asarray(np.cos(on_host(Y) * 9)) for Y in outputs])
+    backprop([model.ops.asarray(np.cos(to_numpy(Y) * 9)) for Y in outputs])
     grads = [n.get_grad(name) for n in model.walk() for name in n.param_names]
-    return tuple([on_host(array) for array in part] for part in (predicted, outputs, grads))
+    return tuple([to_numpy(array) for array in part] for part in (predicted, outputs, grads))
 
 
 def assert_same(model: Model, make_inputs: Any, bound: float) -> None:
