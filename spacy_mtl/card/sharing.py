@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..comparison.results import Results, SystemResult
+from ..comparison.costs import Cost, joint_and_single
+from ..comparison.results import Results
 from ..errors import MTLError
 from ..report.wording import (
     counted,
@@ -92,19 +93,17 @@ def _rows(results: Results, joint: str) -> Iterator[list[str]]:
 
 def _costs(results: Results, joint: str) -> tuple[list[str], list[list[str]]]:
     """What one pipeline takes, and all single ones, which annotate one after the other."""
-    full = results.full
-    alone = [full.systems[name] for name in results.single.values()]
+    together, alone = joint_and_single(results, joint, results.full)
     header = ["", "Training", "Words per second", "Size"]
     return header, [
-        ["one pipeline", *_cost([full.systems[joint]])],
-        [f"{counted(len(alone), 'single-task pipeline')}", *_cost(alone)],
+        ["one pipeline", *_cost(together)],
+        [counted(len(results.single), "single-task pipeline"), *_cost(alone)],
     ]
 
 
-def _cost(systems: list[SystemResult]) -> list[str]:
-    per_word = sum(1 / max(system.words_per_second, 1e-9) for system in systems)
+def _cost(found: Cost) -> list[str]:
     return [
-        seconds(sum(system.train_seconds for system in systems)),
-        f"{1 / per_word:,.0f}",
-        megabytes(sum(system.bytes for system in systems)),
+        seconds(found.train_seconds),
+        f"{found.words_per_second:,.0f}",
+        megabytes(found.bytes),
     ]

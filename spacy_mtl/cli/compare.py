@@ -14,6 +14,7 @@ from typer import Argument, Option
 from wasabi import Printer
 
 from ..comparison.compare import compare
+from ..comparison.costs import joint_and_single
 from ..comparison.plan import Settled, make_plan
 from ..comparison.progress import RunBars
 from ..comparison.results import AtFraction, Results
@@ -146,12 +147,10 @@ def _rows(results: Results, found: AtFraction, joint: str) -> Iterator[list[str]
 
 def _cost(results: Results, found: AtFraction, joint: str) -> str:
     """What the joint pipeline and all single ones together take."""
-    one, singles = found.systems[joint], [found.systems[n] for n in results.single.values()]
-    seconds = sum(system.train_seconds for system in singles)
-    speed = 1 / sum(1 / max(system.words_per_second, 1e-9) for system in singles)
-    size = sum(system.bytes for system in singles)
+    together, alone = joint_and_single(results, joint, found)
     return (
-        f"One pipeline: {one.train_seconds:.0f} s of training, {one.words_per_second:,.0f} "
-        f"words/s, {one.bytes / 1e6:.1f} MB; {len(singles)} pipelines: {seconds:.0f} s, "
-        f"{speed:,.0f} words/s, {size / 1e6:.1f} MB."
+        f"One pipeline: {together.train_seconds:.0f} s of training, "
+        f"{together.words_per_second:,.0f} words/s, {together.bytes / 1e6:.1f} MB; "
+        f"{len(results.single)} pipelines: {alone.train_seconds:.0f} s, "
+        f"{alone.words_per_second:,.0f} words/s, {alone.bytes / 1e6:.1f} MB."
     )

@@ -3,42 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from ..comparison.results import Results, SystemResult
+from ..comparison.costs import Cost, cost, joint_and_single
+from ..comparison.results import Results
 from .charts import bars
 from .content import Cell, Chart, Section, Table, row
 from .wording import counted, megabytes, seconds
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Of a pipeline, or of several that annotate one after the other."""
-
-    words_per_second: float
-    bytes: int
-    train_seconds: float
-
-
-def cost(system: SystemResult) -> Cost:
-    """Of one pipeline."""
-    return Cost(system.words_per_second, system.bytes, system.train_seconds)
-
-
-def single_cost(results: Results) -> Cost:
-    """Of the pipelines of all tasks together: each has to go through a text."""
-    systems = [results.full.systems[name] for name in results.single.values()]
-    per_word = sum(1 / max(system.words_per_second, 1e-9) for system in systems)
-    return Cost(
-        1 / per_word,
-        sum(system.bytes for system in systems),
-        sum(system.train_seconds for system in systems),
-    )
-
-
 def cost_section(results: Results) -> Section:
     """Speed, size and time of training."""
-    together, alone = cost(results.full.systems[results.joint[0]]), single_cost(results)
+    together, alone = joint_and_single(results, results.joint[0], results.full)
     n = len(results.single)
     intro = [
         f"One joint pipeline beside the {n} single-task pipelines that it takes the place of, "
@@ -48,7 +23,7 @@ def cost_section(results: Results) -> Section:
         *([results.needing] if results.needing else []),
     ]
     systems = [*results.single.values(), *results.joint]
-    rows = [_row(results.title(name), cost(results.full.systems[name])) for name in systems]
+    rows = [_row(results.title(name), cost([results.full.systems[name]])) for name in systems]
     rows.insert(n, _row(f"all {n} single ones", alone))
     header = ["Pipeline", "Words per second", "Size", "Training"]
     table = Table("Means over the seeds", header, rows)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..comparison.costs import Cost, joint_and_single
 from ..comparison.results import COSTS, GAINS, NONE, Comparison, Gain, Results
 from .content import Fact
-from .costs import Cost, cost, single_cost
 from .scores import NO_SYMBOL, POINTS, SYMBOLS
 from .wording import (
     counted,
@@ -94,7 +94,7 @@ def _with_points(results: Results, gains: Mapping[str, Gain], confidence: str) -
 
 
 def _costs(results: Results) -> tuple[Cost, Cost]:
-    return cost(results.full.systems[results.joint[0]]), single_cost(results)
+    return joint_and_single(results, results.joint[0], results.full)
 
 
 def _cost(results: Results) -> str:

@@ -1,10 +1,12 @@
+from spacy_mtl.comparison.costs import joint_and_single
 from spacy_mtl.report.content import Section
-from spacy_mtl.report.costs import single_cost
 from spacy_mtl.report.material import Material
 
 
 def test_single_pipelines_go_one_after_the_other(material: Material) -> None:
-    found = single_cost(material.results)
+    results = material.results
+    together, found = joint_and_single(results, results.joint[0], results.full)
+    assert together.words_per_second == 9000
     assert found.words_per_second == 3000  # four of 12,000 each
     assert (found.bytes, found.train_seconds) == (24_000_000, 80)
 
