@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +20,7 @@ from ..comparison.survey import Coverage, Survey, covered, test_examples
 from ..errors import MTLError
 from ..metrics.base import Statistics, directed
 from ..metrics.f_score import UNSEEN, Counts
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, tasks_by_name
 from ..tasks.base import Task
 from ..tasks.capable import Measurable
 
@@ -159,7 +158,7 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
     seed would have ended is not in them.
     RAISES (MTLError): If the pipeline has no task, or the documents say nothing about any.
     """
-    tasks = tasks_by_name(nlp)
+    tasks = evaluated_tasks(nlp)
     examples = list(test_examples(test, nlp))
     labelled = {name: any(map(task.is_labelled, examples)) for name, (_, task) in tasks.items()}
     if not any(labelled.values()):
@@ -182,18 +181,12 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
     return Evaluation(test, len(examples), tokens, tested, samples)
 
 
-def tasks_by_name(nlp: Language) -> dict[str, tuple[str, Task]]:
-    """Each task with its component, whose name stands before that of the task ("first.ner")
-    where several components have one of this name.
+def evaluated_tasks(nlp: Language) -> dict[str, tuple[str, Task]]:
+    """Each task with its component, see `tasks_by_name`.
 
     RAISES (MTLError): If there is none.
     """
-    pipes = multitasks(nlp)
-    often = Counter(name for pipe in pipes.values() for name in pipe.tasks)
-    found: dict[str, tuple[str, Task]] = {}
-    for component, pipe in pipes.items():
-        for name, task in pipe.tasks.items():
-            found[f"{component}.{name}" if often[name] > 1 else name] = component, task
+    found = tasks_by_name(multitasks(nlp))
     if not found:
         raise MTLError(
             "Expected a pipeline with tasks in components with the factory 'multitask', got one "

@@ -15,7 +15,7 @@ from ..comparison.survey import Coverage, Survey, cover, training_examples
 from ..errors import MTLError, one_line
 from ..report.wording import NOTHING, counted, percent, score
 from ..tasks.capable import labels_of
-from .evaluate import TEST, Evaluation, TaskEvaluation, tasks_by_name
+from .evaluate import TEST, Evaluation, TaskEvaluation, evaluated_tasks
 from .markdown import code, details, table, text
 
 NOT_SAID = "not stated"
@@ -77,7 +77,7 @@ def scores(tested: Evaluation) -> str:
 def coverages(nlp: Language, tested: Evaluation, results: Results | None) -> Coverages:
     """What each corpus says about each task: the training corpora of a comparison, if there is one,
     or else those that the config names, as far as they can be read, and the test documents."""
-    found = Survey(nlp, tasks_by_name(nlp))
+    found = Survey(nlp, evaluated_tasks(nlp))
     if results is None:
         _cover_training(found)
     else:

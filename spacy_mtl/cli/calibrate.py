@@ -26,9 +26,9 @@ from ..evaluation.temperature import (
     labelled_scores,
 )
 from ..files import write_folder_whole
-from ..pipeline.component import MultiTask
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, tasks_by_name
 from ..pipeline.saving import write_cfg
+from ..tasks.base import Task
 from ..tasks.capable import Thresholded
 from ._app import app
 from ._loading import load_pipeline, use_device
@@ -89,7 +89,8 @@ def calibrate(
         raise MTLError(f"Expected in {dev} annotation of the tasks of {model}, got none.")
     before = {path: [each.measure() for each in found] for path, found in scores.items()}
     fitted = [each.fit() for each in scores[dev]]
-    names = [_name(nlp, each.component, each.name) for each in scores[dev]]
+    shown = {(component, t.name): name for name, (component, t) in _tasks(nlp).items()}
+    names = [shown[each.component, each.name] for each in scores[dev]]
     for path, found in scores.items():
         after = [each.measure() for each in found]
         _print_measured(path, names, list(zip(before[path], after, strict=True)))
@@ -121,12 +122,12 @@ def _scores(nlp: Language, path: Path) -> list[LabelledScores]:
 
 def _without_probabilities(nlp: Language) -> list[str]:
     """The active tasks that cannot be calibrated; raises MTLError if that is all of them."""
-    active = [
-        (component, name, pipe.tasks[name])
-        for component, pipe in _enabled(nlp).items()
-        for name in pipe.active_tasks
-    ]
-    without = [_name(nlp, *names) for *names, task in active if not can_be_calibrated(task)]
+    active = {
+        name: task
+        for name, (component, task) in _tasks(nlp).items()
+        if task.name in multitasks(nlp)[component].active_tasks
+    }
+    without = [name for name, task in active.items() if not can_be_calibrated(task)]
     if active and len(without) == len(active):
         raise MTLError(
             f"Expected a task with probabilities to calibrate, got none of {', '.join(without)}."
@@ -134,13 +135,10 @@ def _without_probabilities(nlp: Language) -> list[str]:
     return without
 
 
-def _name(nlp: Language, component: str, task: str) -> str:
-    """Of a task, behind that of its component where there are several."""
-    return f"{component}.{task}" if len(_enabled(nlp)) > 1 else task
-
-
-def _enabled(nlp: Language) -> dict[str, MultiTask]:
-    return {name: pipe for name, pipe in multitasks(nlp).items() if name in nlp.pipe_names}
+def _tasks(nlp: Language) -> dict[str, tuple[str, Task]]:
+    """Those of the enabled components."""
+    pipes = multitasks(nlp)
+    return tasks_by_name({name: pipe for name, pipe in pipes.items() if name in nlp.pipe_names})
 
 
 def _print_measured(path: Path, names: Sequence[str], measured: Sequence[Both]) -> None:

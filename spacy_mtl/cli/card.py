@@ -11,7 +11,7 @@ import typer
 from typer import Argument, Option
 
 from ..card.card import META, README, Words, check_readme, make_card, read_meta, write_card
-from ..card.evaluate import evaluate, tasks_by_name
+from ..card.evaluate import evaluate, evaluated_tasks
 from ..card.sharing import comparison_of
 from ..errors import MTLError
 from ._app import app
@@ -79,7 +79,7 @@ def card_command(
         check_readme(model)
     use_device(gpu_id, silent=True)
     nlp = load_pipeline(str(model))
-    results = comparison_of(comparison, tasks_by_name(nlp)) if comparison else None
+    results = comparison_of(comparison, evaluated_tasks(nlp)) if comparison else None
     meta.update({key: new for key, new in (("name", name), ("version", version)) if new})
     tested = evaluate(nlp, test)
     commands = [

@@ -16,7 +16,7 @@ from ..corpora.stored import stored_docs
 from ..evaluation.visualize import render_page
 from ..files import write_whole
 from ..layers import AnnotationLayer, table
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, tasks_by_name
 from ._app import app
 from ._loading import load_pipeline
 from ._options import Code
@@ -50,6 +50,5 @@ def visualize(
 
 def _layers(nlp: Language) -> list[AnnotationLayer]:
     """Those of the pipeline's tasks."""
-    tasks = [task for pipe in multitasks(nlp).values() for task in pipe.tasks.values()]
-    names = {name for task in tasks for name in task.layers}
+    names = {name for _, t in tasks_by_name(multitasks(nlp)).values() for name in t.layers}
     return [layer for name, layer in table().items() if name in names]

@@ -12,7 +12,7 @@ from spacy.language import Language
 from thinc.api import Config
 
 from ..errors import MTLError
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, tasks_by_name
 from ..pipeline.needs import with_needs
 from ..pipeline.score_names import main_name, score_owner
 from ..tasks.base import Task
@@ -39,15 +39,13 @@ def tasks_of(nlp: Language) -> dict[str, tuple[str, Task]]:
 
     RAISES (MTLError): If there are not two tasks at least, or two of the same name.
     """
-    found: dict[str, tuple[str, Task]] = {}
-    for component, pipe in multitasks(nlp).items():
-        for name, task in pipe.tasks.items():
-            if name in found:
-                raise MTLError(
-                    f"Expected tasks of different names, got '{name}' in '{found[name][0]}' and "
-                    f"in '{component}'. Rename one."
-                )
-            found[name] = component, task
+    found = tasks_by_name(multitasks(nlp))
+    for component, task in found.values():
+        if task.name not in found:
+            raise MTLError(
+                f"Expected tasks of different names, got '{task.name}' in '{component}' and in "
+                "another component. Rename one."
+            )
     if len(found) < 2:
         raise MTLError(
             "Expected a config with two tasks or more in components with the factory 'multitask', "

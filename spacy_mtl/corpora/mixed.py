@@ -14,7 +14,7 @@ from spacy.training import Example
 from ..errors import MTLError
 from ..layers import layer_named, table
 from ..marks import mark
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, task_names
 from .augmented import Augmenter, Reader, keeping_missing, read_keeping_missing
 from .layers import blank_layer, present_layers
 
@@ -79,7 +79,7 @@ class MixedCorpus:
         RAISES (MTLError): If labels are declared of a task that the pipeline does not have, or
             without a component `multitask`.
         """
-        tasks = [task for pipe in multitasks(nlp).values() for task in pipe.tasks]
+        tasks = task_names(multitasks(nlp))
         for name, by_task in self.labels.items():
             if by_task and not tasks:
                 raise MTLError(

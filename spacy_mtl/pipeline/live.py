@@ -7,12 +7,14 @@ pipeline they belong to. Our factories announce theirs here, so that it can be f
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from weakref import WeakSet
 
 from spacy.language import Language
 from spacy.vocab import Vocab
 
+from ..tasks.base import Task
 from .component import MultiTask
 
 _PIPELINES: WeakSet[Language] = WeakSet()
@@ -45,3 +47,19 @@ def pipeline_of(vocab: Vocab) -> Language | None:
 def multitasks(nlp: Language) -> dict[str, MultiTask]:
     """The pipeline's components of this package, by name."""
     return {name: pipe for name, pipe in nlp.components if isinstance(pipe, MultiTask)}
+
+
+def tasks_by_name(pipes: Mapping[str, MultiTask]) -> dict[str, tuple[str, Task]]:
+    """Each task with its component, whose name stands before that of the task ("first.ner")
+    where several of these components have one of this name."""
+    often = Counter(name for pipe in pipes.values() for name in pipe.tasks)
+    return {
+        f"{component}.{name}" if often[name] > 1 else name: (component, task)
+        for component, pipe in pipes.items()
+        for name, task in pipe.tasks.items()
+    }
+
+
+def task_names(pipes: Mapping[str, MultiTask]) -> list[str]:
+    """The tasks' own names, each once."""
+    return list(dict.fromkeys(task.name for _, task in tasks_by_name(pipes).values()))

@@ -12,7 +12,7 @@ from spacy.vocab import Vocab
 from ..corpora.layers import present_layers
 from ..errors import MTLError
 from ..pipeline.component import MultiTask
-from ..pipeline.live import multitasks, pipeline_of
+from ..pipeline.live import multitasks, pipeline_of, task_names
 from ..tasks.base import Task
 from ..tasks.capable import labels_of
 
@@ -84,7 +84,7 @@ class Gaps:
         RAISES (MTLError): If the pipeline has no component "multitask", or no task of a reference.
         """
         nlp = pipeline_of(vocab)
-        components = list(multitasks(nlp).values()) if nlp is not None else []
+        components = multitasks(nlp) if nlp is not None else {}
         if not components:
             raise MTLError(
                 "Expected a component 'multitask' in the pipeline that is trained, by whose dev "
@@ -96,7 +96,7 @@ class Gaps:
             max(
                 (
                     self._task_gap(task.name, component.history.scores(task.name))
-                    for component in components
+                    for component in components.values()
                     for name, task in component.tasks.items()
                     if name in component.active_tasks and name not in component.stopped_tasks
                     if corpus.trains(task)
@@ -112,8 +112,8 @@ class Gaps:
         reference = self._references.get(task, max(scores))
         return max(0.0, (reference - scores[-1]) / reference) if reference > 0 else 0.0
 
-    def _check_names(self, components: Sequence[MultiTask]) -> None:
-        tasks = [name for component in components for name in component.tasks]
+    def _check_names(self, components: Mapping[str, MultiTask]) -> None:
+        tasks = task_names(components)
         unknown = sorted(set(self._references) - set(tasks))
         if unknown:
             raise MTLError(

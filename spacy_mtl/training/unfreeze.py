@@ -17,7 +17,7 @@ from ..models.freezing import Owner, frozen_names, set_frozen
 from ..models.topologies.base import encoders
 from ..pipeline.component import MultiTask
 from ..pipeline.history import ScoreHistory
-from ..pipeline.live import multitasks
+from ..pipeline.live import multitasks, task_names
 from ..state import State
 from .parameters import (
     Parameter,
@@ -149,7 +149,7 @@ class Unfreeze:
                 "Expected an encoder for `encoder` and `gradual` of [training.before_update]: a "
                 f"component that others listen to, or a multitask. There are: {nlp.pipe_names}."
             )
-        known = [task for component in multitasks(nlp).values() for task in component.tasks]
+        known = task_names(multitasks(nlp))
         strange = sorted(set(self.tasks) - set(known))
         if strange:
             raise MTLError(

@@ -10,7 +10,7 @@ from report.made import BLOCKS, LABELS, ODD, Made, make
 from spacy.language import Language
 
 from spacy_mtl.card.card import MARK, Words, check_readme, make_card, read_meta
-from spacy_mtl.card.evaluate import Evaluation, evaluate, tasks_by_name
+from spacy_mtl.card.evaluate import Evaluation, evaluate, evaluated_tasks
 from spacy_mtl.card.sharing import comparison_of
 from spacy_mtl.comparison.results import Results
 from spacy_mtl.errors import MTLError
@@ -30,7 +30,7 @@ WORDS = Words(limits="Not for *law*.", commands=["make corpus", "spacy mtl card 
 
 @pytest.fixture(scope="module")
 def results(made: Made, nlp: Language) -> Results:
-    return comparison_of(made.folder, tasks_by_name(nlp))
+    return comparison_of(made.folder, evaluated_tasks(nlp))
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_names_and_labels_are_no_markup(tmp_path: Path) -> None:
     markup = ODD.replace(".", "")  # which the name of a task cannot have
     odd = make(tmp_path / "folder<i>", markup, fractions=[1.0])
     nlp = make_pipeline(odd)
-    found = comparison_of(odd.folder, tasks_by_name(nlp))
+    found = comparison_of(odd.folder, evaluated_tasks(nlp))
     meta = {**META, "name": ODD, "description": ODD, "author": ODD, "license": ODD}
     card = make_card(nlp, meta, evaluate(nlp, odd.test, 20), found, WORDS)
     assert front(card)["model-index"][0]["name"] == f"en_{ODD}"
@@ -147,7 +147,7 @@ def test_names_and_labels_are_no_markup(tmp_path: Path) -> None:
 def test_a_comparison_of_other_tasks_is_refused(
     made: Made, nlp: Language, results: Results, tmp_path: Path
 ) -> None:
-    tasks = tasks_by_name(nlp)
+    tasks = evaluated_tasks(nlp)
     fewer = {name: task for name, task in tasks.items() if name != "ner"}
     with pytest.raises(MTLError, match=r"\(tagger, mood, traits\), got one of tagger, ner, mood"):
         comparison_of(made.folder, fewer)

@@ -8,7 +8,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from spacy_mtl.card.evaluate import Evaluation, evaluate, tasks_by_name
+from spacy_mtl.card.evaluate import Evaluation, evaluate, evaluated_tasks
 from spacy_mtl.errors import MTLError
 
 from .conftest import SAMPLES
@@ -72,6 +72,6 @@ def test_tasks_of_one_name_are_told_apart() -> None:
     nlp = make_nlp(["tagger", "ner"])
     other = make_nlp(["tagger", "pos"], inline=True, name="second")
     nlp.add_pipe("second", source=other)
-    assert list(tasks_by_name(nlp)) == ["multitask.tagger", "ner", "second.tagger", "pos"]
+    assert list(evaluated_tasks(nlp)) == ["multitask.tagger", "ner", "second.tagger", "pos"]
     with pytest.raises(MTLError, match="got one with no component"):
-        tasks_by_name(spacy.blank("en"))
+        evaluated_tasks(spacy.blank("en"))

@@ -166,13 +166,15 @@ def test_who_has_no_probabilities_is_named_and_passed_over(tmp_path):
 def test_several_components(tmp_path):
     nlp = make_nlp(["tagger"], inline=True)
     nlp = trained(nlp, 5, layers=["tagger"])
-    other = trained(make_nlp(["ner"], inline=True), 5, layers=["ner"])
+    layers = ["ner", "tagger"]
+    other = trained(make_nlp(layers, inline=True), 5, layers=layers)
     nlp.add_pipe("multitask", name="second", source=other)
     for name, task in (("multitask", "tagger"), ("second", "ner")):
         nlp.get_pipe(name).tasks[task].temperature = 0.2
     nlp.to_disk(tmp_path / "model")
     result = calibrate(str(tmp_path / "model"), "dev.spacy", "--in-place")
-    assert "multitask.tagger" in result.output and "second.ner" in result.output
+    assert "multitask.tagger" in result.output and "second.tagger" in result.output
+    assert [*tables(result.output)[0]] == ["ner"]  # there is no other
     after = spacy.load(tmp_path / "model")
     for name, task in (("multitask", "tagger"), ("second", "ner")):
         assert after.get_pipe(name).tasks[task].temperature > 0.2
