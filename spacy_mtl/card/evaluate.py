@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..comparison.bootstrap import Estimate, estimate, resample
 from ..comparison.compare import CONFIDENCE, SAMPLES
-from ..comparison.survey import Coverage, Survey, covered, test_examples
+from ..comparison.survey import TaskCoverage, TaskSurvey, covered, test_examples
 from ..errors import MTLError
 from ..metrics.base import Statistics, directed
 from ..metrics.f_score import UNSEEN, Counts
@@ -43,7 +43,7 @@ class TaskEvaluation:
     name: str
     component: str
     task: Task
-    coverage: Coverage
+    coverage: TaskCoverage
     labelled: bool
     statistics: Statistics | None
     score: Estimate | None
@@ -166,7 +166,7 @@ def evaluate(nlp: Language, test: Path, samples: int = SAMPLES) -> Evaluation:
             f"Expected in {test} annotation of the tasks {', '.join(tasks)}, got none in "
             f"{len(examples)} documents. Name labelled test data."
         )
-    coverage = covered(Survey(nlp, tasks), examples)
+    coverage = covered(TaskSurvey(nlp, tasks), examples)
     _annotate(nlp, examples)
     by_component = {name: pipe.score(examples) for name, pipe in multitasks(nlp).items()}
     tested = []

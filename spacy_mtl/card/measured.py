@@ -11,7 +11,7 @@ from spacy.language import Language
 
 from ..comparison.bootstrap import Estimate
 from ..comparison.results import Results
-from ..comparison.survey import Coverage, Survey, cover, training_examples
+from ..comparison.survey import TaskCoverage, TaskSurvey, cover, training_examples
 from ..errors import MTLError, one_line
 from ..report.wording import NOTHING, counted, percent, score
 from ..tasks.capable import labels_of
@@ -20,7 +20,7 @@ from .markdown import code, details, table, text
 
 NOT_SAID = "not stated"
 _UNREADABLE = (OSError, KeyError, ValueError, MTLError)  # what readers raise where nothing is
-Coverages = dict[str, dict[str, Coverage]]  # by task and corpus
+Coverages = dict[str, dict[str, TaskCoverage]]  # by task and corpus
 
 
 def facts(meta: Mapping[str, Any], name: str) -> str:
@@ -77,18 +77,18 @@ def scores(tested: Evaluation) -> str:
 def coverages(nlp: Language, tested: Evaluation, results: Results | None) -> Coverages:
     """What each corpus says about each task: the training corpora of a comparison, if there is one,
     or else those that the config names, as far as they can be read, and the test documents."""
-    found = Survey(nlp, evaluated_tasks(nlp))
+    found = TaskSurvey(nlp, evaluated_tasks(nlp))
     if results is None:
         _cover_training(found)
     else:
         for task, info in results.tasks.items():
-            found.coverage[task] = {name: Coverage(**n) for name, n in info.coverage.items()}
+            found.coverage[task] = {name: TaskCoverage(**n) for name, n in info.coverage.items()}
     for each in tested.tasks:
         found.coverage.setdefault(each.name, {})[TEST] = each.coverage
     return found.coverage
 
 
-def _cover_training(found: Survey) -> None:
+def _cover_training(found: TaskSurvey) -> None:
     """Cover what can be read, and warn of what cannot."""
     try:
         corpora = training_examples(found.nlp)
@@ -115,7 +115,7 @@ def data(coverage: Coverages) -> str:
         "of which each has one, and otherwise each class of a document."
     )
     rows = [
-        [code(task), *(_amount(by_corpus.get(name, Coverage())) for name in corpora)]
+        [code(task), *(_amount(by_corpus.get(name, TaskCoverage())) for name in corpora)]
         for task, by_corpus in coverage.items()
     ]
     return f"{intro}{unit}\n\n{table(['Task', *map(code, corpora)], rows)}"
@@ -153,7 +153,7 @@ def _label_rows(tested: TaskEvaluation) -> Iterator[list[str]]:
         yield [code(label), *(percent(found[key]) for key in "prf"), f"{int(found['gold']):,}"]
 
 
-def _amount(found: Coverage) -> str:
+def _amount(found: TaskCoverage) -> str:
     if not found.units:
         return "none"
     return f"{found.units:,} in {counted(found.docs, 'document')}"

@@ -14,7 +14,7 @@ from thinc.api import Config
 from ..errors import MTLError
 from ..evaluation.runs import Run
 from ..training.minibatches import BatchSizes
-from .survey import Survey, survey
+from .survey import TaskSurvey, survey_tasks
 from .systems import (
     JOINT,
     Settings,
@@ -82,7 +82,7 @@ class Plan:
     """
 
     settled: Settled
-    survey: Survey
+    survey: TaskSurvey
     steps: dict[float, int]
     runs: list[Planned]
 
@@ -122,7 +122,7 @@ def make_plan(settled: Settled) -> Plan:
         )
     for change in settled.vary:
         load_model_from_config(Config(plain(varied(config, change), 0)))
-    found = survey(base, settled.test)
+    found = survey_tasks(base, settled.test)
     check_comparable(base, found.nlp)
     lengths = {
         fraction: scaled_length(base["training"], full, fraction) for fraction in settled.fractions
@@ -158,7 +158,7 @@ def scaled_steps(batcher: Settings, steps: int, fraction: float) -> int:
 
 
 def _runs(
-    settled: Settled, found: Survey, lengths: dict[float, tuple[int, int]]
+    settled: Settled, found: TaskSurvey, lengths: dict[float, tuple[int, int]]
 ) -> Iterator[Planned]:
     code = None if settled.code is None else str(settled.code)
     for fraction in sorted(settled.fractions, reverse=True):
@@ -170,7 +170,7 @@ def _runs(
                 yield Planned(name, fraction, seed, run)
 
 
-def _systems(settled: Settled, found: Survey, seed: int) -> Iterator[tuple[str, Settings]]:
+def _systems(settled: Settled, found: TaskSurvey, seed: int) -> Iterator[tuple[str, Settings]]:
     base = plain(settled.config, seed)
     yield JOINT, measured(base)
     for task in found.tasks:

@@ -29,7 +29,7 @@ TRAIN = "train"
 
 
 @dataclass
-class Coverage:
+class TaskCoverage:
     """How much a corpus says about a task. units: tokens, documents or a document's classes."""
 
     docs: int = 0
@@ -37,7 +37,7 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Survey:
+class TaskSurvey:
     """A config's pipeline, initialized, and what its data have.
 
     tasks: with the component of each. coverage: by task and corpus, the test data as "test".
@@ -45,7 +45,7 @@ class Survey:
 
     nlp: Language
     tasks: dict[str, tuple[str, Task]]
-    coverage: dict[str, dict[str, Coverage]] = field(default_factory=dict)
+    coverage: dict[str, dict[str, TaskCoverage]] = field(default_factory=dict)
 
     @property
     def without(self) -> dict[str, list[str]]:
@@ -56,14 +56,14 @@ class Survey:
         }
 
 
-def survey(config: Settings, test: Path) -> Survey:
+def survey_tasks(config: Settings, test: Path) -> TaskSurvey:
     """Initialize the pipeline of a config, and count what its corpora have for each task.
 
     RAISES (MTLError): If the config has nothing to compare, or a task has no labelled unit in the
         training or the test data.
     """
     nlp = initialized(Config(config))
-    found = Survey(nlp, tasks_of(nlp))
+    found = TaskSurvey(nlp, tasks_of(nlp))
     cover(found, {**training_examples(nlp), TEST: test_examples(test, nlp)})
     for task, by_corpus in found.coverage.items():
         in_train = any(by_corpus[name].units for name in by_corpus if name != TEST)
@@ -95,16 +95,16 @@ def training_examples(nlp: Language) -> dict[str, Iterable[Example]]:
     return {TRAIN: islice(corpus(nlp), most)}
 
 
-def cover(found: Survey, corpora: Mapping[str, Iterable[Example]]) -> None:
+def cover(found: TaskSurvey, corpora: Mapping[str, Iterable[Example]]) -> None:
     """Note how much the corpora say about each task."""
     for name, examples in corpora.items():
         for task, coverage in covered(found, examples).items():
             found.coverage.setdefault(task, {})[name] = coverage
 
 
-def covered(found: Survey, examples: Iterable[Example]) -> Mapping[str, Coverage]:
+def covered(found: TaskSurvey, examples: Iterable[Example]) -> Mapping[str, TaskCoverage]:
     """How much examples say about each task."""
-    coverage = {name: Coverage() for name in found.tasks}
+    coverage = {name: TaskCoverage() for name in found.tasks}
     reading = iter(examples)
     while batch := list(islice(reading, _AT_ONCE)):
         for name, (_, task) in found.tasks.items():

@@ -31,7 +31,7 @@ from .encoded_batch import EncodedBatch, Losses, batch_id
 from .live import announce
 from .sample import sample_docs
 from .saving import BALANCER, whole
-from .word_batches import WordBatches
+from .word_batches import WordBatchedPipe
 
 TASKS = "tasks"  # in `cfg`: the components that the balancer knows
 
@@ -59,7 +59,7 @@ def make_balanced_tok2vec(
     return BalancedTok2Vec(nlp.vocab, model, name, balancer, conflict_every)
 
 
-class BalancedTok2Vec(WordBatches, Tok2Vec):
+class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
     """spaCy's `Tok2Vec`, with a balancer between its listeners and the encoder.
 
     Each listening component is a task. Its listeners' gradients are kept apart until

@@ -38,10 +38,10 @@ from .saving import Saving
 from .score_names import own_name
 from .steps import apply_gradients, balanced_gradients, task_step
 from .tunable import Tunable
-from .word_batches import WordBatches
+from .word_batches import WordBatchedPipe
 
 
-class MultiTask(Saving, TrainingProgress, Tunable, WordBatches, TrainablePipe):
+class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePipe):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,

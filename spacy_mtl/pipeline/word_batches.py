@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 WORDS = 16384
 
 
-class WordBatches:
+class WordBatchedPipe:
     """A `TrainablePipe` whose `pipe` goes by words. Put it before that class among the bases."""
 
     name: str

@@ -16,7 +16,7 @@ from .minibatches import BatchSizes, WordBatches
 from .order import Drawn, batches_in_turn, in_random_order, in_turn
 from .position import Position
 from .samplers import Epoch, sampler_of
-from .sampling import Shares, part_of
+from .sampling import Shares, equal_part
 from .streams import Corpora, CorporaInMemory, CorpusStream, StreamedCorpora
 
 BATCHES = ("mixed", "homogeneous")
@@ -130,7 +130,7 @@ class MixtureBatches:
     ) -> Iterator[list[Example]]:
         """The batches of the present block. whole: whether it may be held in memory."""
         position = self._position
-        draws = part_of(position.draws, position.block, n_blocks)
+        draws = equal_part(position.draws, position.block, n_blocks)
         gathers = self._gathers(len(streams))
         drawn: Drawn = ()
         if not self._shares.in_turn:
@@ -140,7 +140,7 @@ class MixtureBatches:
         else:
             most = self._shares.limits(position.documents)
             most = [limit if n else 0 for limit, n in zip(most, position.draws, strict=True)]
-            limits = part_of(most, position.block, n_blocks)
+            limits = equal_part(most, position.block, n_blocks)
             yield from batches_in_turn(streams, gathers, sum(draws), limits)
         for number, example in drawn:
             yield from gathers[number].add(example)

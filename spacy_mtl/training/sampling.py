@@ -69,7 +69,7 @@ class Shares:
         return min(sum(sizes), sum(self.limits(sizes)))
 
 
-def part_of(counts: Sequence[int], part: int, n_parts: int) -> list[int]:
+def equal_part(counts: Sequence[int], part: int, n_parts: int) -> list[int]:
     """The share of one of `n_parts` equal parts in each of the counts, exact in their sum."""
     return [
         n * (part + 1) // n_parts - n * part // n_parts  # no floats, which would not add up

@@ -33,7 +33,7 @@ BEFORE = -1  # the step of evaluations that were made before this training
 
 
 @dataclass(frozen=True)
-class Period:
+class TrainingPeriod:
     """When a task is trained.
 
     start: the first step. stop: the first step without it, None to go on. patience: steps
@@ -74,7 +74,11 @@ class Unfreeze:
     """
 
     def __init__(
-        self, encoder: int, gradual: int, layers: Mapping[str, int], tasks: Mapping[str, Period]
+        self,
+        encoder: int,
+        gradual: int,
+        layers: Mapping[str, int],
+        tasks: Mapping[str, TrainingPeriod],
     ) -> None:
         if gradual and encoder < 0:
             raise MTLError(
@@ -163,7 +167,7 @@ class Unfreeze:
         steps = self._steps(name, history, step)
         resting = set()
         for task in component.tasks:
-            period = self.tasks.get(task, Period())
+            period = self.tasks.get(task, TrainingPeriod())
             evaluations = [
                 (at, score)
                 for at, score in zip(steps, history.at_evaluations(task), strict=True)
@@ -238,8 +242,8 @@ def create_unfreeze(
     layers: at which the layers whose path fits a pattern begin to learn, in place of `encoder`
         and `gradual`; -1 for never. The last pattern that fits counts; for the paths see
         `spacy_mtl.training.parameters`.
-    tasks: by name `start`, `stop` and `patience`, see `Period`. A task that is not trained is
-        predicted and scored nevertheless. A task that patience stops is named once: in spaCy's
+    tasks: by name `start`, `stop` and `patience`, see `TrainingPeriod`. A task that is not trained
+        is predicted and scored nevertheless. A task that patience stops is named once: in spaCy's
         log, or in a warning if it never scored above 0.
     RAISES (MTLError): For numbers that are no such steps; at the first call, for names of layers
         or tasks that the pipeline does not have.
@@ -252,8 +256,8 @@ def create_unfreeze(
     return Unfreeze(encoder, gradual, layers or {}, periods)
 
 
-def _period(task: str, settings: Any) -> Period:
-    known = [field.name for field in fields(Period)]
+def _period(task: str, settings: Any) -> TrainingPeriod:
+    known = [field.name for field in fields(TrainingPeriod)]
     where = f"[training.before_update.tasks.{task}]"
     if not isinstance(settings, dict) or not set(settings) <= set(known):
         raise MTLError(f"Expected {', '.join(known)} in {where}, got {settings!r}.")
@@ -261,7 +265,7 @@ def _period(task: str, settings: Any) -> Period:
         least = 0 if name == "start" else 1
         if value is not None or name == "start":
             _check_steps(value, least, f"{name} in {where}")
-    period = Period(**settings)
+    period = TrainingPeriod(**settings)
     if period.stop is not None and period.stop <= period.start:
         raise MTLError(
             f"Expected stop behind start in {where}, got {period.start} and {period.stop}."
@@ -274,7 +278,7 @@ def _check_steps(value: Any, least: int, where: str) -> None:
         raise MTLError(f"Expected steps, {least} or more, for {where}, got {value!r}.")
 
 
-def _tell(task: str, period: Period, evaluations: Sequence[tuple[int, float]]) -> bool:
+def _tell(task: str, period: TrainingPeriod, evaluations: Sequence[tuple[int, float]]) -> bool:
     """Say that patience has stopped the task, and return whether it has."""
     step = period.exhausted(evaluations)
     if step is None or (period.stop is not None and step >= period.stop):

@@ -10,7 +10,7 @@ from spacy.tokens import Doc
 from thinc.api import Model
 
 from spacy_mtl.pipeline import word_batches as module
-from spacy_mtl.pipeline.word_batches import WordBatches, word_batches
+from spacy_mtl.pipeline.word_batches import WordBatchedPipe, word_batches
 
 
 class Marks(TrainablePipe):
@@ -34,7 +34,7 @@ class Marks(TrainablePipe):
             doc.user_data["place"] = place
 
 
-class MarksByWords(WordBatches, Marks):
+class MarksByWords(WordBatchedPipe, Marks):
     pass
 
 
@@ -123,4 +123,4 @@ def test_both_components_go_by_words(factory):
     from spacy_mtl.pipeline.component import MultiTask
 
     kind = {"multitask": MultiTask, "balanced_tok2vec": BalancedTok2Vec}[factory]
-    assert kind.pipe is WordBatches.pipe
+    assert kind.pipe is WordBatchedPipe.pipe

@@ -9,7 +9,7 @@ from thinc.schedules import compounding
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training.samplers import Dynamic, Epoch, RoundRobin, Sampler, sampler_of
-from spacy_mtl.training.sampling import Shares, part_of
+from spacy_mtl.training.sampling import Shares, equal_part
 
 SIZES = [80, 20]
 
@@ -99,7 +99,7 @@ def test_wrong_weights(wrong: Any) -> None:
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=5), st.integers(1, 7))
 def test_parts_add_up(counts: list[int], n_parts: int) -> None:
-    parts = [part_of(counts, part, n_parts) for part in range(n_parts)]
+    parts = [equal_part(counts, part, n_parts) for part in range(n_parts)]
     assert [sum(column) for column in zip(*parts, strict=True)] == counts
     for count, column in zip(counts, zip(*parts, strict=True), strict=True):
         assert max(column) - min(column) <= 1 and abs(column[0] - count / n_parts) < 1

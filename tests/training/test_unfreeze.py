@@ -29,7 +29,7 @@ from thinc.api import Adam, Config
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.training.parameters import named_parameters
-from spacy_mtl.training.unfreeze import Period, create_unfreeze
+from spacy_mtl.training.unfreeze import TrainingPeriod, create_unfreeze
 
 NAMES = ["tagger", "ner", "sentiment"]
 
@@ -442,7 +442,7 @@ patience = 800
 """
     found = registry.resolve(Config().from_str(text))["training"]["before_update"]
     assert (found.encoder, found.gradual, found.layers) == (500, 100, {"tok2vec.embed": -1})
-    assert found.tasks == {"ner": Period(200, 1500, 800)}
+    assert found.tasks == {"ner": TrainingPeriod(200, 1500, 800)}
 
 
 @pytest.mark.parametrize(
