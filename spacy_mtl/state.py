@@ -22,7 +22,10 @@ class Stateful(Protocol):
         """The present state by name, as copies."""
 
     def load_state(self, state: State) -> None:
-        """Set the state; raises MTLError where names or shapes are not those of `state()`."""
+        """Set the state.
+
+        RAISES (MTLError): Where names or shapes are not those of `state()`.
+        """
 
 
 def joined(parts: Mapping[str, State]) -> State:

@@ -70,8 +70,11 @@ def best_groupings(
 
 
 def check_encoders(encoders: int, units: Sequence[Sequence[str]]) -> None:
-    """Raise MTLError if the units of tasks cannot be divided among so many encoders, or are too
-    many."""
+    """Check that there are groupings, and not too many to try.
+
+    RAISES (MTLError): If the units of tasks cannot be divided among so many encoders, or are too
+        many.
+    """
     if not 1 <= encoders <= len(units):
         listed = ", ".join(" with ".join(unit) for unit in units)
         alone = all(len(unit) == 1 for unit in units)

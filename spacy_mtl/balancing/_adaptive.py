@@ -34,7 +34,10 @@ class TaskArrays:
         return {name: np.array(a[self._at(tasks, a)]) for name, a in self._arrays.items()}
 
     def put(self, tasks: Sequence[str], part: Mapping[str, NDArray]) -> None:
-        """Set the entries of these tasks; raises MTLError, changing none, if one is not finite."""
+        """Set the entries of these tasks.
+
+        RAISES (MTLError): If one is not finite; then none is changed.
+        """
         for name, values in part.items():
             if not np.isfinite(values).all():
                 raise MTLError(f"Expected finite numbers for `{name}`, got {np.asarray(values)}.")
@@ -53,7 +56,10 @@ class TaskArrays:
         return {key: np.array(self._arrays[name][entry]) for key, name, entry in self._entries()}
 
     def load_state(self, state: State) -> None:
-        """Set all numbers; raises MTLError, changing none, where names or shapes differ."""
+        """Set all numbers.
+
+        RAISES (MTLError): If names or shapes differ; then none is changed.
+        """
         own = {key for key, _, _ in self._entries()}
         if set(state) != own:
             missing = ", ".join(sorted(own - set(state))) or "none"
@@ -145,7 +151,10 @@ class AdaptiveBalancer(ABC):
         return self._memory.state()
 
     def load_state(self, state: State) -> None:
-        """Set what `state` gave; raises MTLError for that of another method or other tasks."""
+        """Set what `state` gave.
+
+        RAISES (MTLError): For that of another method or other tasks.
+        """
         if not self._tasks:
             self._pending = {name: np.array(value) for name, value in state.items()}
             return
@@ -184,7 +193,10 @@ class AdaptiveBalancer(ABC):
 
 
 def needed(gradients: TaskGradients | None, balancer: str) -> TaskGradients:
-    """The gradients; raises MTLError if there are none."""
+    """The gradients.
+
+    RAISES (MTLError): If there are none.
+    """
     if gradients is None:
         raise MTLError(f"Expected the tasks' gradients, which {balancer} needs, got none.")
     return gradients

@@ -62,8 +62,9 @@ class Method:
     """A method of TorchJD with its options, made for the tasks of a batch.
 
     Options that are vectors have a number for each task: a dict by task names, or a list in the
-    order of `tasks`. Raises MTLError for unknown names, missing and wrong options, and solvers
-    that are not installed.
+    order of `tasks`.
+    RAISES (MTLError): For unknown names, missing and wrong options, and solvers that are not
+        installed.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Method:
 
     @contextmanager
     def trial(self) -> Iterator[None]:
-        """Raise MTLError for what goes wrong when the method is made or tried."""
+        """RAISES (MTLError): For what goes wrong when the method is made or tried."""
         try:
             yield
         except ImportError as error:
@@ -164,7 +165,10 @@ def as_tensor(array: Any) -> Any:
 
 
 def imported(name: str) -> Any:
-    """A module that comes with TorchJD; raises MTLError if it is not installed."""
+    """A module that comes with TorchJD.
+
+    RAISES (MTLError): If it is not installed.
+    """
     try:
         return import_module(name)
     except ImportError as error:

@@ -24,10 +24,11 @@ class Balancer(Protocol):
     needs_gradients: bool
 
     def start(self, tasks: list[str]) -> None:
-        """Learn the names of all tasks; raises MTLError for settings that do not fit them.
+        """Learn the names of all tasks.
 
         Called when training begins or goes on, never for a pipeline that only predicts, and
         possibly more than once. What was learned or loaded before stays; see `reset`.
+        RAISES (MTLError): For settings that do not fit them.
         """
 
     def reset(self) -> None:

@@ -49,7 +49,10 @@ class FixedWeights:
             )
 
     def reset(self) -> None:
-        """Begin with the first update again; raises MTLError if schedules have gone on."""
+        """Begin with the first update again.
+
+        RAISES (MTLError): If schedules have gone on.
+        """
         begun = [name for name, weight in self._weights.items() if weight.begun]
         if begun:
             raise MTLError(

@@ -76,7 +76,7 @@ def is_card(path: Path) -> bool:
 
 
 def check_readme(model: Path) -> None:
-    """Raise MTLError if the folder has a README.md that is not a card of ours."""
+    """RAISES (MTLError): If the folder has a README.md that is not a card of ours."""
     path = model / README
     if not is_card(path) and path.exists():
         raise MTLError(

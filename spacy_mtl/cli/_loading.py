@@ -29,7 +29,10 @@ def code_option(ctx: typer.Context, code: Path | None) -> Path | None:
 
 
 def load_pipeline(model: str) -> Language:
-    """Load the pipeline of a folder or package; raises MTLError if that cannot be done."""
+    """Load the pipeline of a folder or package.
+
+    RAISES (MTLError): If that cannot be done.
+    """
     try:
         return spacy.load(model)
     except MTLError:
@@ -69,9 +72,10 @@ def load_config(path: Path, overrides: Mapping[str, Any]) -> Config:
 
 
 def use_device(gpu_id: int, silent: bool = False) -> None:
-    """Use the GPU of this number, the CPU for -1; raises MTLError if there is no such GPU.
+    """Use the GPU of this number, the CPU for -1.
 
     silent: do not say which.
+    RAISES (MTLError): If there is no such GPU.
     """
     try:
         setup_gpu(gpu_id, silent=silent)

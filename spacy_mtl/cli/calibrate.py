@@ -121,7 +121,10 @@ def _scores(nlp: Language, path: Path) -> list[LabelledScores]:
 
 
 def _without_probabilities(nlp: Language) -> list[str]:
-    """The active tasks that cannot be calibrated; raises MTLError if that is all of them."""
+    """The active tasks that cannot be calibrated.
+
+    RAISES (MTLError): If that is all of them.
+    """
     active = {
         name: task
         for name, (component, task) in _tasks(nlp).items()

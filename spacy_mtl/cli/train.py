@@ -111,7 +111,10 @@ def _origin(config: Config, folder: OutputFolder | None, code: Path | None) -> d
 
 
 def _is_finished(folder: OutputFolder, origin: dict[str, Any]) -> bool:
-    """Whether there is nothing to resume, which is said; raises MTLError if it cannot be."""
+    """Whether there is nothing to resume, which is said.
+
+    RAISES (MTLError): If it cannot be.
+    """
     folder.check_resumable(origin)
     if not folder.finished:
         return False

@@ -190,7 +190,10 @@ class Results:
 
     @classmethod
     def load(cls, folder: Path) -> Results:
-        """Read `results.json`; raises MTLError if there is none, or one that is damaged."""
+        """Read `results.json`.
+
+        RAISES (MTLError): If there is none, or one that is damaged.
+        """
         path = folder / FILE
         try:
             content = json.loads(path.read_text(encoding="utf-8"))

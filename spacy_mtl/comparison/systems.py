@@ -55,8 +55,11 @@ def tasks_of(nlp: Language) -> dict[str, tuple[str, Task]]:
 
 
 def check_comparable(config: Settings, nlp: Language) -> None:
-    """Raises MTLError if the tasks of a config cannot be taken apart: a component that is sourced
-    from another pipeline, or one of another kind that learns from the same encoder."""
+    """Check that the tasks of a config can be taken apart.
+
+    RAISES (MTLError): If a component is sourced from another pipeline, or one of another kind
+        learns from the same encoder.
+    """
     blocks = config["components"]
     own = {component for component, _ in tasks_of(nlp).values()}
     sourced = [name for name in sorted(own) if "tasks" not in blocks[name]]

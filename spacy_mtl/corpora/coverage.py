@@ -95,9 +95,10 @@ def measure(path: str | Path, progress: bool = False) -> Coverage:
 
 
 def measure_all(paths: Iterable[str | Path], progress: bool = False) -> list[Coverage]:
-    """The coverage of each file; raises MTLError also if one is named twice.
+    """The coverage of each file.
 
     Files with texts that stand several times, in one or in several files, are read twice.
+    RAISES (MTLError): If one cannot be read, or is named twice.
     """
     files = [Path(path) for path in paths]
     twice = [path for path, n in Counter(path.resolve() for path in files).items() if n > 1]

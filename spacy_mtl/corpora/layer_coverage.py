@@ -41,7 +41,10 @@ REJECTED = Layer("spans", INCORRECT_SPANS)
 
 
 def layers_of(doc: Doc) -> Iterator[tuple[Layer, LayerCoverage]]:
-    """What one Doc has; raises MTLError where a class has no number from 0 to 1."""
+    """What one Doc has.
+
+    RAISES (MTLError): Where a class has no number from 0 to 1.
+    """
     for name, layer in table().items():
         for group, found in layer.coverages(doc):
             yield Layer(name, group), found

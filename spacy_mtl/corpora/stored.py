@@ -13,7 +13,10 @@ from ..layers import table
 
 
 def read_doc_bin(path: Path) -> DocBin:
-    """What spaCy has written; raises MTLError if it is damaged or something else."""
+    """What spaCy has written.
+
+    RAISES (MTLError): If it is damaged or something else.
+    """
     try:
         return DocBin().from_disk(path)
     except OSError as error:
@@ -23,7 +26,10 @@ def read_doc_bin(path: Path) -> DocBin:
 
 
 def stored_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The documents of a `.spacy` file; raises MTLError if it is damaged or something else."""
+    """The documents of a `.spacy` file.
+
+    RAISES (MTLError): If it is damaged or something else.
+    """
     yield from docs_of(read_doc_bin(path), path, vocab)
 
 

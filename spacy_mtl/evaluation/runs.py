@@ -115,7 +115,7 @@ def execute(
     keep_models: keep the trained pipelines too; a run that was finished without is repeated.
     on_start: called with the folder of a run that has to be trained. on_done: of every run.
     Both are called by several threads.
-    Raises RunError after all the others are done, if one of them failed.
+    RAISES (RunError): After all the others are done, if one of them failed.
     """
     path_setting(cache)  # where the log is, as a setting of the logger
     runs = list(runs)

@@ -17,7 +17,10 @@ def spans_to_json(spans: Iterable[Span]) -> list[dict[str, Any]]:
 
 
 def spans_from_json(doc: Doc, values: Any) -> list[Span]:
-    """The spans of such objects; raises MTLError for anything else."""
+    """The spans of such objects.
+
+    RAISES (MTLError): For anything else.
+    """
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise MTLError(f"Expected a list of spans, got {values!r}.")
     return [_span_from_json(doc, value) for value in values]

@@ -74,8 +74,10 @@ class AnnotationLayer(ABC):
 
     @abstractmethod
     def from_json(self, doc: Doc, value: Any) -> None:
-        """Set what `to_json` gave on a Doc with the same text and tokens; raises MTLError for
-        anything else."""
+        """Set what `to_json` gave on a Doc with the same text and tokens.
+
+        RAISES (MTLError): For anything else.
+        """
 
     def present(self, doc: Doc) -> bool:
         """Whether the Doc has any annotation of it."""

@@ -83,7 +83,10 @@ def class_group(key: str) -> str:
 
 
 def class_value(key: str, value: Any) -> float:
-    """The value of a class in `doc.cats`; raises MTLError if it is no number from 0 to 1."""
+    """The value of a class in `doc.cats`.
+
+    RAISES (MTLError): If it is no number from 0 to 1.
+    """
     if not isinstance(value, (int, float, numpy.number)) or not 0 <= value <= 1:
         raise MTLError(
             f"Expected a number from 0 to 1 for the class '{key}' in doc.cats, got {value!r}. "

@@ -59,7 +59,10 @@ class _ExtensionLayer(AnnotationLayer):
         self._score = score
 
     def register(self) -> None:
-        """Let spaCy know the attribute; raises MTLError if there is another one of its name."""
+        """Let spaCy know the attribute.
+
+        RAISES (MTLError): If there is another one of its name.
+        """
         if not self._owner.has_extension(self.name):
             self._owner.set_extension(self.name, default=None)
         elif (found := self._owner.get_extension(self.name)) != _SETTINGS:

@@ -105,7 +105,10 @@ def table() -> Mapping[str, AnnotationLayer]:
 
 
 def layer_named(name: str) -> AnnotationLayer:
-    """A row of the table; raises MTLError if there is no layer of this name."""
+    """A row of the table.
+
+    RAISES (MTLError): If there is no layer of this name.
+    """
     rows = table()
     if name not in rows:
         raise MTLError(f"Expected a layer out of {', '.join(rows)}, got {name!r}.")

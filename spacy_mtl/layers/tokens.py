@@ -89,7 +89,10 @@ class TokenLayer(AnnotationLayer):
         return key
 
     def checked(self, doc: Doc, value: Any) -> Sequence[Any]:
-        """The value; raises MTLError if it is no list with an entry for each token."""
+        """The value.
+
+        RAISES (MTLError): If it is no list with an entry for each token.
+        """
         if not isinstance(value, list) or len(value) != len(doc):
             came = f"{len(value)} values" if isinstance(value, list) else repr(value)
             raise MTLError(f"Expected {len(doc)} {self.title}, one a token, got {came}.")

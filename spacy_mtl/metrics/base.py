@@ -104,7 +104,7 @@ class Summed(ABC):
 
 
 def check_same(parts: Sequence[Any], settings: Sequence[str]) -> None:
-    """Raise MTLError unless there are statistics, and all have the same settings."""
+    """RAISES (MTLError): Unless there are statistics, and all have the same settings."""
     found = [[getattr(part, name) for name in settings] for part in parts]
     if not found or any(each != found[0] for each in found):
         raise MTLError(

@@ -14,8 +14,10 @@ from ..errors import MTLError
 
 
 def check_static_vectors(model: Model, vocab: Vocab) -> None:
-    """Raise MTLError if a layer looks up word vectors of which the vocabulary has none, or those
-    of another width."""
+    """Check that the vocabulary has the word vectors that a layer looks up.
+
+    RAISES (MTLError): If it has none, or those of another width.
+    """
     layer = next((node for node in model.walk() if node.name == "static_vectors"), None)
     vectors: Any = vocab.vectors
     if layer is None or not isinstance(vectors, Vectors):

@@ -235,7 +235,10 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
         return joined({"own": own, "known": known, "weights": weights, **parts})
 
     def load_state(self, state: State) -> None:
-        """Go on from there; raises MTLError if it is of other components or another balancer."""
+        """Go on from there.
+
+        RAISES (MTLError): If it is of other components or another balancer.
+        """
         known = part_of(state, "known")
         if known:
             self.cfg[TASKS] = sorted(known, key=lambda name: int(known[name]))

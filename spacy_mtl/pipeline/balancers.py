@@ -13,7 +13,10 @@ from ..errors import MTLError
 
 
 def checked_balancer(balancer: Any, component: str) -> Balancer:
-    """The balancer of a component's config; raises MTLError if it is none."""
+    """The balancer of a component's config.
+
+    RAISES (MTLError): If it is none.
+    """
     if not hasattr(balancer, "weights"):
         raise MTLError(
             f"Expected a balancer in [components.{component}.balancer], got {balancer!r}. "

@@ -176,8 +176,9 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePip
         What the balancer learned, the history, the tasks' temperatures, `stopped_tasks` and
         `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
-        Labels that were added before stay, in front of the others. Raises MTLError if there is
-        no task, a task without labels, or a label in two tasks that write the same attribute.
+        Labels that were added before stay, in front of the others.
+        RAISES (MTLError): If there is no task, a task without labels, or a label in two tasks that
+            write the same attribute.
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
         self._begin_anew()

@@ -30,7 +30,7 @@ def split_label(label: str, tasks: Sequence[str]) -> tuple[str, str]:
 
 
 def check_groups(tasks: Mapping[str, Task], labels: Mapping[str, Iterable[str]]) -> None:
-    """Raise MTLError if two tasks that write the same attribute would share one of `labels`."""
+    """RAISES (MTLError): If two tasks that write the same attribute would share one of `labels`."""
     owner: dict[tuple[str, str], str] = {}
     for name, own in labels.items():
         for written, label in product(tasks[name].assigns, own):
@@ -69,7 +69,10 @@ class LabelSource:
             )
 
     def collect(self, get_examples: Callable[[], Iterable[Example]]) -> dict[str, list[str]]:
-        """The labels of every task; raises MTLError where a task has none."""
+        """The labels of every task.
+
+        RAISES (MTLError): Where a task has none.
+        """
         result = {}
         others = list(self._tasks.values())
         for name, task in self._labelled.items():

@@ -15,10 +15,12 @@ from ..errors import MTLError
 
 
 def check_upstream(nlp: Language, component: str, model: Model) -> None:
-    """Raise MTLError if a listener in the component's model has no encoder of its width before it,
-    or another one between.
+    """Check what the listeners in a component's model hear.
 
-    Without, spaCy gives zeros in place of vectors, those of the other, or fails inside a layer.
+    Without, spaCy gives zeros in place of vectors, those of another encoder, or fails inside a
+    layer.
+    RAISES (MTLError): If a listener in the component's model has no encoder of its width before it,
+        or another one between.
     """
     before = _names_before(nlp, component)
     encoders = {name: pipe for name, pipe in nlp.components if _hands_on(pipe)}
@@ -63,7 +65,7 @@ def _hands_on(pipe: Any) -> bool:
 
 
 def check_vectors(model: Model, component: str, docs: Sequence[Doc]) -> None:
-    """Raise MTLError if documents come without the vectors of the encoder to listen to."""
+    """RAISES (MTLError): If documents come without the vectors of the encoder to listen to."""
     for listener in _listeners(model):
         if any(len(doc) and not _has_vectors(doc, listener) for doc in docs):
             upstream: str = listener.upstream_name
@@ -90,7 +92,7 @@ def _has_vectors(doc: Doc, listener: Any) -> bool:
 
 
 def _check_last(component: str, heard: str, before: Sequence[str], encoders: Any) -> None:
-    """Raise MTLError if what the encoder hands on is written over before the component."""
+    """RAISES (MTLError): If what the encoder hands on is written over before the component."""
     own = encoders[heard]
     for name in before[before.index(heard) + 1 :]:
         other = encoders.get(name)

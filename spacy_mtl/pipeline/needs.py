@@ -60,10 +60,11 @@ def units(needs: Needs) -> list[list[str]]:
 def check_needs(
     tasks: Mapping[str, Task], model: Sharing, component: str, absent: Collection[str] = ()
 ) -> None:
-    """Raise MTLError if a task needs one that is not there, two need each other's decisions, or
-    the topology names a task that is not there.
+    """Check that each task has what it needs.
 
     absent: tasks that may be named although they are not there.
+    RAISES (MTLError): If a task needs one that is not there, two need each other's decisions, or
+        the topology names a task that is not there.
     """
     where = f"[components.{component}.tasks]"
     for name, others in all_needs(tasks, model).items():

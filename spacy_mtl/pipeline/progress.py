@@ -46,7 +46,10 @@ class TrainingProgress:
         return joined({"own": own, **parts, **measured})
 
     def load_state(self, state: State) -> None:
-        """Go on from there; raises MTLError if it is of other tasks or another balancer."""
+        """Go on from there.
+
+        RAISES (MTLError): If it is of other tasks or another balancer.
+        """
         own = part_of(state, "own")
         self._started = bool(own["started"])
         if self._started:

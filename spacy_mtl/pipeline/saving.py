@@ -220,7 +220,7 @@ def _are_labels(labels: Any) -> bool:
 
 
 def _check_heads(component: Saving) -> None:
-    """Raise MTLError if a head has scores for more or fewer labels than its task has."""
+    """RAISES (MTLError): If a head has scores for more or fewer labels than its task has."""
     for name, task in component.labelled_tasks.items():
         found = n_outputs(head_of(component.model, name))
         if found is not None and found != len(task.columns):

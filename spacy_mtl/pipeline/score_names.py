@@ -42,7 +42,7 @@ def standard_owners(score: str, tasks: Mapping[str, Task]) -> list[str]:
 
 
 def check_name(name: str, task: Task) -> None:
-    """Raise MTLError if the task's scores would stand under the standard names of another."""
+    """RAISES (MTLError): If the task's scores would stand under the standard names of another."""
     if name in RESERVED and task.own_key(f"{name}_acc") != "acc":
         raise MTLError(
             "Expected a task name that is not the beginning of spaCy's own scores, got "

@@ -24,7 +24,7 @@ def same_tokens(example: Example) -> bool:
 
 
 def require_same_tokens(example: Example) -> None:
-    """Raise MTLError if the sides of the example have other tokens."""
+    """RAISES (MTLError): If the sides of the example have other tokens."""
     if not same_tokens(example):
         raise MTLError(
             "Expected a prediction on the tokens of the reference, got other tokens in "

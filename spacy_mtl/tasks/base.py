@@ -70,7 +70,8 @@ class Task(ABC):
     ) -> None:
         """See what there is to learn, before the model is initialized: training begins anew.
 
-        others: the component's tasks. Raises MTLError if it cannot be learned from these.
+        others: the component's tasks.
+        RAISES (MTLError): If it cannot be learned from these.
         """
 
     @abstractmethod
@@ -91,7 +92,10 @@ class Task(ABC):
 
     def standing(self, docs: Sequence[Doc], prediction: Any) -> Sequence[Any]:
         """What will stand on each document after `annotate`, with what stood there before: what
-        a task that needs this one gets. Raises MTLError if the task has no such thing."""
+        a task that needs this one gets.
+
+        RAISES (MTLError): If the task has no such thing.
+        """
         raise MTLError(
             f"Expected no task to need '{self.name}', as a {type(self).__name__} does not say what "
             "it is going to write (`standing`). Take it out of the other task's needs."
@@ -130,7 +134,10 @@ class Task(ABC):
         return {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Set what `state` gave; raises MTLError for anything else."""
+        """Set what `state` gave.
+
+        RAISES (MTLError): For anything else.
+        """
         if state:
             raise MTLError(
                 f"Expected no saved state of the task '{self.name}', which has none, got "

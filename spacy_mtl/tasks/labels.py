@@ -92,7 +92,7 @@ class LabelledTask(ScoredTask):
         """(n_docs or n_tokens, n_columns) what each unit's corpus knows; None where all know all.
 
         A corpus that is declared to know some labels knows the columns of a task with these alone.
-        Raises MTLError if the task has no such label.
+        RAISES (MTLError): If the task has no such label.
         """
         declared = [known_labels(example).get(self.name) for example in examples]
         if all(labels is None for labels in declared):

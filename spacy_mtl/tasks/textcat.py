@@ -185,7 +185,7 @@ class TextCat(LabelledTask):
         return np.where(positives == 1, truths.argmax(axis=1), -1)
 
     def _check_one(self, cats: dict[str, float]) -> None:
-        """Raise MTLError if a document has several classes of the exclusive task."""
+        """RAISES (MTLError): If a document has several classes of the exclusive task."""
         several = [label for label, value in cats.items() if value >= 0.5]
         if len(several) > 1:
             raise MTLError(

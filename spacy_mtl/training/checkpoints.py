@@ -101,7 +101,10 @@ class Checkpoints:
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; raises MTLError with its name if it is damaged."""
+    """Read a checkpoint.
+
+    RAISES (MTLError): If it is damaged, with its name.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

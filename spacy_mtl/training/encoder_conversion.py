@@ -78,7 +78,7 @@ def convert_encoders(
 
 
 def _check_output(output: Path, overwrite: bool) -> None:
-    """Raise an error if something is in the way, or is no pipeline that may be replaced."""
+    """RAISES (MTLError): If something is in the way, or is no pipeline that may be replaced."""
     if not output.exists():
         return
     if not overwrite:
@@ -106,7 +106,7 @@ def _rebuilt(path: Path, config: Config) -> Language:
 
 
 def _check_outputs(before: Language, after: Language) -> None:
-    """Raise an error if a layer that was replaced computes something else than before."""
+    """RAISES (MTLError): If a layer that was replaced computes something else than before."""
     for (name, one), (_, other) in zip(before.components, after.components, strict=True):
         models: list[Any] = [getattr(pipe, "model", None) for pipe in (one, other)]
         if not all(isinstance(model, Model) for model in models):
@@ -117,7 +117,7 @@ def _check_outputs(before: Language, after: Language) -> None:
 
 
 def _compare(name: str, nodes: Sequence[Model], vocabs: Sequence[Vocab]) -> None:
-    """Raise an error if two layers differ on documents, or an encoder on random vectors."""
+    """RAISES (MTLError): If two layers differ on documents, or an encoder on random vectors."""
     if hash_embed.forward in {node._func for node in nodes}:
         words = _words(vocabs[0])
         inputs = [_documents(vocab, words) for vocab in vocabs]

@@ -39,7 +39,10 @@ def fingerprint(
 
 
 def check_same(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raises MTLError that names what differs between two fingerprints; versions are warned of."""
+    """Compare two fingerprints, and warn of other versions.
+
+    RAISES (MTLError): If anything else differs, which it names.
+    """
     if before["versions"] != now["versions"]:
         old, new = before["versions"], now["versions"]
         changed = [name for name in {**old, **new} if old.get(name) != new.get(name)]

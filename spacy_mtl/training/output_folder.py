@@ -57,7 +57,7 @@ class OutputFolder:
             ) from error
 
     def check_free(self) -> None:
-        """Raises MTLError if there is a model or a checkpoint."""
+        """RAISES (MTLError): If there is a model or a checkpoint."""
         there = self._models()
         there += ["checkpoints"] if self._exists(self._run) or self.checkpoints.paths() else []
         if there:
@@ -67,8 +67,11 @@ class OutputFolder:
             )
 
     def check_resumable(self, origin: dict[str, Any]) -> None:
-        """Raises MTLError if what is there is of another training, or of another program, or a
-        model whose checkpoints somebody has removed."""
+        """Check that what is there can be gone on with.
+
+        RAISES (MTLError): If it is of another training, or of another program, or a model whose
+            checkpoints somebody has removed.
+        """
         run, models, checkpoints = self.run, self._models(), self.checkpoints.paths()
         if run:
             check_same(run["fingerprint"], origin)

@@ -81,7 +81,10 @@ class Position:
 
     @classmethod
     def from_state(cls, state: State) -> Position:
-        """The position that had this state; raises MTLError if none can have it."""
+        """The position that had this state.
+
+        RAISES (MTLError): If none can have it.
+        """
         names = [entry.name for entry in fields(cls)]
         if sorted(state) != sorted(names):
             raise MTLError(

@@ -94,7 +94,10 @@ class Dynamic(Temperature):
         self._strength = _check_strength(strength)
 
     def weights(self, epoch: Epoch) -> Sequence[float]:
-        """See `Sampler`; raises MTLError if the pipeline has no scores to go by."""
+        """See `Sampler`.
+
+        RAISES (MTLError): If the pipeline has no scores to go by.
+        """
         gaps = epoch.gaps()
         weights = zip(super().weights(epoch), gaps, strict=True)
         return [weight * (1.0 + self._strength * gap) for weight, gap in weights]

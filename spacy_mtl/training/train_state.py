@@ -96,7 +96,7 @@ class TrainState:
         self.outputs = OutputLayers(self.nlp)
 
     def check(self) -> None:
-        """Raises MTLError if there is something that no checkpoint can hold."""
+        """RAISES (MTLError): If there is something that no checkpoint can hold."""
         checked_parameters(self.nlp)
 
     def arrays(self) -> State:

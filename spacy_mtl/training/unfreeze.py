@@ -101,7 +101,7 @@ class Unfreeze:
     def __call__(self, nlp: Language, info: Mapping[str, Any]) -> None:
         """Freeze, unfreeze, start and stop what is due at `info["step"]`.
 
-        Raises MTLError for names of layers or tasks that the pipeline does not have.
+        RAISES (MTLError): For names of layers or tasks that the pipeline does not have.
         """
         step = int(info["step"])
         if self._nlp is not nlp:

@@ -24,7 +24,7 @@ def backend_for(ops: Ops) -> ModuleType:
 
 
 def check_precision(precision: str) -> None:
-    """Raise MTLError if there is no such precision, or not without PyTorch."""
+    """RAISES (MTLError): If there is no such precision, or not without PyTorch."""
     if precision not in PRECISIONS:
         raise MTLError(f"Expected `precision` to be one of {list(PRECISIONS)}, got {precision!r}.")
     if precision == "bf16" and not has_torch:

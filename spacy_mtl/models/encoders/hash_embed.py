@@ -47,9 +47,8 @@ def HashEmbed(
     rows: of each attribute's table; hashes share rows where it has fewer than there are values.
     include_static_vectors: whether the pipeline's word vectors are mixed in.
     cache_bits: up to 2 ** cache_bits words are remembered, of 4 * width bytes each; 0 for none.
-
-    Raises MTLError if `rows` and `attrs` differ in length, for a width or number of rows below 1,
-    or for an attribute that is none.
+    RAISES (MTLError): If `rows` and `attrs` differ in length, for a width or number of rows below
+        1, or for an attribute that is none.
     """
     if len(rows) != len(attrs) or not attrs:
         raise MTLError(

@@ -45,7 +45,7 @@ def WindowEncoder(
         the weights: choose anew with `spacy.load(..., config=...)`.
 
     Needs PyTorch for its full speed, and for "bf16"; without it NumPy or cupy computes.
-    Raises MTLError if there is no such precision.
+    RAISES (MTLError): If there is no such precision.
     """
     check_precision(precision)
     if min(width, maxout_pieces, depth) < 1 or window_size < 0:

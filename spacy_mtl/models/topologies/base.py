@@ -159,7 +159,10 @@ def attach(model: Sharing, heads: Mapping[str, Model]) -> None:
 
 
 def head_of(model: Sharing, task: str) -> Model:
-    """The head of a task, which `attach` has added. Raises MTLError if there is no such task."""
+    """The head of a task, which `attach` has added.
+
+    RAISES (MTLError): If there is no such task.
+    """
     if not model.has_ref(_head_ref(task)):
         raise MTLError(
             f"Expected a task '{task}' for the topology '{model.name}', which runs its head, got "
