@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 from spacy.tokens import Doc
@@ -13,6 +14,8 @@ from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import MTLError
+from ..metrics.base import Statistics
+from ..metrics.errors import from_error
 from ..models.packed import Packed
 from ..models.topologies.base import Head
 
@@ -78,9 +81,10 @@ class Task(ABC):
     def make_head(self) -> Model:
         """The head: a thinc model whose initialization gets a representation, a `Packed`."""
 
-    @abstractmethod
     def n_labelled(self, examples: Sequence[Example]) -> int:
-        """How many units the references label that `learn` learns from."""
+        """How many units the references label that `learn` learns from; by default the documents
+        of which `is_labelled` says so."""
+        return sum(map(self.is_labelled, examples))
 
     @abstractmethod
     def learn(self, head: Head, packed: Packed, examples: Sequence[Example]) -> Step | None:
@@ -112,12 +116,21 @@ class Task(ABC):
     def is_labelled(self, example: Example) -> bool:
         """Whether the reference labels any unit, so that there is something to score."""
 
-    @abstractmethod
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
         """Metrics over the labelled units, under spaCy's standard names where it has some.
 
-        The component shows None for those of which `is_labelled` says that there are none.
+        The component shows None for those of which `is_labelled` says that there are none. By
+        default the main score is that of `statistics`, see `spacy_mtl.tasks.capable.Measurable`:
+        of an error 1 / (1 + error), and the error beside it.
         """
+        found: Statistics = self.statistics(list(examples))  # type: ignore[attr-defined]
+        value = found.score()
+        if isnan(value):
+            return {self.main_score: None}
+        if found.higher_is_better:
+            return {self.main_score: value}
+        errors = f"{self.layers[0]}_errors"
+        return {self.main_score: from_error(value), errors: {found.metric: value}}
 
     @property
     @abstractmethod
