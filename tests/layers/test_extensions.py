@@ -20,6 +20,7 @@ from spacy_mtl.corpora.augmented import KeepsMissing
 from spacy_mtl.corpora.coverage import measure, measure_all
 from spacy_mtl.corpora.layer_coverage import Layer
 from spacy_mtl.corpora.mixed import MixedCorpus
+from spacy_mtl.corpora.stored import stored_docs
 from spacy_mtl.errors import MTLError
 from spacy_mtl.layers import DocExtension, TokenExtension, table
 
@@ -212,3 +213,9 @@ def test_a_file_of_code_has_layers(source, tmp_path):
     (tmp_path / "own.py").write_text(CODE)
     said = run("convert", source, tmp_path / "a.spacy", "--code", tmp_path / "own.py")
     assert "2 tokens labelled" in said
+
+
+def test_attributes_are_known_as_soon_as_docs_are_read(converted, register):
+    register("later", TokenExtension("later"))
+    docs = list(stored_docs(converted, Vocab()))
+    assert docs[0][0]._.later is None
