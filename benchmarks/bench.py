@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 from typer import Option
 
-from spacy_mtl.evaluation.speed_worker import environment
 from spacy_mtl.files import write_whole
+from spacy_mtl.speed.worker import environment
 
 from . import many_tasks, memory, roofline, speed, training_speed
 from .one_thread import in_one_thread

@@ -25,8 +25,8 @@ import typer
 from spacy.language import Language
 from typer import Option
 
-from spacy_mtl.evaluation.speed_inputs import Words, read_words
 from spacy_mtl.files import write_whole
+from spacy_mtl.speed.inputs import Words, read_words
 
 from .corpora import prepare
 from .one_thread import in_one_thread

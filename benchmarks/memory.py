@@ -27,7 +27,7 @@ import typer
 from spacy.language import Language
 from typer import Option
 
-from spacy_mtl.evaluation.speed_inputs import Words
+from spacy_mtl.speed.inputs import Words
 
 from .many_tasks import save
 from .one_thread import in_one_thread

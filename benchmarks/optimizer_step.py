@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 from typer import Option
 
-from spacy_mtl.training.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 
 from .one_thread import in_one_thread
 

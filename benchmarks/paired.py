@@ -32,8 +32,8 @@ import typer
 from tqdm import tqdm
 from typer import Option
 
-from spacy_mtl.evaluation.speed_worker import environment
 from spacy_mtl.files import write_whole
+from spacy_mtl.speed.worker import environment
 
 from .checkouts import DEMO, After, Before, Checkout, Data, prepare
 

@@ -24,12 +24,12 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from typer import Option
 
-from spacy_mtl.evaluation.speed_inputs import Words, read_words
 from spacy_mtl.models.encoders.vector_cache import feature_keys
 from spacy_mtl.models.encoders.window import BLOCK
 from spacy_mtl.models.packed import token_attributes
 from spacy_mtl.models.topologies import base as topologies
 from spacy_mtl.pipeline.word_batches import word_batches
+from spacy_mtl.speed.inputs import Words, read_words
 
 from .corpora import prepare
 from .machine import Rates, bandwidths, product_rates

@@ -23,8 +23,8 @@ from spacy_mtl.comparison.compare import compare
 from spacy_mtl.comparison.plan import Settled, make_plan
 from spacy_mtl.comparison.progress import RunBars
 from spacy_mtl.comparison.results import Results
+from spacy_mtl.configs.proposal import propose
 from spacy_mtl.corpora.coverage import measure
-from spacy_mtl.training.proposal import propose
 
 from .corpora import CLASSES, BenchmarkCorpus, prepare
 from .quality import DEFAULT_CACHE

@@ -30,8 +30,8 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from typer import Option
 
-from spacy_mtl.annotation.encoding import annotation
-from spacy_mtl.annotation.memory import release_free_memory
+from spacy_mtl.bulk.encoding import annotation
+from spacy_mtl.bulk.memory import release_free_memory
 from spacy_mtl.pipeline.component import MultiTask
 
 from .mixed_texts import MixedTexts

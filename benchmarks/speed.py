@@ -17,8 +17,8 @@ from typer import Option
 from spacy_mtl.corpora.readers import gold_token_examples
 from spacy_mtl.evaluation.runs import execute
 from spacy_mtl.evaluation.scores import score_examples
-from spacy_mtl.evaluation.speed import Report, Settings, Speed, Summary, measure
-from spacy_mtl.evaluation.speed_plot import write_plot
+from spacy_mtl.speed.measure import Report, Settings, Speed, Summary, measure
+from spacy_mtl.speed.plot import write_plot
 
 from .corpora import BenchmarkCorpus, prepare
 from .quality import DEFAULT_CACHE, system_runs

@@ -24,8 +24,8 @@ from spacy.util import fix_random_seed, load_model_from_config
 from spacy.vocab import Vocab
 from thinc.api import Config
 
-from spacy_mtl.evaluation.speed_inputs import Words
-from spacy_mtl.training.proposal import OPTIMIZER
+from spacy_mtl.configs.proposal import OPTIMIZER
+from spacy_mtl.speed.inputs import Words
 
 from .systems import FAST_ENCODER, LISTENER, Settings
 

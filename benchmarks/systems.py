@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from spacy.cli.init_config import init_config
 
-from spacy_mtl.training.proposal import OPTIMIZER, SAMPLING
+from spacy_mtl.configs.proposal import OPTIMIZER, SAMPLING
 
 from .corpora import BenchmarkCorpus
 

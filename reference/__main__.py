@@ -1,4 +1,4 @@
-"""Writes the list of names into docs/reference/README.md, for those who read it on GitHub."""
+"""Writes what is made from the code into pages that are read on GitHub: names, and the plan."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import spacy_mtl.cli  # noqa: F401  registers the components
 
 from .entries import ROOT
 from .pages import INDEX, with_names
+from .plan import PAGE, with_plan
 
 
 def main() -> None:
-    """Write the list if it is another one."""
-    path = ROOT / "docs" / INDEX
-    text = path.read_text(encoding="utf-8")
-    if with_names(text) != text:
-        path.write_text(with_names(text), encoding="utf-8")
+    """Write the pages that are others now."""
+    for page, renewed in ((INDEX, with_names), (PAGE, with_plan)):
+        path = ROOT / "docs" / page
+        text = path.read_text(encoding="utf-8")
+        if renewed(text) != text:
+            path.write_text(renewed(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from spacy.training.loop import train
 from spacy.util import load_config, load_model, load_model_from_config
 from thinc.api import Config
 
+from spacy_mtl.configs.proposal import propose
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
-from spacy_mtl.training.proposal import propose
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 SHORT = {"training.max_steps": 2, "training.eval_frequency": 1}

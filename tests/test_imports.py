@@ -25,7 +25,7 @@ def test_the_package_itself_is_light():
 
 def test_nothing_of_ours_loads_a_heavy_module():
     # spaCy and thinc load torch and cupy by themselves, where these are installed.
-    ours = "import spacy_mtl.cli, spacy_mtl.pipeline.factory, spacy_mtl.corpora.mixed"
+    ours = "import spacy_mtl.cli, spacy_mtl.pipeline.factory, spacy_mtl.mixing.mixed"
     loaded = loaded_after(ours, before="import spacy.cli")
     assert {"spacy_mtl.cli", "spacy_mtl.pipeline.factory"} <= loaded
     assert not loaded & HEAVY

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..balancing.gradients import TaskGradients, cosines
-from ..training.parameters import Key
+from ..optimizing.parameters import Key
 from .replica import Batch, Replica
 
 Matrix = NDArray[np.float64]

@@ -18,12 +18,12 @@ from thinc.types import Floats2d, FloatsXd
 from ..models.freezing import owners, parameter_names
 from ..models.topologies import base as topologies
 from ..models.topologies.base import Represented
+from ..optimizing.optimizer import GroupedOptimizer
+from ..optimizing.parameter_state import value_of
+from ..optimizing.parameters import Key, Parameter
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
 from ..pipeline.steps import ScaledStep, task_step
-from ..training.optimizer import GroupedOptimizer
-from ..training.parameter_state import value_of
-from ..training.parameters import Key, Parameter
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from spacy.language import Language
 
 from ..comparison.results import COSTS, NONE, Results
 from ..layers import table
-from ..report.wording import counted, difference, interval, joined
 from ..tasks.base import Task
 from ..tasks.capable import Calibrated, Labelled
+from ..wording import counted, difference, interval, joined
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
 

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 
-from ..report.wording import printable
+from ..wording import printable
 
 # "_" within a word is none, as Markdown has it.
 _MARKUP = re.compile(r"[\\`*\[\]<>~&$!:@]|(?<![^\W_])_|_(?![^\W_])|(?<=www)\.")

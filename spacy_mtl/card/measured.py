@@ -13,8 +13,8 @@ from ..comparison.bootstrap import Estimate
 from ..comparison.results import Results
 from ..comparison.survey import TaskCoverage, TaskSurvey, cover, training_examples
 from ..errors import MTLError, one_line
-from ..report.wording import NOTHING, counted, percent, score
 from ..tasks.capable import labels_of
+from ..wording import NOTHING, counted, percent, score
 from .evaluate import TEST, Evaluation, TaskEvaluation, evaluated_tasks
 from .markdown import code, details, table, text
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from ..comparison.costs import Cost, joint_and_single
 from ..comparison.results import Results
 from ..errors import MTLError
-from ..report.wording import (
+from ..tasks.base import Task
+from ..tasks.capable import labels_of
+from ..wording import (
     counted,
     difference,
     interval,
@@ -18,8 +20,6 @@ from ..report.wording import (
     seconds,
     signed,
 )
-from ..tasks.base import Task
-from ..tasks.capable import labels_of
 from .markdown import code, table, text
 
 

@@ -20,12 +20,12 @@ from thinc.api import Config
 from typer import Argument, Option
 from wasabi import Printer
 
-from ..affinity.configs import grouped_config
 from ..affinity.grouping import Grouping, best_groupings, check_encoders
 from ..affinity.lookahead import Matrix
 from ..affinity.observe import AffinityObserver, learning_multitask
 from ..affinity.result import Affinity
 from ..config_files import config_text
+from ..configs.grouped import grouped_config
 from ..errors import MTLError
 from ..files import write_folder_whole
 from ..pipeline.needs import units

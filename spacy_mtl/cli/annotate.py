@@ -11,8 +11,8 @@ import typer
 from tqdm import tqdm
 from typer import Argument, Option
 
-from ..annotation import Options, Summary, annotate_file
-from ..annotation.options import PART_SIZE
+from ..bulk import Options, Summary, annotate_file
+from ..bulk.options import PART_SIZE
 from ..signals import Interrupted, raising_interrupted
 from ._app import app
 from ._options import Code, GpuId

@@ -10,9 +10,9 @@ import typer
 from typer import Argument, Option
 from wasabi import Printer
 
-from ..evaluation.speed import THROUGHPUTS, Report, Settings, Speed, Summary, measure
-from ..evaluation.speed_plot import check_plot, write_plot
 from ..files import write_whole
+from ..speed.measure import THROUGHPUTS, Report, Settings, Speed, Summary, measure
+from ..speed.plot import check_plot, write_plot
 from ._app import app
 from ._options import Code, GpuId
 from ._printing import print_table

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
-from ..training.encoder_blocks import needing_package
-from ..training.encoder_conversion import convert_encoders
+from ..configs.encoder_blocks import needing_package
+from ..configs.encoder_conversion import convert_encoders
 from ._app import app
 from ._options import Code
 

@@ -13,11 +13,11 @@ from typer import Argument, Option
 from wasabi import Printer
 
 from ..config_files import config_text
+from ..configs.proposal import Proposal, propose
 from ..corpora.audit import audit
 from ..corpora.coverage import combine, files_of, measure_all
 from ..errors import MTLError
 from ..files import write_whole
-from ..training.proposal import Proposal, propose
 from ._app import app
 from ._options import Code
 from ._printing import print_findings, print_table

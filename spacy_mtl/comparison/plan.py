@@ -11,11 +11,7 @@ import numpy as np
 from spacy.util import load_model_from_config, registry
 from thinc.api import Config
 
-from ..errors import MTLError
-from ..evaluation.runs import Run
-from ..training.minibatches import BatchSizes
-from .survey import TaskSurvey, survey_tasks
-from .systems import (
+from ..configs.single_task import (
     JOINT,
     Settings,
     at_fraction,
@@ -27,6 +23,10 @@ from .systems import (
     single_task,
     varied,
 )
+from ..errors import MTLError
+from ..evaluation.runs import Run
+from ..mixing.minibatches import BatchSizes
+from .survey import TaskSurvey, survey_tasks
 
 
 @dataclass(frozen=True)

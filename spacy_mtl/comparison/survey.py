@@ -14,13 +14,13 @@ from spacy.training import Example
 from spacy.util import registry, resolve_dot_names
 from thinc.api import Config
 
+from ..configs.single_task import Settings, tasks_of
 from ..corpora.coverage import files_of
-from ..corpora.mixed import MixedCorpus
 from ..corpora.readers import gold_token_examples
 from ..errors import MTLError
+from ..mixing.mixed import MixedCorpus
 from ..tasks.base import Task
 from ..training.initialization import initialized
-from .systems import Settings, tasks_of
 
 _AT_ONCE = 256
 _MOST = 10_000  # documents of a corpus that is read as a stream

@@ -1,4 +1,4 @@
-"""Annotated corpora: file formats to Docs, and the layers of annotation that Docs have."""
+"""Annotated corpora: file formats to Docs, readers, and what files have."""
 
 from .convert import Conversion, convert_file
 from .layers import blank_layer, count_units, present_layers

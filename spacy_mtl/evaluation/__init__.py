@@ -1,1 +1,1 @@
-"""Running configurations and comparing what comes out."""
+"""Runs of configs that are kept, calibration, and documents to look at."""

@@ -75,7 +75,7 @@ class Result:
     """What a run yielded: test `scores`, and the folder with log and predictions.
 
     words_per_second: of prediction, on the test documents. bytes: of the saved pipeline.
-    history: the rows of the training log, see `spacy_mtl.training.logger`.
+    history: the rows of the training log, see `spacy_mtl.training.log.logger`.
     """
 
     name: str

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..evaluation.calibration import Reliability, reliability
+from ..wording import NOTHING, counted, joined, percent
 from .charts import reliability_diagram
 from .content import Chart, Section, Table, row
 from .judged import Judged
 from .material import Material
-from .wording import NOTHING, counted, joined, percent
 
 BINS = 10
 

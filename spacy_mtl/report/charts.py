@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..comparison.results import COSTS, GAINS, NONE
 from ..evaluation.calibration import Reliability
+from ..wording import short
 from .svg import INK, JOINT, MUTED, RULE, SINGLE, check_matplotlib, draw
-from .wording import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ..metrics.f_score import Counts
 from ..tasks.capable import Confused
 from ..tasks.confusion import Confusion
+from ..wording import counted, joined, percent, points, printable
 from .content import Cell, Chart, Section, Table, row
 from .judged import Judged
 from .material import Material
 from .matrices import heat_map
-from .wording import counted, joined, percent, points, printable
 
 MOST = 12  # labels in a matrix
 _LONG = 14  # rows of a table that is open

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from ..comparison.costs import Cost, cost, joint_and_single
 from ..comparison.results import Results
+from ..wording import counted, megabytes, seconds
 from .charts import bars
 from .content import Cell, Chart, Section, Table, row
-from .wording import counted, megabytes, seconds
 
 
 def cost_section(results: Results) -> Section:

@@ -11,9 +11,9 @@ from spacy.tokens import Doc
 from ..evaluation.visualize import render_spans
 from ..tasks.capable import Located
 from ..tasks.span_scores import Triple
+from ..wording import counted, printable
 from .content import Document, Section
 from .material import Material
-from .wording import counted, printable
 
 FOUND, MISSED, LABEL, BORDERS, EXTRA = "found", "missed", "label", "borders", "extra"
 KINDS = {

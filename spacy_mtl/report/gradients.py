@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wording import NOTHING, number, percent, signed
 from .content import Chart, Section, Table, row
 from .material import Material, Row
 from .matrices import heat_map
-from .wording import NOTHING, number, percent, signed
 
 Matrix = NDArray[np.float64]
 FULL = 0.5  # the cosine from which on a cell has its full colour

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..wording import short
 from .svg import INK, JOINT, SINGLE, STRONGEST, WIDTH, draw
-from .wording import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

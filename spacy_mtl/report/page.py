@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import MTLError
 from ..files import write_whole
+from ..wording import counted, printable
 from .calibrated import calibration_section
 from .confusions import confusion_section, label_section
 from .content import Page
@@ -19,7 +20,6 @@ from .scores import learning_section, scores_section
 from .summary import facts, sentences
 from .svg import check_matplotlib
 from .training import training_section
-from .wording import counted, printable
 
 TEMPLATE = "report.html.jinja"
 EXAMPLES = 20

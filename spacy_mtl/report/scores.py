@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..comparison.results import COSTS, GAINS, AtFraction, Gain, Results, Score, TaskInfo
+from ..wording import difference, interval, joined, percent, score, signed
 from .charts import Interval, Line, curves, intervals
 from .content import Cell, Chart, Section, Table, row
-from .wording import difference, interval, joined, percent, score, signed
 
 SYMBOLS = {GAINS: "▲", COSTS: "▼"}  # beside the colour
 NO_SYMBOL = "●"

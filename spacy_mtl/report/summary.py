@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..comparison.costs import Cost, joint_and_single
 from ..comparison.results import COSTS, GAINS, NONE, Comparison, Gain, Results
-from .content import Fact
-from .scores import NO_SYMBOL, POINTS, SYMBOLS
-from .wording import (
+from ..wording import (
     counted,
     difference,
     interval,
@@ -19,6 +17,8 @@ from .wording import (
     seconds,
     signed,
 )
+from .content import Fact
+from .scores import NO_SYMBOL, POINTS, SYMBOLS
 
 FEW_SEEDS = 3  # with fewer, the variance over them is hardly known
 

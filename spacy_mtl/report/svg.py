@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from ..errors import MTLError
-from .wording import printable
+from ..wording import printable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

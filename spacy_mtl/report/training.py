@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from ..comparison.results import TaskInfo
+from ..wording import counted, number, score
 from .charts import Panel, panels
 from .content import Chart, Section, Table, row
 from .material import Material, Row
-from .wording import counted, number, score
 
 _MOST_ROWS = 12  # of the table beside a chart
 

@@ -1,1 +1,1 @@
-"""Training: what a config is made of, and what runs beside spaCy's training loop."""
+"""A training that can be stopped: the loop, its checkpoints, and what it says."""

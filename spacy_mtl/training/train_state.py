@@ -25,16 +25,16 @@ from spacy.language import Language
 from thinc.api import Optimizer, get_current_ops
 
 from ..errors import MTLError
-from ..state import State, Stateful, joined, part_of
-from .batch_source import BatchSource
-from .checkpoints import Checkpoint
-from .optimizer_state import load_optimizer_state, optimizer_state, step_schedules
-from .parameter_state import (
+from ..optimizing.optimizer_state import load_optimizer_state, optimizer_state, step_schedules
+from ..optimizing.parameter_state import (
     checked_parameters,
     load_parameter_state,
     on_host,
     parameter_state,
 )
+from ..state import State, Stateful, joined, part_of
+from .batch_source import BatchSource
+from .checkpoints import Checkpoint
 from .random_states import load_random_states, random_states
 from .transition_labels import OutputLayers, load_transition_labels, transition_labels
 

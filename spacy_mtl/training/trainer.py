@@ -23,8 +23,8 @@ from ..errors import MTLError
 from .batch_source import BatchSource
 from .checkpoints import Checkpoint
 from .fingerprint import fingerprint
-from .log_files import LogFiles, LogStep, Mutable, logged
-from .logger import RowNotWritten
+from .log.files import LogFiles, LogStep, Mutable, logged
+from .log.logger import RowNotWritten
 from .loop import Info, Loop, Observer
 from .output_folder import OutputError, OutputFolder
 from .signals import Stopped, StopSignals, stopped_at_once

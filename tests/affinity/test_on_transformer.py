@@ -9,7 +9,7 @@ from spacy.util import fix_random_seed
 
 from spacy_mtl.affinity.observe import AffinityObserver
 from spacy_mtl.affinity.replica import Batch, Replica
-from spacy_mtl.training.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 
 from .helpers import loop
 

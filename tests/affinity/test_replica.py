@@ -22,7 +22,7 @@ from thinc.api import SGD, Adam, Optimizer, RAdam
 from spacy_mtl.affinity.replica import Batch, Replica, difference
 from spacy_mtl.models.freezing import freeze, frozen_names
 from spacy_mtl.models.topologies.base import encoders
-from spacy_mtl.training.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 
 
 def pipeline(inline: bool = False) -> tuple[Language, Any]:

@@ -17,10 +17,10 @@ from spacy.training.augment import (
 )
 
 from spacy_mtl.corpora.augmented import KeepsMissing, read_keeping_missing
-from spacy_mtl.corpora.mixed import MixedCorpus
 from spacy_mtl.corpora.readers import GoldTokenCorpus
-from spacy_mtl.corpora.subset import Subset
 from spacy_mtl.marks import LABELS, corpus_of
+from spacy_mtl.mixing.mixed import MixedCorpus
+from spacy_mtl.mixing.subset import Subset
 
 ATTRS = ["ENT_IOB", "ENT_TYPE", "MORPH", "SENT_START", "TAG", "POS", "LEMMA", "DEP", "HEAD"]
 WORDS = ["Mia", "met", "Leo", "..."]

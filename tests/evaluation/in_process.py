@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from spacy_mtl.evaluation import runs, speed, worker
-from spacy_mtl.evaluation.speed_worker import System
+from spacy_mtl.speed.worker import System
 
 
 def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> None:

@@ -20,6 +20,7 @@ from spacy_mtl.corpora.records import ReadOptions, Record
 from spacy_mtl.layers import DocExtension, TokenExtension
 from spacy_mtl.metrics.errors import Errors, from_error
 from spacy_mtl.metrics.f_score import UNSEEN, Counts
+from spacy_mtl.mixing.samplers import Epoch, Sampler
 from spacy_mtl.models.heads import TokenHead, take_tokens
 from spacy_mtl.models.packed import Packed, row_starts
 from spacy_mtl.models.topologies.base import (
@@ -35,7 +36,6 @@ from spacy_mtl.registry import registry
 from spacy_mtl.tasks.alignment import require_same_tokens
 from spacy_mtl.tasks.base import Step, Task
 from spacy_mtl.tasks.losses import softmax_cross_entropy
-from spacy_mtl.training.samplers import Epoch, Sampler
 
 # A task that is a regression
 

@@ -13,16 +13,16 @@ from spacy.training import Corpus, Example
 from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
-from spacy_mtl.annotation import annotate_file
+from spacy_mtl.bulk import annotate_file
 from spacy_mtl.cli import app
 from spacy_mtl.corpora.audit import audit
 from spacy_mtl.corpora.augmented import KeepsMissing
 from spacy_mtl.corpora.coverage import measure, measure_all
 from spacy_mtl.corpora.layer_coverage import Layer
-from spacy_mtl.corpora.mixed import MixedCorpus
 from spacy_mtl.corpora.stored import stored_docs
 from spacy_mtl.errors import MTLError
 from spacy_mtl.layers import DocExtension, TokenExtension, table
+from spacy_mtl.mixing.mixed import MixedCorpus
 
 ROWS: list[dict[str, Any]] = [
     {"tokens": ["a", "b", "a"], "distance": [None, None, 2], "tone": "dry"},

@@ -10,9 +10,9 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import fix_random_seed
 
-from spacy_mtl.corpora.mixed import MixedCorpus
 from spacy_mtl.errors import MTLError
 from spacy_mtl.marks import mark
+from spacy_mtl.mixing.mixed import MixedCorpus
 
 from .helpers import (
     LAYERS,

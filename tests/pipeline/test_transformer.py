@@ -12,7 +12,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_mtl.annotation import annotate_file
+from spacy_mtl.bulk import annotate_file
 from spacy_mtl.errors import MTLError
 
 from .helpers import (

@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 
-from spacy_mtl.training._rows import Row, TaskFigures
+from spacy_mtl.training.log.rows import Row, TaskFigures
 
 OURS = {"@loggers": "spacy_mtl.ConsoleLogger.v1"}
 SCORES = {"tagger_acc": 0.5, "ner_f": 0.5, "sentiment_macro_auc": 0.0, "ents_p": None}

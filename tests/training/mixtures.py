@@ -11,7 +11,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from spacy_mtl.corpora.mixed import MixedCorpus, Mixture
+from spacy_mtl.mixing.mixed import MixedCorpus, Mixture
 
 NLP = spacy.blank("en")
 

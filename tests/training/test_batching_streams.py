@@ -12,12 +12,12 @@ from pipeline.helpers import make_nlp
 from spacy.training import Example
 from thinc.schedules import compounding
 
-from spacy_mtl.corpora.mixed import MixedCorpus, Mixture
 from spacy_mtl.errors import MTLError
+from spacy_mtl.mixing.batching import MixtureBatches, create_mixture_batches
+from spacy_mtl.mixing.mixed import MixedCorpus, Mixture
+from spacy_mtl.mixing.samplers import SAMPLING
 from spacy_mtl.state import Stateful
 from spacy_mtl.training import batching
-from spacy_mtl.training.batching import MixtureBatches, create_mixture_batches
-from spacy_mtl.training.samplers import SAMPLING
 
 from .mixtures import (
     CountingReader,

@@ -10,8 +10,8 @@ from spacy.training.initialize import init_nlp
 from spacy.training.loop import train
 from thinc.api import Config
 
-from spacy_mtl.training.gaps import Gaps
-from spacy_mtl.training.samplers import SAMPLING
+from spacy_mtl.mixing.gaps import Gaps
+from spacy_mtl.mixing.samplers import SAMPLING
 
 LABELS = {"tagger": ["N", "V", "J", ".", "D", "P"], "ner": ["PER", "LOC"]}
 DECAY = {"@schedules": "compounding.v1", "start": 1.0, "stop": 0.2, "compound": 0.5}

@@ -12,9 +12,9 @@ from pipeline.helpers import LAYERS, TASKS, make_examples, multitask, step
 from spacy.language import Language
 from thinc.api import Adam
 
-from spacy_mtl.training.optimizer import create_grouped_optimizer
-from spacy_mtl.training.parameters import named_parameters
-from spacy_mtl.training.unfreeze import create_unfreeze
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.parameters import named_parameters
+from spacy_mtl.optimizing.unfreeze import create_unfreeze
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")

@@ -12,8 +12,8 @@ import pytest
 from pipeline.helpers import WIDTH
 from thinc.api import Config
 
+from spacy_mtl.mixing.samplers import SAMPLING
 from spacy_mtl.registry import registry
-from spacy_mtl.training.samplers import SAMPLING
 
 from .runs import DYNAMIC, digests, mixed, run
 

@@ -28,7 +28,7 @@ def test_an_error_in_a_step_saves_the_model(tmp_path: Path) -> None:
         raise KeyError("what went wrong")
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyError, match="what went wrong"):
-        patch.setattr("spacy_mtl.training.unfreeze.Unfreeze.__call__", fail)
+        patch.setattr("spacy_mtl.optimizing.unfreeze.Unfreeze.__call__", fail)
         run(config, tmp_path / "out")
     assert (tmp_path / "out/model-last/meta.json").exists()
 

@@ -1,0 +1,1 @@
+"""Configs: proposed for data, with one task alone, with groups of tasks."""

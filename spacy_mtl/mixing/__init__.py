@@ -1,0 +1,1 @@
+"""Which documents a training sees, and in which order."""

@@ -1,0 +1,1 @@
+"""What moves the parameters: the optimizer, its state, and what is frozen."""

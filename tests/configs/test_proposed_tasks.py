@@ -1,0 +1,81 @@
+from collections import Counter
+
+from spacy_mtl.configs.proposed_tasks import propose_tasks
+from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
+
+TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
+BARE, MOOD = Layer("cats"), Layer("cats", "mood")
+TWO = LayerCoverage(10, Counter(B=6, A=4), one_class=10)
+
+
+def tasks(layers: dict[Layer, LayerCoverage]) -> dict[str, tuple]:
+    return {
+        task.name: (task.settings, task.labels, task.score)
+        for task in propose_tasks(layers, layers)
+    }
+
+
+def test_token_tasks():
+    assert tasks(dict.fromkeys([TAG, POS, MORPH, ENTS], TWO)) == {
+        "tagger": ({"@mtl_tasks": "spacy_mtl.Tagger.v1"}, ["A", "B"], "tag_acc"),
+        "pos": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "POS"}, ["A", "B"], "pos_acc"),
+        "morph": ({"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "MORPH"}, ["A", "B"], "morph_acc"),
+        "ner": ({"@mtl_tasks": "spacy_mtl.NER.v1"}, ["A", "B"], "ents_f"),
+    }
+
+
+def test_span_groups():
+    found = tasks({Layer("spans", "sc"): TWO, Layer("spans", "my key"): TWO})
+    settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "my key"}
+    assert list(found) == ["spans_sc", "spans_my_key"]
+    assert found["spans_my_key"] == (settings, ["A", "B"], "spans_my_key_f")
+
+
+def test_class_groups():
+    several = LayerCoverage(10, Counter(a=9, b=9), one_class=2)
+    assert tasks({BARE: several, MOOD: TWO}) == {
+        "textcat": (
+            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False},
+            ["a", "b"],
+            "cats_macro_auc",
+        ),
+        "mood": (
+            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True},
+            ["A", "B"],
+            "mood_macro_auc",
+        ),
+    }
+
+
+def test_exclusive_means_in_all_files():
+    several = LayerCoverage(20, Counter(A=15, B=10), one_class=15)
+    (task,) = propose_tasks({MOOD: TWO}, {MOOD: several})
+    assert task.settings["exclusive"] is False
+
+
+def test_names_of_groups_that_are_taken():
+    groups = ["ner", "cats", "my.own group", "textcat"]
+    found = tasks({ENTS: TWO, BARE: TWO, **{Layer("cats", name): TWO for name in groups}})
+    named = {settings.get("group"): name for name, (settings, _, _) in found.items()}
+    assert named["ner"] == "ner_2"
+    assert named["cats"] == "cats_2"
+    assert named["my.own group"] == "my_own_group"
+    assert named["textcat"] == "textcat_2"
+
+
+def test_nothing_to_learn_from_one_class_or_no_label():
+    single = LayerCoverage(10, Counter(A=10), one_class=10)
+    assert tasks({MOOD: single, ENTS: LayerCoverage(10)}) == {}
+    flag = LayerCoverage(10, Counter(A=5), one_class=5)
+    assert list(tasks({BARE: flag})) == ["textcat"]
+
+
+def test_rejected_spans_have_no_task_but_that_of_the_entities():
+    rejected = LayerCoverage(units=3, labels=Counter(PER=3))
+    ents = LayerCoverage(units=50, labels=Counter(PER=9))
+    proposed = tasks({Layer("ents"): ents, Layer("spans", "incorrect_spans"): rejected})
+    assert list(proposed) == ["ner"]
+    (task,) = propose_tasks(layers := {Layer("ents"): ents, REJECTED: rejected}, layers)
+    assert task.settings["crf"] is True
+    assert task.settings["incorrect_spans_key"] == "incorrect_spans"
+    assert propose_tasks({REJECTED: rejected}, {REJECTED: rejected}) == []
