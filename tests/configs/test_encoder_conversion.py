@@ -7,9 +7,9 @@ from pipeline.helpers import TEXTS, annotations, make_nlp, trained
 from spacy.language import Language
 from thinc.api import Model
 
+from spacy_mtl.configs import encoder_conversion
 from spacy_mtl.configs.encoder_conversion import convert_encoders
 from spacy_mtl.errors import MTLError
-from spacy_mtl.training import encoder_conversion
 
 from .pipelines import LAYERS, inline, models, shared, weights, without_encoder
 

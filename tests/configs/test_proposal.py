@@ -6,10 +6,10 @@ from spacy import registry, util
 from spacy.cli.init_config import init_config
 from thinc.api import Config
 
+from spacy_mtl.configs import proposal
 from spacy_mtl.configs.proposal import Proposal, propose
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
 from spacy_mtl.errors import MTLError
-from spacy_mtl.training import proposal
 
 TAG, POS, ENTS = Layer("tag"), Layer("pos"), Layer("ents")
 BARE, MOOD = Layer("cats"), Layer("cats", "mood")

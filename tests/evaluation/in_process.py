@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from spacy_mtl.measure.worker import System
 
-from spacy_mtl.evaluation import runs, speed, worker
-from spacy_mtl.speed.worker import System
+from spacy_mtl.evaluation import runs, worker
+from spacy_mtl.speed import measure
 
 
 def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> None:
-    """Let runs `but` one be trained in this process, with few passes to measure the speed."""
+    """Let runs `but` one be trained in this process, with few passes to measure the measure."""
     spawn = runs._spawn
 
     def work(run: runs.Run, folder: Path, threads: int, keep_model: bool) -> None:
@@ -25,7 +26,7 @@ def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> 
 
 
 class Worker:
-    """In place of `speed.Worker`: the system to be measured is in this process."""
+    """In place of `measure.Worker`: the system to be measured is in this process."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._system = System()
@@ -44,4 +45,4 @@ class Worker:
 
 def measure_in_process(patch: pytest.MonkeyPatch) -> None:
     """Let systems be measured in this process."""
-    patch.setattr(speed, "Worker", Worker)
+    patch.setattr(measure, "Worker", Worker)

@@ -16,7 +16,7 @@ from pipeline.helpers import ENCODER, LISTENER, make_nlp
 from spacy.language import Language
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.training import logger
+from spacy_mtl.training.log import logger
 from spacy_mtl.training.log.logger import create_console_logger
 
 from .logs import OURS, TASKS, read_rows, run, step_info

@@ -13,11 +13,11 @@ from spacy.training import Example
 from thinc.schedules import compounding
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.mixing import batching
 from spacy_mtl.mixing.batching import MixtureBatches, create_mixture_batches
 from spacy_mtl.mixing.mixed import MixedCorpus, Mixture
 from spacy_mtl.mixing.samplers import SAMPLING
 from spacy_mtl.state import Stateful
-from spacy_mtl.training import batching
 
 from .mixtures import (
     CountingReader,
