@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from spacy_mtl.measure.worker import System
 
 from spacy_mtl.evaluation import runs, worker
 from spacy_mtl.speed import measure
+from spacy_mtl.speed.worker import System
 
 
 def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> None:
-    """Let runs `but` one be trained in this process, with few passes to measure the measure."""
+    """Let runs `but` one be trained in this process, with few passes to measure the speed."""
     spawn = runs._spawn
 
     def work(run: runs.Run, folder: Path, threads: int, keep_model: bool) -> None:
@@ -26,7 +26,7 @@ def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> 
 
 
 class Worker:
-    """In place of `measure.Worker`: the system to be measured is in this process."""
+    """In place of `speed.measure.Worker`: the system to be measured is in this process."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._system = System()
