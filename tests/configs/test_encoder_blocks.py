@@ -6,14 +6,13 @@ from pipeline.helpers import ENCODER
 from spacy import registry
 from spacy.util import fix_random_seed
 from thinc.api import Config
+from training.pipelines import LAYERS, tagger
 
 from spacy_mtl.configs.encoder_blocks import (
     needing_package,
     with_fast_encoders,
     with_stock_encoders,
 )
-
-from .pipelines import LAYERS, tagger
 
 FAST_LAYERS = {
     "@architectures": "spacy.Tok2Vec.v2",

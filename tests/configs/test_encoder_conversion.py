@@ -6,12 +6,11 @@ import spacy
 from pipeline.helpers import TEXTS, annotations, make_nlp, trained
 from spacy.language import Language
 from thinc.api import Model
+from training.pipelines import LAYERS, inline, models, shared, weights, without_encoder
 
 from spacy_mtl.configs import encoder_conversion
 from spacy_mtl.configs.encoder_conversion import convert_encoders
 from spacy_mtl.errors import MTLError
-
-from .pipelines import LAYERS, inline, models, shared, weights, without_encoder
 
 MAKERS = {
     "shared": shared,
