@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import product
 from typing import Any
@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from spacy.lang.en import English
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Token
 from spacy.vocab import Vocab
 
+from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.models.packed import Packed, doc_lengths
+from spacy_mtl.registry import registry
 
 
 def pytest_configure() -> None:
@@ -32,6 +34,35 @@ class KnownEntryPoints:
 
     def __init__(self) -> None:
         self.select = cache(catalogue.AVAILABLE_ENTRY_POINTS.select)
+
+
+@pytest.fixture(autouse=True)
+def same_registries() -> Iterator[None]:
+    """Layers and formats that a test makes known, as by --code, are gone after it."""
+    before = _own_parts()
+    yield
+    for key in _own_parts() - before:
+        del catalogue.REGISTRY[key]
+        for owner in (Token, Doc):
+            if key[1] == "mtl_layers" and owner.has_extension(key[2]):
+                owner.remove_extension(key[2])
+
+
+@pytest.fixture(scope="module")
+def levels() -> Iterator[None]:
+    """The layers of the tasks in `metrics.regressor`."""
+    names = ("level", "order", "mute", "void")
+    for name in names:
+        registry.mtl_layers.register(name, func=DocExtension(name))
+    table()  # makes the attributes known
+    yield
+    for name in names:
+        catalogue.REGISTRY.pop(("spacy", "mtl_layers", name))
+        Doc.remove_extension(name)
+
+
+def _own_parts() -> set[tuple[str, ...]]:
+    return {key for key in catalogue.REGISTRY if key[1] in ("mtl_layers", "mtl_formats")}
 
 
 @pytest.fixture(scope="session")

@@ -48,7 +48,7 @@ class Task(ABC):
     """
 
     name: str = ""
-    component: str = "multitask"
+    component: str = "NAME"
     needs: tuple[str, ...] = ()
 
     @property

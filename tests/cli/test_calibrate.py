@@ -12,6 +12,8 @@ from spacy_mtl.card.card import MARK
 from spacy_mtl.cli import app
 from spacy_mtl.evaluation.temperature import HIGHEST
 
+pytestmark = pytest.mark.usefixtures("levels")
+
 FEW = [["tagger", "sentiment"]] * 3 + [["ner"]] * 3
 
 

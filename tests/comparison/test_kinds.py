@@ -26,6 +26,8 @@ from spacy_mtl.report.page import make_page, render
 from spacy_mtl.report.scores import learning_section
 from spacy_mtl.report.summary import sentences
 
+pytestmark = pytest.mark.usefixtures("levels")
+
 Compared = tuple[Results, Path]
 
 

@@ -10,7 +10,6 @@ from spacy.tokens import Doc, DocBin
 from spacy.training import Example
 from thinc.api import Linear, Ops, chain, to_numpy, zero_init
 
-from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.metrics.base import Statistics
 from spacy_mtl.metrics.correlation import RankCorrelation
 from spacy_mtl.metrics.errors import Errors, from_error
@@ -127,11 +126,8 @@ BLOCKS = {
     "mute": {"@mtl_tasks": "test_metrics.Level", "attr": "mute"},
     "void": {"@mtl_tasks": "test_metrics.Undefined", "attr": "void"},
 }
-for name in BLOCKS:
-    registry.mtl_layers.register(name, func=DocExtension(name))
 for made in (Measured, Ordered, Level, Undefined):
     registry.mtl_tasks.register(f"test_metrics.{made.__name__}", func=made)
-table()  # makes the attributes known
 
 
 def write_levels(path: Any, nlp: Language) -> str:

@@ -16,6 +16,8 @@ from spacy.training.loop import train
 
 from .regressor import BLOCKS, write_levels
 
+pytestmark = pytest.mark.usefixtures("levels")
+
 
 def config(folder: Path, **training: Any) -> Any:
     """Steps so long that the error goes up and down."""

@@ -15,6 +15,8 @@ from spacy_mtl.report.page import make_page, render
 from spacy_mtl.tasks.confusion import Confusion
 from spacy_mtl.tasks.span_scores import Sides, span_confusion, span_counts
 
+pytestmark = pytest.mark.usefixtures("levels")
+
 LABELS = ["LOC", "ORG", "PER"]
 
 
@@ -45,7 +47,9 @@ def foreign(material: Material) -> Material:
     results = material.results
     single = {**results.single, "chunks": "single:ner", "mute": "single:tagger"}
     tasks: Any = {**material.tasks, "chunks": Chunks("chunks"), "mute": Level("mute")}
-    return replace(material, results=replace(results, single=single), tasks=tasks)
+    infos = {"chunks": results.tasks["ner"], "mute": results.tasks["tagger"], **results.tasks}
+    results = replace(results, single=single, tasks=infos)
+    return replace(material, results=results, tasks=tasks)
 
 
 @pytest.fixture(scope="module")
