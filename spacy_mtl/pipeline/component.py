@@ -7,41 +7,38 @@ from typing import Any
 
 from spacy.language import Language
 from spacy.pipeline import TrainablePipe
-from spacy.tokens import Doc
 from spacy.training import Example, validate_examples, validate_get_examples
 from spacy.vocab import Vocab
 from thinc.api import Model, Optimizer, set_dropout_rate
-from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
-from ..errors import MTLError
 from ..models.freezing import drop_gradients
 from ..models.heads import resize
-from ..models.packed import Packed
 from ..models.topologies import base as topologies
-from ..models.topologies.base import Head, Represented
 from ..tasks.base import Task
 from ..tasks.capable import Calibrated, Labelled
-from ..tasks.scored import ScoredTask
 from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
 from .labels import LabelSource, check_groups, qualified, split_label
-from .listeners import check_upstream, check_vectors
+from .listeners import check_upstream
 from .losses import RunningLosses
-from .needs import Needs, all_needs, check_needs, decisions, with_needs
+from .needs import check_needs
+from .predicting import Predicting
 from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
-from .score_names import own_name
+from .scoring import Scoring
 from .steps import apply_gradients, balanced_gradients, task_step
 from .tunable import Tunable
 from .word_batches import WordBatchedPipe
 
 
-class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePipe):
+class MultiTask(
+    Predicting, Scoring, Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePipe
+):
     """Learns and predicts several annotation layers from one shared encoder.
 
     Every update runs the encoder forward once, each task's head on the shared representation,
@@ -112,27 +109,6 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePip
         )
 
     @property
-    def active_tasks(self) -> tuple[str, ...]:
-        """The tasks that are trained and predicted; the others leave Docs as they are.
-
-        What an active task needs is predicted too, and not written unless it is active itself.
-        """
-        return tuple(name for name in self.tasks if name in self._active)
-
-    @active_tasks.setter
-    def active_tasks(self, names: Iterable[str]) -> None:
-        chosen = {names} if isinstance(names, str) else set(names)
-        for name in sorted(chosen):
-            self._task(name)
-        self._active = chosen
-
-    @property
-    def needs(self) -> Needs:
-        """By task, the others that are trained with it wherever it is trained without the rest:
-        those whose decisions it uses, and those whose scores the topology shows to it."""
-        return all_needs(self.tasks, self.model)
-
-    @property
     def encoder_frozen(self) -> bool:
         """Whether no gradient is sent to any encoder."""
         return self.frozen_encoders == set(topologies.encoders(self.model))
@@ -197,50 +173,6 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePip
         self.model.initialize(X=sample_docs(get_examples, self.vocab))
         if nlp is not None:
             load_pretrained(nlp, self.name, self.model)
-
-    def predict(self, docs: Iterable[Doc]) -> dict[str, Any]:
-        """Decisions for the batch, of each active task and of those that they need."""
-        docs = list(docs)
-        names = with_needs(decisions(self.tasks), self.active_tasks)
-        represented = self._represent(docs, names)
-        needed = {other for name in names for other in self.tasks[name].needs}
-        found: dict[str, Any] = {}
-        standing: dict[str, Any] = {}
-        for name in names:
-            task = self.tasks[name]
-            earlier = {other: standing[other] for other in task.needs}
-            head = self._head(represented, name)
-            found[name] = task.predict(head, represented.packed[name], earlier)
-            if name in needed:
-                standing[name] = task.standing(docs, found[name])
-        return found
-
-    def task_scores(self, docs: list[Doc]) -> dict[str, tuple[Floats2d, Packed]]:
-        """The scores for the batch of each active task whose head gives some, and the
-        representation that they are of."""
-        names = [name for name in self.active_tasks if isinstance(self.tasks[name], ScoredTask)]
-        represented = self._represent(docs, names)
-        packed = represented.packed
-        return {n: (self._head(represented, n).predict(packed[n]), packed[n]) for n in names}
-
-    def _represent(self, docs: list[Doc], names: list[str]) -> Represented:
-        self._check_ready(names)
-        if names:
-            check_vectors(self.model, self.name, docs)
-        return topologies.represent(self.model, docs, names, False)
-
-    def _head(self, represented: Represented, name: str) -> Head:
-        return represented.ran.get(name) or topologies.head_of(self.model, name)
-
-    def set_annotations(self, docs: Iterable[Doc], scores: dict[str, Any]) -> None:
-        """Write each active task's decision to the documents, and how sure it is if wanted."""
-        docs = list(docs)
-        for name, decision in scores.items():
-            if name not in self._active:
-                continue
-            if self.confidences:
-                self.tasks[name].note_confidences(docs, decision)
-            self.tasks[name].annotate(docs, decision)
 
     def update(
         self,
@@ -324,53 +256,3 @@ class MultiTask(Saving, TrainingProgress, Tunable, WordBatchedPipe, TrainablePip
         }
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self._stepping.clear()
-
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
-        ("ents_f") for the first task of its kind. Those of a task are None if the references
-        label nothing of it, and otherwise numbers, whatever is predicted."""
-        examples = list(examples)
-        validate_examples(examples, "MultiTask.score")
-        scores: dict[str, Any] = {}
-        main: dict[str, float | None] = {}
-        for name, task in self.tasks.items():
-            labelled = any(task.is_labelled(example) for example in examples)
-            for key, value in task.score(examples).items():
-                value = _reported(task, key, value, labelled)
-                if key == task.main_score:
-                    main[name] = value
-                scores.setdefault(key, value)
-                scores[own_name(task, key)] = value
-        self.history.record(main)
-        return scores
-
-    def _task(self, name: str) -> Task:
-        if name not in self.tasks:
-            known = ", ".join(self.tasks) or "none"
-            raise MTLError(f"Expected a task of '{self.name}' ({known}), got '{name}'.")
-        return self.tasks[name]
-
-    def _check_ready(self, names: Iterable[str]) -> None:
-        names = with_needs(self.needs, names)
-        for name, task in self.labelled_tasks.items():
-            if name in names and not task.labels:
-                raise MTLError(
-                    f"Expected labels of the task '{name}' of '{self.name}', got none. "
-                    "Call nlp.initialize() with examples or labels first, or load a trained model."
-                )
-
-
-def _reported(task: Task, key: str, value: Any, labelled: bool) -> Any:
-    """What a score is shown as, given whether anything is labelled; descriptions stay."""
-    if isinstance(value, str):
-        return value
-    if not labelled:
-        return None
-    if value is None and isinstance(task, Labelled):  # shares of what is right
-        return {} if "_per_" in key else 0.0
-    if key == task.main_score and not (isinstance(value, (int, float)) and value <= 1):
-        raise MTLError(
-            f"Expected as the main score `{key}` of the task '{task.name}' a number of at most 1, "
-            f"of which higher is better, got {value!r}. Of an error, take 1 / (1 + error)."
-        )
-    return value

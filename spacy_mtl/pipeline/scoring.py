@@ -1,0 +1,56 @@
+"""The scores of the component's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from spacy.training import Example, validate_examples
+
+from ..errors import MTLError
+from ..tasks.base import Task
+from ..tasks.capable import Labelled
+from .history import ScoreHistory
+from .score_names import own_name
+
+
+class Scoring:
+    """The component's scores, and their history."""
+
+    tasks: dict[str, Task]
+    history: ScoreHistory
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
+        ("ents_f") for the first task of its kind. Those of a task are None if the references
+        label nothing of it, and otherwise numbers, whatever is predicted."""
+        examples = list(examples)
+        validate_examples(examples, "MultiTask.score")
+        scores: dict[str, Any] = {}
+        main: dict[str, float | None] = {}
+        for name, task in self.tasks.items():
+            labelled = any(task.is_labelled(example) for example in examples)
+            for key, value in task.score(examples).items():
+                value = _reported(task, key, value, labelled)
+                if key == task.main_score:
+                    main[name] = value
+                scores.setdefault(key, value)
+                scores[own_name(task, key)] = value
+        self.history.record(main)
+        return scores
+
+
+def _reported(task: Task, key: str, value: Any, labelled: bool) -> Any:
+    """What a score is shown as, given whether anything is labelled; descriptions stay."""
+    if isinstance(value, str):
+        return value
+    if not labelled:
+        return None
+    if value is None and isinstance(task, Labelled):  # shares of what is right
+        return {} if "_per_" in key else 0.0
+    if key == task.main_score and not (isinstance(value, (int, float)) and value <= 1):
+        raise MTLError(
+            f"Expected as the main score `{key}` of the task '{task.name}' a number of at most 1, "
+            f"of which higher is better, got {value!r}. Of an error, take 1 / (1 + error)."
+        )
+    return value
