@@ -1,0 +1,3 @@
+from comparison.conftest import config, plan, settled
+
+__all__ = ["config", "plan", "settled"]

@@ -1,0 +1,3 @@
+from corpora.conftest import nlp
+
+__all__ = ["nlp"]
