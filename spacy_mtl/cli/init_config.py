@@ -110,7 +110,7 @@ def init_config(
     )
     _write(proposal, output_path, labels_path)
     _print_summary(proposal)
-    print_findings(audit(train_files, [dev_file]))
+    print_findings([*audit(train_files, [dev_file]), *proposal.findings])
     _print_next(output_path, gpu)
 
 

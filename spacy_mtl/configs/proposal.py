@@ -20,6 +20,7 @@ from thinc.api import Config
 
 from ..config_files import path_setting
 from ..corpora.coverage import Coverage, combine, short_names
+from ..corpora.findings import Finding
 from ..corpora.layer_coverage import REJECTED
 from ..errors import MTLError
 from ..languages import blank
@@ -33,6 +34,7 @@ from .proposed_tasks import (
     short_texts,
     unlearned,
 )
+from .unset_layers import unset_layers
 
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
 OPTIMIZER: Block = {
@@ -53,12 +55,14 @@ class Proposal:
 
     corpora: The training files by the names that they have in the config.
     notes: What the config lacks, in words; after an empty line, what could be added to it.
+    findings: What of it will hurt.
     """
 
     config: Config
     tasks: list[ProposedTask]
     corpora: dict[str, Coverage]
     notes: list[str]
+    findings: list[Finding]
 
 
 def propose(
@@ -121,10 +125,12 @@ def propose(
     _set_tasks(config, tasks, labels)
     config["training"]["logger"] = LOGGER
     config["training"]["score_weights"] = _score_weights(scores, main_task)
-    filled = util.load_model_from_config(config, auto_fill=True).config
+    nlp = util.load_model_from_config(config, auto_fill=True)
+    filled = nlp.config
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
-    return Proposal(filled, tasks, corpora, notes)
+    findings = [*unset_layers(nlp.get_pipe("multitask").tasks, {t.layer.kind for t in tasks})]
+    return Proposal(filled, tasks, corpora, notes, findings)
 
 
 def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str, float | None]:

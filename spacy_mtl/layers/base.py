@@ -37,6 +37,7 @@ class AnnotationLayer(ABC):
     in_user_data: Whether a `.spacy` file has it only if it was saved with `store_user_data=True`.
     has_task: Whether a task learns from it. Of a layer that only other components learn from,
         `inspect` shows what there is, and warns of nothing.
+    components: Those of spaCy's own that set it on raw text, where no task of ours does.
     has_labels: Whether its values are of a set of labels, without which there is nothing to learn.
     """
 
@@ -52,6 +53,7 @@ class AnnotationLayer(ABC):
     by_token: bool = False
     in_user_data: bool = False
     has_task: bool = True
+    components: tuple[str, ...] = ()
     has_labels: bool = True
 
     @property

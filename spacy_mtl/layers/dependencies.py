@@ -26,6 +26,7 @@ class DependencyLayer(TokenLayer):
     field = column = "deps"
     no_label = None
     has_task = False
+    components = ("parser",)
 
     @property
     def fields(self) -> Mapping[str, str]:

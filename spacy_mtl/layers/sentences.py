@@ -31,6 +31,7 @@ class SentenceLayer(TokenLayer):
     json_type = "ranges"
     by_token = False
     has_task = False
+    components = ("sentencizer", "senter")
     has_labels = False
 
     def denial(self, doc: Doc) -> int:

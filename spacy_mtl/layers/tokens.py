@@ -157,6 +157,7 @@ class LemmaLayer(TokenLayer):
     field = column = "lemmas"
     no_label = None
     has_task = False
+    components = ("lemmatizer", "trainable_lemmatizer")
     has_labels = False
 
     def labels(self, doc: Doc) -> Counter[str]:

@@ -158,6 +158,12 @@ class Mixture:
         pipes = self.nlp.pipeline if "sents" in new else []
         for senter in (pipe for pipe, part in pipes if isinstance(part, SentenceRecognizer)):
             message += f" To '{senter}' missing sentence starts are none, not unknown."
+        for task, layers in _half_vouched(self.nlp, self.corpus.layers[name], new).items():
+            kept = [layer for layer in layers if layer in self.corpus.layers[name]]
+            message += (
+                f" The task '{task}' learns from {', '.join(layers)}; the corpus '{name}' vouches "
+                f"for {', '.join(kept)} alone."
+            )
         warnings.warn(message, stacklevel=3)
 
 
@@ -197,6 +203,18 @@ def _not_learned(nlp: Language) -> set[str]:
             used.update(meta.assigns, meta.requires)
     others = {name: layer for name, layer in table().items() if not layer.has_task}
     return {name for name, layer in others.items() if used.isdisjoint(layer.assigns)} - learned
+
+
+def _half_vouched(
+    nlp: Language, vouched: Collection[str], blanked: Collection[str]
+) -> dict[str, tuple[str, ...]]:
+    """The layers of the tasks that keep the first one of theirs and lose another."""
+    tasks = [item for pipe in multitasks(nlp).values() for item in pipe.tasks.items()]
+    return {
+        name: task.layers
+        for name, task in tasks
+        if task.layers[0] in vouched and not {*blanked}.isdisjoint(task.layers)
+    }
 
 
 def _check_names(setting: str, given: Iterable[str], corpora: Iterable[str]) -> None:

@@ -126,6 +126,19 @@ def test_layers_that_a_corpus_does_not_vouch_for_are_left_out(nlp):
     assert [token.text for token in news.reference] == ["a", "b"]
 
 
+def test_a_task_of_which_a_corpus_vouches_for_the_first_layer_alone():
+    nlp = with_tasks("tagger", "ner")
+    tagger = nlp.get_pipe("multitask").tasks["tagger"]
+    tagger.__class__ = type("Uses", (type(tagger),), {"layers": ("tag", "ents")})
+    corpus = MixedCorpus({"news": reader_of("a b", "c"), "blog": reader_of("d")}, {"news": ["tag"]})
+    with pytest.warns(UserWarning) as told:
+        list(corpus(nlp))
+    (message,) = [str(warning.message) for warning in told]
+    assert "does not vouch for: cats, ents. It is left out." in message
+    said = "The task 'tagger' learns from tag, ents; the corpus 'news' vouches for tag alone."
+    assert message.endswith(said)
+
+
 def test_one_warning_for_a_whole_corpus(nlp):
     corpus = create_mixed_corpus({"news": reader_of("a", "b", "c")}, {"news": []})
     with warnings.catch_warnings(record=True) as caught:
