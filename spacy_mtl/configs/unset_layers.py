@@ -22,8 +22,8 @@ def unset_layers(tasks: Mapping[str, Task], learned: Collection[str]) -> Iterato
             components = " or ".join(f"`{component}`" for component in layer.components)
             yield Finding(
                 "unset-layer",
-                f"The task '{name}' uses {layer.name} ({layer.title}), which no task here predicts: "
-                f"on raw text there are none. Put a component that sets them ({components}) before "
+                f"The task '{name}' uses {layer.name} ({layer.title}), which no task here "
+                f"predicts: raw text has none. Put a component that sets them ({components}) before "
                 "`multitask` in [nlp] pipeline, and into annotating_components of [training], so "
                 "that the predicted side has them in training and evaluation too.",
             )

@@ -252,13 +252,21 @@ def _choose_layers(layers: Iterable[str] | None, found: Survey, path: Path) -> f
     for layer in chosen:
         layer_named(layer)
     absent = sorted(chosen - found.layers)
-    if absent and found.labelled:  # where nothing is labelled, that is what there is to say
+    unread = [what for layer in absent for what in _unread(layer, found)]
+    if absent and (found.labelled or unread):  # else nothing is labelled: that is said
+        how = f"In it the {'; the '.join(unread)}. Correct that, or leave" if unread else "Leave"
         raise FormatError(
             f"Expected a file with the chosen layers {', '.join(sorted(chosen))}, got one with "
-            f"{', '.join(sorted(found.layers))}. Leave out {', '.join(absent)}.",
+            f"{', '.join(sorted(found.layers)) or 'none'}. {how} out {', '.join(absent)}.",
             path,
         )
     return chosen
+
+
+def _unread(layer: str, found: Survey) -> list[str]:
+    """What was said of fields that should have a layer."""
+    fields = tuple(f"field {name!r} was not read" for name in layer_named(layer).fields)
+    return [what for what in found.remarks if what.startswith(fields)]
 
 
 def _error_handler(on_error: str | OnError) -> OnError:

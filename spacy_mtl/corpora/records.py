@@ -68,13 +68,15 @@ class Remark(NamedTuple):
     example: What stood there.
     listed: Whether the user should see what stood there in every such record.
     worth_saying: Whether it is to be said at all, by the different values that stand there over the
-        file and the number of records that have one. It always is without.
+        file and the number of records that have one. It always is if any is without.
+    uses: What would read it, as "--cats-from mood"; those of all records stand behind the sentence.
     """
 
     what: str
     example: str
     listed: bool = False
     worth_saying: WorthSaying | None = None
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -124,19 +124,22 @@ class _Remarks:
     def __init__(self) -> None:
         self.found: dict[str, Remarked] = {}
         self.values: dict[str, set[str]] = {}
-        self.conditions: dict[str, WorthSaying] = {}
+        self.conditions: dict[str, WorthSaying | None] = {}
+        self.uses: dict[str, dict[str, None]] = {}
 
     def add(self, remarks: list[Remark]) -> None:
         once: dict[str, Remark] = {}
         for remark in remarks:
             if once.setdefault(remark.what, remark).example == "O":  # says least of a scheme
                 once[remark.what] = remark
-            if remark.worth_saying is not None:
+            self.uses.setdefault(remark.what, {}).update(dict.fromkeys(remark.uses))
+            if remark.what not in self.conditions or remark.worth_saying is None:
                 self.conditions[remark.what] = remark.worth_saying
+            if self.conditions[remark.what] is not None:
                 values = self.values.setdefault(remark.what, set())
                 if len(values) < _MAX_VALUES:
                     values.add(remark.example)
-        for what, example, listed, _ in once.values():
+        for what, example, listed, *_ in once.values():
             remarked = self.found.setdefault(what, Remarked(example))
             if remarked.example == "O":
                 remarked.example = example
@@ -146,11 +149,21 @@ class _Remarks:
 
     def worth_saying(self) -> dict[str, Remarked]:
         """All but those that what stands there over the file speaks against."""
-        return {what: r for what, r in self.found.items() if self._is_worth_saying(what, r.records)}
+        return {
+            what + _in_brackets(self.uses[what]): remarked
+            for what, remarked in self.found.items()
+            if self._is_worth_saying(what, remarked.records)
+        }
 
     def _is_worth_saying(self, what: str, n_records: int) -> bool:
-        condition = self.conditions.get(what)
+        condition = self.conditions[what]
         return condition is None or condition(self.values[what], n_records)
+
+
+def _in_brackets(uses: Iterable[str]) -> str:
+    """What would read it; what has a condition stands behind."""
+    joined = " or ".join(sorted(uses, key=lambda use: use.startswith("if ")))
+    return f" ({joined.replace(' or if ', ' or, if ')})" if joined else ""
 
 
 def survey(records: Iterable[Record]) -> Survey:

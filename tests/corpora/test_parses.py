@@ -144,23 +144,49 @@ def test_sentences_of_a_text(write, nlp):
     path = write("a.jsonl", json.dumps(row))
     (doc,) = read_docs(path, nlp)
     assert sentences(doc) == ["It rains.", "We go."]
-    row["sentences"] = [{"start": 0, "end": 4}, {"start": 4, "end": 16}]
+    row["sentences"] = [[0, 9], [10, 16]]
+    docs = read_docs(write("pairs.jsonl", json.dumps(row)), nlp)
+    assert [sentences(doc) for doc in docs] == [["It rains.", "We go."]] and not docs.remarks
+    row["sentences"] = [[0, 4], [4, 16]]
     with pytest.raises(FormatError, match="sentences that begin at a token, got one at 4, behind"):
         list(read_docs(write("b.jsonl", json.dumps(row)), nlp))
 
 
 @pytest.mark.parametrize(
-    "field, value",
+    "field, value, why",
     [
-        ("sentences", ["It rains."]),
-        ("sentences", [{"start": "0", "end": 1}]),
-        ("lemmas", ["it", "rain"]),
-        ("heads", [0, 1]),
+        ("sentences", ["It rains."], "no list of [start, end] or"),
+        ("sentences", [{"start": "0", "end": 1}], "no list of [start, end] or"),
+        ("sentences", [[0, 9, 1]], "no list of [start, end] or"),
+        ("sentences", 1, "no list of [start, end] or"),
+        ("lemmas", ["it", "rain"], "no list beside 'tokens'"),
+        ("lemmas", "it rain", "no list beside 'tokens'"),
+        ("heads", [0, 1], "no list beside lists 'deps' and 'tokens'"),
     ],
 )
-def test_other_fields_of_these_names_do_not_stop_a_text(write, nlp, field, value):
-    (doc,) = read_docs(write("a.jsonl", json.dumps({"text": "It rains.", field: value})), nlp)
-    assert present_layers(doc) == set()
+def test_other_fields_of_these_names_do_not_stop_a_text(write, nlp, field, value, why):
+    row = {"text": "It rains.", field: value}
+    docs = read_docs(write("a.jsonl", f"{json.dumps(row)}\n" * 3), nlp)
+    assert [present_layers(doc) for doc in docs] == [set()] * 3
+    ((what, seen),) = docs.remarks.items()
+    assert what.startswith(f"field '{field}' was not read, as it is {why}")
+    assert (seen.records, seen.example) == (3, json.dumps(value))
+
+
+def test_heads_without_relations_are_told(write, nlp):
+    row = {"tokens": ["a", "b"], "heads": [1, 1], "lemmas": ["a", "b"]}
+    docs = read_docs(write("a.jsonl", json.dumps(row)), nlp)
+    assert [*docs.remarks] == [
+        "field 'heads' was not read, as it is no list beside lists 'deps' and 'tokens'"
+    ]
+
+
+@pytest.mark.parametrize("more", [{}, {"label": "x"}])
+def test_a_chosen_layer_whose_field_cannot_be_read(write, nlp, more):
+    row = {"text": "It rains.", "sentences": ["It rains."], **more}
+    message = "the field 'sentences' was not read, as it is no list of .* leave out sents"
+    with pytest.raises(FormatError, match=message):
+        read_docs(write("a.jsonl", json.dumps(row)), nlp, layers=["sents"])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class FieldError(MTLError):
 class Fields:
     """A JSON object; a field that is null or NaN counts as not there.
 
-    remarks (List[Remark]): What was taken as missing.
+    remarks (List[Remark]): What was taken as missing, and what was passed over.
 
     RAISES (FieldError): If the value is not an object, and by each method where a field holds
         something else than it should.
@@ -54,6 +54,15 @@ class Fields:
     def peek(self, name: str) -> Any:
         """The value as it is, which counts as not yet read."""
         return self._values.get(name)
+
+    def pass_over(self, name: str, why: str) -> None:
+        """Say that a field is not read, if it is there.
+
+        why: What it is not, as "no list".
+        """
+        if (value := self.get(name)) is not None:
+            what = f"field {name!r} was not read, as it is {why}"
+            self.remarks.append(Remark(what, _show(value)))
 
     def unread(self) -> dict[str, Any]:
         """The fields that no method was asked for."""

@@ -17,6 +17,7 @@ _MAX_WORDS = 4
 _LABEL_KEYS = {"label", "labels", "type", "entity", "tag"}
 _TRIPLES = ([int, int, str], [str, int, int])  # a span
 _MAX_DEPTH = 5
+_OWN_LAYER = {"field": ("if it is a layer of your own, --code FILE",)}  # columns have none
 
 # How many different values there may be for them to be labels: so few in any file, so many at most.
 _FEW = 20
@@ -47,6 +48,14 @@ def like_labels(values: Collection[str], n_records: int) -> bool:
     if any(is_number(v) and not whole_number(v).strip("+-").isdecimal() for v in values):
         return n_values <= min(_FEW, n_records // 2)
     return n_values <= max(_FEW, n_records // 2)
+
+
+def like_values(values: Collection[str], n_records: int) -> bool:
+    """Whether they are like labels, or several documents have such numbers as 0.5."""
+    fractions = any(not whole_number(v).strip("+-").isdecimal() for v in values)
+    if fractions and all(map(is_number, values)):
+        return n_records > 1
+    return like_labels(values, n_records)
 
 
 def _repeats(values: Collection[str], n_records: int) -> bool:
@@ -95,8 +104,9 @@ def unused_fields(
     """
     for name, value in fields.items():
         if isinstance(value, str | bool | int | float) and _may_be_label(name, str(value)):
-            what = f"{kind} {name!r} was not used (--cats-from {_shown(name)})"
-            yield Remark(what, str(value), worth_saying=like_labels)
+            worth_saying = like_values if kind == "field" and depth == 1 else like_labels
+            uses = (f"--cats-from {_shown(name)}", *_OWN_LAYER.get(kind, ()))
+            yield Remark(f"{kind} {name!r} was not used", str(value), False, worth_saying, uses)
         elif isinstance(value, dict) and value and not _is_plain(name):
             yield from _unused_keys(name, value, n_tokens, kind, depth)
         elif isinstance(value, list) and value and not _is_plain(name):
@@ -115,27 +125,58 @@ def _unused_keys(
         for key, part in value.items():
             for remark in unused_fields({key: part}, n_tokens, kind, depth + 1):
                 what = f"{kind} {key!r} in {name!r} was not used; put it beside 'text'"
-                yield remark._replace(what=what)
+                yield remark._replace(what=what, uses=())
 
 
 def _unused_list(
     name: str, value: list[Any], n_tokens: int, kind: str, depth: int
 ) -> Iterator[Remark]:
     what = f"{kind} {name!r} was not used"
-    if all(isinstance(label, str | int) for label in value):
-        if len(value) == n_tokens:
-            tags = [label for label in value if label != "O" and is_tag(str(label))]
-            yield Remark(f"{what} (--ner-from {_shown(name)})" if tags else what, str(value))
-        elif all(_may_be_label(name, str(label)) for label in value):
-            yield Remark(f"{what} (--cats-from {_shown(name)})", str(value))
+    if all(map(_is_plain_value, value)):
+        yield from _unused_values(name, value, n_tokens, kind)
     elif all(isinstance(span, list) and [*map(type, span)] in _TRIPLES for span in value):
         yield Remark(f"{what}; spans belong in 'entities'", str(value[0]))
+    elif _is_nested(value):
+        yield Remark(what, str(value), uses=_OWN_LAYER.get(kind, ()))
     elif _is_annotation(name) or all(
         isinstance(part, dict) and _LABEL_KEYS & {*part} for part in value
     ):
         yield Remark(what, str(value[0]))
     elif isinstance(value[0], dict):
         yield from _unused_keys(name, value[0], n_tokens, kind, depth)
+
+
+def _unused_values(name: str, value: list[Any], n_tokens: int, kind: str) -> Iterator[Remark]:
+    """A list of texts and numbers, some of which may be missing."""
+    known = [part for part in value if part is not None]
+    texts = [part for part in known if isinstance(part, str)]
+    uses = []
+    if len(value) == n_tokens:
+        if any(text != "O" and is_tag(text) for text in texts):
+            uses.append(f"--ner-from {_shown(name)}")
+    elif not all(_may_be_label(name, text) for text in texts):
+        return
+    elif all(isinstance(part, str | int) for part in known):
+        uses.append(f"--cats-from {_shown(name)}")
+    if known:
+        what = f"{kind} {name!r} was not used"
+        yield Remark(what, str(value), uses=(*uses, *_OWN_LAYER.get(kind, ())))
+
+
+def _is_plain_value(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _is_nested(value: list[Any]) -> bool:
+    """Whether there are lists in it, and in these texts as short as labels and numbers alone."""
+    parts = list(value)
+    while parts:
+        part = parts.pop()
+        if isinstance(part, list):
+            parts.extend(part)
+        elif not _is_plain_value(part) or (isinstance(part, str) and len(part) > _MAX_LABEL):
+            return False
+    return True
 
 
 def _may_be_label(name: str, value: str) -> bool:

@@ -17,6 +17,7 @@ from ..records import ReadOptions, Record
 from . import doccano
 from ._fields import FieldError, Fields
 from ._objects import Objects
+from ._parses import parse, sentences
 from ._prodigy import choices, is_left_out, is_question, read_answer
 from ._text import Item, attempt, features, missing, missing_ner, numbered_lines, require_text
 from ._token_tags import CANDIDATES
@@ -31,9 +32,9 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
 
     Fields: `text` or `tokens` (or `words`) or both; `label`, `labels` or `cats` (or the fields
     `cats_from`); `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`; `lemmas`, `heads`
-    with `deps`, and `sentences` as `spacy mtl annotate` writes them; the fields of other layers in
-    the table. A field that is not there or is null is missing annotation. Of Prodigy's exports,
-    `options` with `accept` are classes.
+    with `deps`, and `sentences` as `spacy mtl annotate` writes them or as [start, end]; the fields
+    of other layers in the table. A field that is not there or is null is missing annotation. Of
+    Prodigy's exports, `options` with `accept` are classes.
     """
     lines = (line for line in numbered_lines(path) if line.text.strip())
     objects = Objects(options, doccano.holds_spans(path), _sample(path))
@@ -130,8 +131,8 @@ def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
         pos=fields.strings("pos", missing),
         morphs=fields.strings("morphs", features),
         ner=fields.strings(ner, missing_ner),
-        **_parse(fields),
-        sentences=_sentences(fields),
+        **parse(fields),
+        sentences=sentences(fields),
         values=_values(fields),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
@@ -139,41 +140,6 @@ def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
         classes=_classes(fields, options),
         judged=choices(fields, options),
     )
-
-
-def _parse(fields: Fields) -> dict[str, Any]:
-    """Lemmas, relations and heads, as `spacy mtl annotate` writes them beside the tokens; without
-    tokens, fields of these names are something else."""
-    if not isinstance(fields.get("tokens"), list):
-        return {}
-    found: dict[str, Any] = {}
-    if isinstance(fields.peek("lemmas"), list):
-        found["lemmas"] = fields.strings("lemmas", missing)
-    if isinstance(fields.peek("deps"), list) and isinstance(fields.peek("heads"), list):
-        deps, heads = fields.strings("deps", missing) or [], fields.values("heads")
-        for i, (head, dep) in enumerate(zip(heads, deps, strict=False)):
-            if dep in ("root", "ROOT"):
-                if head != i:
-                    raise FieldError(
-                        f"Expected in 'heads' the numbers of tokens from 0, that of the token "
-                        f"itself for a root, got {json.dumps(head)} for the root {i}."
-                    )
-                deps[i] = "ROOT"  # as spaCy calls it
-        found.update(deps=deps, heads=heads)
-    return found
-
-
-def _sentences(fields: Fields) -> list[int] | None:
-    """Where sentences begin, as `spacy mtl annotate` writes them."""
-    given = fields.peek("sentences")
-    if not isinstance(given, list) or not given:
-        return None
-    ranges = [part for part in given if isinstance(part, dict) and {"start", "end"} <= part.keys()]
-    starts = [part["start"] for part in ranges if type(part["start"]) is int]
-    if len(starts) < len(given):
-        return None
-    fields.get("sentences")
-    return starts
 
 
 def _values(fields: Fields) -> dict[str, Any]:

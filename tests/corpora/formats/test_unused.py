@@ -12,34 +12,54 @@ def remarks(path, nlp, **options):
     return {what: (seen.records, seen.example) for what, seen in docs.remarks.items()}
 
 
+OWN = "if it is a layer of your own, --code FILE"
+
+
 @pytest.mark.parametrize(
     "field, value, remark",
     [
-        ("intent", "ask", "field 'intent' was not used (--cats-from intent)"),
-        ("stars", 4, "field 'stars' was not used (--cats-from stars)"),
-        ("is spam", True, "field 'is spam' was not used (--cats-from 'is spam')"),
-        ("topics", ["a", "b"], "field 'topics' was not used (--cats-from topics)"),
-        ("iob", ["B-A", "O", "O"], "field 'iob' was not used (--ner-from iob)"),
-        ("stems", ["a", "b", "c"], "field 'stems' was not used"),
+        ("intent", "ask", "field 'intent' was not used (--cats-from intent or, {own})"),
+        ("stars", 4, "field 'stars' was not used (--cats-from stars or, {own})"),
+        ("is spam", True, "field 'is spam' was not used (--cats-from 'is spam' or, {own})"),
+        ("topics", ["a", "b"], "field 'topics' was not used (--cats-from topics or, {own})"),
+        ("iob", ["B-A", "O", "O"], "field 'iob' was not used (--ner-from iob or, {own})"),
+        ("stems", ["a", "b", "c"], "field 'stems' was not used ({own})"),
         ("scores", {"a": 0.5, "b": 1}, "field 'scores' was not used; categories belong in 'cats'"),
         ("names", [[0, 3, "A"]], "field 'names' was not used; spans belong in 'entities'"),
         ("names", [["A", 0, 3]], "field 'names' was not used; spans belong in 'entities'"),
-        ("annotation", {"A": ["is"]}, "field 'annotation' was not used; put what is in it {}"),
-        ("annotations", {"mood": "sad"}, "field 'annotations' was not used; put what is in it {}"),
-        ("gold_labels", [["A"]], "field 'gold_labels' was not used"),
-        ("more", {"labels": ["a"]}, "field 'labels' in 'more' was not used; put it {}"),
-        ("more", {"inner": {"mood": "sad"}}, "field 'inner' in 'more' was not used; put it {}"),
-        ("parts", [{"mood": "sad"}], "field 'mood' in 'parts' was not used; put it {}"),
-        ("stars", 4.0, "field 'stars' was not used (--cats-from stars)"),
-        ("priority", "high", "field 'priority' was not used (--cats-from priority)"),
-        ("text_type", "news", "field 'text_type' was not used (--cats-from text_type)"),
+        (
+            "annotation",
+            {"A": ["is"]},
+            "field 'annotation' was not used; put what is in it {beside}",
+        ),
+        (
+            "annotations",
+            {"mood": "sad"},
+            "field 'annotations' was not used; put what is in it {beside}",
+        ),
+        ("gold_labels", [["A"]], "field 'gold_labels' was not used ({own})"),
+        ("more", {"labels": ["a"]}, "field 'labels' in 'more' was not used; put it {beside}"),
+        (
+            "more",
+            {"inner": {"mood": "sad"}},
+            "field 'inner' in 'more' was not used; put it {beside}",
+        ),
+        ("parts", [{"mood": "sad"}], "field 'mood' in 'parts' was not used; put it {beside}"),
+        ("stars", 4.0, "field 'stars' was not used (--cats-from stars or, {own})"),
+        ("priority", "high", "field 'priority' was not used (--cats-from priority or, {own})"),
+        ("text_type", "news", "field 'text_type' was not used (--cats-from text_type or, {own})"),
         ("relations", [{"head": 0, "label": "r"}], "field 'relations' was not used"),
+        ("values", [0.5, 1], "field 'values' was not used ({own})"),
+        ("values", [0.5, None, 1], "field 'values' was not used ({own})"),
+        ("topics", ["a", None], "field 'topics' was not used (--cats-from topics or, {own})"),
+        ("values", [None, "a", 0.5, 1], "field 'values' was not used ({own})"),
+        ("boxes", [[0.5, None], [1, [2]]], "field 'boxes' was not used ({own})"),
     ],
 )
 def test_fields_like_annotation(write, nlp, field, value, remark):
     row = {"text": "Ana is in", "tokens": ["Ana", "is", "in"], field: value}
     found = remarks(write("a.jsonl", json.dumps(row)), nlp)
-    assert [*found] == [remark.format("beside 'text'")]
+    assert [*found] == [remark.format(beside="beside 'text'", own=OWN)]
 
 
 def test_fields_that_are_none(write, nlp):
@@ -55,9 +75,28 @@ def test_fields_that_are_none(write, nlp):
         "notes": "fine",
         "summary": "A text that is longer than any label could be.",
         "tags_seen": [],
+        "unknown": [None, None, None, None],
+        "ids": [1.5, 2.5],
+        "sources": [["A text that is longer than any label could ever be."]],
+        "passages": ["A text that is longer than any label could be.", None],
         "label": "x",
     }
     assert remarks(write("a.jsonl", json.dumps(row)), nlp) == {}
+
+
+def test_all_rows_of_a_field_are_counted(write, nlp):
+    rows = [{"text": "Fine", "level": level} for level in ([0.5, 1], [None, 0.25], [1, 2], [None])]
+    rows += [{"tokens": ["a", "b"], "level": [1, None]}, {"text": "Fine"}]
+    found = remarks(write("a.jsonl", "\n".join(map(json.dumps, rows))), nlp)
+    assert found == {
+        f"field 'level' was not used (--cats-from level or, {OWN})": (4, "[0.5, 1]"),
+    }
+
+
+def test_a_number_in_each_document(write, nlp):
+    rows = [{"text": "Fine", "level": i / 16, "row": i, "place": {"lat": 3 + i / 7}} for i in range(40)]
+    found = remarks(write("a.jsonl", "\n".join(map(json.dumps, rows))), nlp)
+    assert found == {f"field 'level' was not used (--cats-from level or, {OWN})": (40, "0.0")}
 
 
 def test_entity_tags_from_a_field_by_choice(write, nlp):
