@@ -19,11 +19,11 @@ def unset_layers(tasks: Mapping[str, Task], learned: Collection[str]) -> Iterato
         for layer in map(layer_named, task.layers):
             if layer.name in learned or not layer.components or assigned & {*layer.assigns}:
                 continue
-            components = " or ".join(f"`{component}`" for component in layer.components)
+            setters = " or ".join(f"`{component}`" for component in layer.components)
             yield Finding(
                 "unset-layer",
                 f"The task '{name}' uses {layer.name} ({layer.title}), which no task here "
-                f"predicts: raw text has none. Put a component that sets them ({components}) before "
+                f"predicts: raw text has none. Put a component that sets them ({setters}) before "
                 "`multitask` in [nlp] pipeline, and into annotating_components of [training], so "
                 "that the predicted side has them in training and evaluation too.",
             )

@@ -10,6 +10,7 @@ from spacy.tokens import Doc, Token
 
 from ..errors import MTLError
 from .base import AnnotationLayer, Borders, Statement
+from .json_types import check_json
 from .proposals import Block, Found, Suggestion
 
 _MARK = "._."  # how spaCy keys the values of extensions in `Doc.user_data`
@@ -21,6 +22,10 @@ class _ExtensionLayer(AnnotationLayer):
 
     in_user_data is True: `.spacy` files have it if they were saved with `store_user_data=True`,
     as all commands save them.
+
+    spaCy knows the attribute only after `register`, which `spacy_mtl.layers.table()` calls for all
+    layers in the registry. The commands and readers ask for the table; code of your own that sets
+    `doc._` or `token._`, or reads a `DocBin`, before any of them calls `table()` first.
     """
 
     in_user_data = True
@@ -37,15 +42,20 @@ class _ExtensionLayer(AnnotationLayer):
         labelled: bool = False,
         task: Block | None = None,
         score: str = "",
+        hub_type: str = "",
     ) -> None:
         """
         name: Of the layer and of the attribute.
         title: What it is in plain words, in the plural; the name without.
         field: Where JSON has it; the name without.
-        json_type: What a column of Parquet has, as "numbers"; JSON as text without.
+        json_type: What the JSON values are, as "numbers", which `from_json` checks, and what a
+            column of Parquet has; see `AnnotationLayer.json_type`. Anything, and JSON as text,
+            without.
         labelled: Whether the values are labels, to be counted by `inspect`.
         task: The block of the task that learns it, which `init-config` writes.
         score: The key of that task's main score; the one that it names itself without.
+        hub_type: The task's type on the Hugging Face Hub; "token-classification" of a token's,
+            "text-classification" of a document's without.
         """
         if not name.isidentifier():
             raise MTLError(f"Expected a name as Python's attributes have it, got {name!r}.")
@@ -55,6 +65,7 @@ class _ExtensionLayer(AnnotationLayer):
         self.json_type = json_type
         self.assigns = (f"{self._owner_name}._.{name}",)
         self.has_labels = labelled
+        self.hub_type = hub_type or self.hub_type
         self._task = task
         self._score = score
 
@@ -81,7 +92,11 @@ class _ExtensionLayer(AnnotationLayer):
 class TokenExtension(_ExtensionLayer):
     """`token._.NAME`: a value for each token, None for a missing one.
 
-    In JSON a list with a value for each token. Not for values that are no JSON.
+    In JSON a list with a value for each token. Not for values that are no JSON. The attribute is
+    there once `spacy_mtl.layers.table()` was called.
+
+    A class on top of it may check more: `from_json` calls `super().from_json(doc, value)` and
+    raises an `MTLError`, which `convert` shows with the file and the line.
     """
 
     by_token = True
@@ -110,6 +125,7 @@ class TokenExtension(_ExtensionLayer):
         if not isinstance(value, list) or len(value) != len(doc):
             came = f"{len(value)} values" if isinstance(value, list) else repr(value)
             raise MTLError(f"Expected {len(doc)} {self.title}, one a token, got {came}.")
+        check_json(self.json_type, value)
         for token, one in zip(doc, value, strict=True):
             if one is not None:
                 token._.set(self.name, one)
@@ -129,7 +145,15 @@ class TokenExtension(_ExtensionLayer):
 
 
 class DocExtension(_ExtensionLayer):
-    """`doc._.NAME`: a value for each document, None for a missing one."""
+    """`doc._.NAME`: a value for each document, None for a missing one.
+
+    The attribute is there once `spacy_mtl.layers.table()` was called. A class on top of it may
+    check more, as one of `TokenExtension`, and may say otherwise what is labelled. By default any
+    value but None is; `present` and what is counted follow from `count`:
+
+        def count(self, doc):  # a list of nulls alone says nothing
+            return int(any(value is not None for value in doc._.get(self.name) or ()))
+    """
 
     unit = "docs"
     hub_type = "text-classification"
@@ -149,7 +173,8 @@ class DocExtension(_ExtensionLayer):
         return Counter(map(str, value) if isinstance(value, (list, tuple)) else [str(value)])
 
     def to_json(self, doc: Doc) -> Any:
-        return doc._.get(self.name)
+        return doc._.get(self.name) if self.present(doc) else None
 
     def from_json(self, doc: Doc, value: Any) -> None:
+        check_json(self.json_type, value)
         doc._.set(self.name, value)

@@ -247,12 +247,12 @@ def test_what_was_not_used_is_told_at_the_end(tmp_path: Path) -> None:
     path.write_text(rows, encoding="utf8")
     result = invoke("convert", path, tmp_path / "a.spacy")
     assert result.stdout.splitlines()[-2:] == [
-        "  field 'mood' was not used (--cats-from mood or, if it is a layer of your own, --code FILE)"
-        ": 1 rows, such as 'glad'",
+        "  field 'mood' was not used (--cats-from mood or, if it is a layer of your own, "
+        "--code FILE): 1 rows, such as 'glad'",
         "  '-1' as label was taken as missing (--missing '' keeps it): 1 rows, such as 'b'",
     ]
     result = invoke("convert", path, tmp_path / "a.spacy", "--cats-from", "mood", "--missing", "")
-    assert "field 'label' was not used (--cats-from label): 2 rows" in result.stdout
+    assert "field 'label' was not used (--cats-from label or, if it" in result.stdout
     assert invoke("convert", path, tmp_path / "b.spacy", "--missing", "").exit_code == 0
     assert [doc.cats["-1"] for doc in docs(tmp_path / "b.spacy")] == [0.0, 1.0]
     assert [doc.cats for doc in docs(tmp_path / "a.spacy")] == [{"mood=glad": 1.0}, {}]

@@ -331,6 +331,5 @@ def test_answers_in_other_words_leave_nothing_out(write, nlp):
     docs = read_docs(write("a.jsonl", rows), nlp)
     assert [(doc.text, doc.cats) for doc in docs] == [("Fine", {"x": 1.0}), ("Odd", {})]
     assert docs.rejected == 0
-    assert [*docs.remarks] == [
-        "field 'answer' was not used (--cats-from answer or, if it is a layer of your own, --code FILE)"
-    ]
+    (said,) = docs.remarks
+    assert said.startswith("field 'answer' was not used (--cats-from answer or, if it is a layer")

@@ -94,7 +94,9 @@ def test_all_rows_of_a_field_are_counted(write, nlp):
 
 
 def test_a_number_in_each_document(write, nlp):
-    rows = [{"text": "Fine", "level": i / 16, "row": i, "place": {"lat": 3 + i / 7}} for i in range(40)]
+    rows = [
+        {"text": "Fine", "level": i / 16, "row": i, "place": {"lat": 3 + i / 7}} for i in range(40)
+    ]
     found = remarks(write("a.jsonl", "\n".join(map(json.dumps, rows))), nlp)
     assert found == {f"field 'level' was not used (--cats-from level or, {OWN})": (40, "0.0")}
 
