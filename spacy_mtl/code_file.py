@@ -48,3 +48,9 @@ def _line(error: Exception, file: Path) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(file)]
     return f" (line {lines[-1]})" if lines else ""
+
+
+def code_hint(error: Exception) -> str:
+    """What to add to a message where spaCy knows no function or component of a name; else ""."""
+    unknown = any(code in str(error) for code in ("[E002]", "[E893]"))
+    return " If it is code of yours, give it with --code FILE." if unknown else ""

@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.util import raise_error
 
-from ..code_file import import_code
+from ..code_file import code_hint, import_code
 from ..errors import MTLError
 from .encoding import Encoder
 from .lines import SHOWN
@@ -71,7 +71,7 @@ class Pipeline:
         except Exception as error:  # whatever the components or their files raise
             raise MTLError(
                 f"Expected to be able to load the pipeline {self.model}, got "
-                f"{type(error).__name__}: {error}"
+                f"{type(error).__name__}: {error}{code_hint(error)}"
             ) from error
         if self.threads and (torch := sys.modules.get("torch")):
             torch.set_num_threads(self.threads)

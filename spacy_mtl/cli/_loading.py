@@ -14,7 +14,7 @@ from spacy.cli._util import setup_gpu
 from spacy.language import Language
 from thinc.api import Config
 
-from ..code_file import import_code
+from ..code_file import code_hint, import_code
 from ..errors import MTLError, one_line
 
 
@@ -40,7 +40,7 @@ def load_pipeline(model: str) -> Language:
     except Exception as error:  # spaCy's readers raise many, and a package runs code of its own
         raise MTLError(
             f"Expected the folder or package of a pipeline that can be loaded, got '{model}': "
-            f"{one_line(error)}"
+            f"{one_line(error)}{code_hint(error)}"
         ) from error
 
 

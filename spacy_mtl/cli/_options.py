@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -22,3 +23,8 @@ Code = Annotated[
     ),
 ]
 GpuId = Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")]
+
+
+def again(code: Path | None) -> str:
+    """The option as the next command needs it, behind a space; "" without."""
+    return "" if code is None else f" --code {shlex.quote(str(code))}"

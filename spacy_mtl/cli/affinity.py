@@ -34,7 +34,7 @@ from ..training.signals import Stopped
 from ..training.trainer import train
 from ._app import app
 from ._loading import load_config, use_device
-from ._options import Code, GpuId
+from ._options import Code, GpuId, again
 from ._printing import print_table
 
 N_EFFECTS = 5  # of those that help, and of those that hurt, to be told in words
@@ -105,7 +105,8 @@ def affinity(
     _print(measured, needs, groupings, chosen)
     printer = Printer()
     printer.good(f"Wrote {output / 'affinity.json'} and {output / 'config.cfg'}. Train with:")
-    typer.echo(f"spacy train {shlex.quote(str(output / 'config.cfg'))} --output training")
+    written = shlex.quote(str(output / "config.cfg"))
+    typer.echo(f"spacy train {written} --output training{again(code)}")
 
 
 def _check_new(output: Path) -> None:

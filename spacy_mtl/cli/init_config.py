@@ -19,7 +19,7 @@ from ..corpora.coverage import combine, files_of, measure_all
 from ..errors import MTLError
 from ..files import write_whole
 from ._app import app
-from ._options import Code
+from ._options import Code, again
 from ._printing import print_findings, print_table
 
 
@@ -111,7 +111,7 @@ def init_config(
     _write(proposal, output_path, labels_path)
     _print_summary(proposal)
     print_findings([*audit(train_files, [dev_file]), *proposal.findings])
-    _print_next(output_path, gpu)
+    _print_next(output_path, gpu, code)
 
 
 def _check_new(*paths: Path) -> None:
@@ -164,9 +164,10 @@ def _task_rows(proposal: Proposal) -> list[tuple[str, ...]]:
     return rows
 
 
-def _print_next(output_path: Path, gpu: bool) -> None:
+def _print_next(output_path: Path, gpu: bool, code: Path | None) -> None:
     device = " --gpu-id 0" if gpu else ""
     printer = Printer()
     printer.divider("Next")
     printer.good(f"Wrote {output_path}. Train with:")
-    typer.echo(f"spacy train {shlex.quote(str(output_path))} --output training{device}")
+    written = shlex.quote(str(output_path))
+    typer.echo(f"spacy train {written} --output training{device}{again(code)}")

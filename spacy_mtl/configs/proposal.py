@@ -25,6 +25,7 @@ from ..corpora.layer_coverage import REJECTED
 from ..errors import MTLError
 from ..languages import blank
 from ..layers.proposals import Block, identifier, unique
+from ..pipeline.live import multitasks
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
 from .proposed_tasks import (
@@ -129,7 +130,7 @@ def propose(
     filled = nlp.config
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
-    findings = [*unset_layers(nlp.get_pipe("multitask").tasks, {t.layer.kind for t in tasks})]
+    findings = [*unset_layers(multitasks(nlp)["multitask"].tasks, {t.layer.kind for t in tasks})]
     return Proposal(filled, tasks, corpora, notes, findings)
 
 

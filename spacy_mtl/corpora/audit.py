@@ -62,11 +62,19 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
 def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
     for file in files:
         if all(layer.kind == "sents" for layer in file.layers):
+            cure = (
+                "Look at how it was made, with `spacy mtl convert --cats-from` or `--columns` for "
+                "example."
+            )
+            if file.unknown:
+                cure = (
+                    f"Its docs have {', '.join(sorted(file.unknown))}, which no layer here has: if "
+                    "it is a layer of your own, give the file of its code with --code FILE."
+                )
             yield Finding(
                 "unlabelled",
                 f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
-                "span or class. It teaches and measures nothing. Look at how it was made, with "
-                "`spacy mtl convert --cats-from` or `--columns` for example.",
+                f"span or class. It teaches and measures nothing. {cure}",
             )
 
 

@@ -17,6 +17,7 @@ from tqdm import tqdm
 from ..errors import MTLError
 from ..layers import LayerCoverage, table
 from ..layers.entities import count_broken_entities
+from ..layers.extensions import unknown_attributes
 from .layer_coverage import Layer, layers_of
 from .repeats import Repeated, text_id
 from .stored import docs_of, read_doc_bin
@@ -37,6 +38,7 @@ class Coverage:
     repeated: What texts have that are there several times, in all of the files that
         `measure_all` has measured together.
     broken_entities: Number of tokens whose ENT_IOB and ENT_TYPE contradict each other.
+    unknown: Attributes that have values and that nobody made known, as "doc._.level".
     has_user_data: Whether all of it was saved with `Doc.user_data`, in which some layers are.
     """
 
@@ -49,6 +51,7 @@ class Coverage:
     texts: set[int] = field(default_factory=set)
     repeated: dict[int, Repeated] = field(default_factory=dict)
     broken_entities: int = 0
+    unknown: set[str] = field(default_factory=set)
     has_user_data: bool = True
 
     def add(self, doc: Doc) -> None:
@@ -63,6 +66,7 @@ class Coverage:
             self.repeated.setdefault(text, Repeated())
         elif text is not None:
             self.texts.add(text)
+        self.unknown.update(unknown_attributes(doc))
         for layer, found in layers_of(doc):
             self.layers.setdefault(layer, LayerCoverage()).add(found)
 

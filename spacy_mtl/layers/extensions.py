@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from spacy.tokens import Doc, Token
+from spacy.tokens import Doc, Span, Token
 
 from ..errors import MTLError
 from .base import AnnotationLayer, Borders, Statement
@@ -15,6 +15,16 @@ from .proposals import Block, Found, Suggestion
 
 _MARK = "._."  # how spaCy keys the values of extensions in `Doc.user_data`
 _SETTINGS = (None, None, None, None)  # default, method, getter, setter
+
+
+def unknown_attributes(doc: Doc) -> Iterator[str]:
+    """The attributes that the Doc has values of and that nobody made known, as "doc._.level"."""
+    for key, value in doc.user_data.items():
+        if value is None or not isinstance(key, tuple) or len(key) != 4 or key[0] != _MARK:
+            continue
+        owner = Doc if key[2] is None else Token if key[3] is None else Span
+        if not owner.has_extension(key[1]):
+            yield f"{owner.__name__.lower()}._.{key[1]}"
 
 
 class _ExtensionLayer(AnnotationLayer):

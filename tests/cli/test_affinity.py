@@ -61,7 +61,9 @@ def test_matrices_groups_and_config() -> None:
 
 def test_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("spacy_mtl.affinity.result.ERRORS", 0.1)  # so short, much is noise
-    lines = affinity("--steps", "30", "--every", "2", "--encoders", "3").output.splitlines()
+    Path("my code.py").write_text("")
+    given = ("--encoders", "3", "--code", "my code.py")
+    lines = affinity("--steps", "30", "--every", "2", *given).output.splitlines()
     found = document()
     rows = [line.split() for line in lines]
     for key, factor, digits in (("cosines", 1, 2), ("affinity", 100, 3)):
@@ -74,7 +76,7 @@ def test_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert any(line.startswith("The best 3 groups have a score of 0.000 %") for line in lines)
     told = [line for line in lines if line.startswith("Training on ")]
     assert told and all(line.endswith(" % per step.") for line in told)
-    assert lines[-1] == "spacy train out/config.cfg --output training"
+    assert lines[-1] == "spacy train out/config.cfg --output training --code 'my code.py'"
 
 
 def test_tasks_that_need_each_other_and_encoders_of_their_own(config: Config) -> None:
