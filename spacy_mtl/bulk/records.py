@@ -13,11 +13,9 @@ from typing import Any, NamedTuple
 from ..corpora.formats import require_text
 from ..errors import FormatError, MTLError
 from ..layers import table
+from ..layers.table import OTHER_FIELDS
 from .lines import SHOWN
 
-# Fields that are ours beside those of the layers, or that `spacy mtl convert` would take for
-# annotation.
-_OTHERS = frozenset({"text", "tokens", "ner_tags", "label", "labels", "answer"})
 _PREFIX = "input_"
 
 
@@ -117,7 +115,7 @@ def own_names(names: Iterable[str]) -> dict[str, str]:
 
 def _reserved() -> frozenset[str]:
     """The names of fields that the output has a use for."""
-    return _OTHERS.union(*(layer.fields for layer in table().values()))
+    return OTHER_FIELDS.union(*(layer.fields for layer in table().values()))
 
 
 def plain(value: Any) -> Any:

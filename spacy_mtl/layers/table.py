@@ -37,6 +37,14 @@ BUILT_IN: Mapping[str, AnnotationLayer] = MappingProxyType(
 )
 
 
+# Fields in which JSON has the text, and those by which formats of annotation tools are known.
+OTHER_FIELDS = frozenset(["text", "tokens", "ner_tags", "label", "labels", "answer"])
+
+
+def _taken_fields() -> set[str]:
+    return {*OTHER_FIELDS, *(field for layer in BUILT_IN.values() for field in layer.fields)}
+
+
 class _Table:
     """The table as it was read, and by what one can tell that it is still complete."""
 
@@ -81,6 +89,11 @@ class _Table:
                 )
             self._made[id(value)] = value, layer  # with the value, so that its id stays its own
         layer = self._made[id(value)][1]
+        if taken := sorted(layer.fields.keys() & _taken_fields()):
+            raise MTLError(
+                f"Expected fields of JSON of its own for the layer '{name}', got "
+                f"{', '.join(taken)}, which has another meaning. Give the layer another `field`."
+            )
         if layer.name != name or name in BUILT_IN:
             raise MTLError(
                 f"Expected a layer of the name that it is registered under, and none of "

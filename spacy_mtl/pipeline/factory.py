@@ -95,13 +95,21 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
             raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
         check_name(name, task)
         task.name, task.component = name, component
+        for setting in ("layers", "assigns", "needs"):
+            if isinstance(value := getattr(task, setting), str):
+                raise MTLError(
+                    f"Expected a tuple as `{setting}` of the task in {where}, got {value!r}. "
+                    f"Put it into one: ({value!r},)."
+                )
+        if not task.layers:
+            raise MTLError(f"Expected a layer that the task in {where} learns from, got none.")
         for layer in task.layers:
             layer_named(layer)  # an error if there is none
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(
                     f"Expected one task for {written}, got '{writers[written]}' and '{name}'. "
-                    "Remove one, or let it write somewhere else (`attr`, `spans_key`)."
+                    "Remove one, or let it write somewhere else by its settings."
                 )
             writers[written] = name
     return dict(tasks)

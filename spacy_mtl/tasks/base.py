@@ -121,16 +121,16 @@ class Task(ABC):
 
         The component shows None for those of which `is_labelled` says that there are none. By
         default the main score is that of `statistics`, see `spacy_mtl.tasks.capable.Measurable`:
-        of an error 1 / (1 + error), and the error beside it.
+        of an error 1 / (1 + error), and the error beside it. What is not defined, as where a
+        prediction is NaN or was not made, scores 0.
         """
         found: Statistics = self.statistics(list(examples))  # type: ignore[attr-defined]
         value = found.score()
-        if isnan(value):
-            return {self.main_score: None}
         if found.higher_is_better:
-            return {self.main_score: value}
+            return {self.main_score: 0.0 if isnan(value) else value}
         errors = f"{self.layers[0]}_errors"
-        return {self.main_score: from_error(value), errors: {found.metric: value}}
+        measured = {} if isnan(value) else {found.metric: value}
+        return {self.main_score: from_error(value), errors: measured}
 
     @property
     @abstractmethod
