@@ -21,9 +21,10 @@ from thinc.api import Config
 from ..config_files import path_setting
 from ..corpora.coverage import Coverage, combine, short_names
 from ..corpora.findings import Finding
-from ..corpora.layer_coverage import REJECTED
+from ..corpora.layer_coverage import REJECTED, Layer
 from ..errors import MTLError
 from ..languages import blank
+from ..layers import LayerCoverage
 from ..layers.proposals import Block, identifier, unique
 from ..pipeline.live import multitasks
 from .encoder_blocks import with_fast_encoders
@@ -96,6 +97,27 @@ def propose(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
+    scores = _scores(tasks, dev, main_task)
+    config, notes = _base_config(lang, optimize, gpu)
+    corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
+    notes += _notes(known, tasks, corpora)
+    _set_corpora(config, corpora, dev)
+    _set_tasks(config, tasks, labels)
+    config["training"]["logger"] = LOGGER
+    config["training"]["score_weights"] = _score_weights(scores, main_task)
+    nlp = util.load_model_from_config(config, auto_fill=True)
+    filled = nlp.config
+    if filled["paths"]["train"] is None:  # the training files have names of their own
+        del filled["paths"]["train"]
+    findings = [*unset_layers(multitasks(nlp)["multitask"].tasks, {t.layer.kind for t in tasks})]
+    return Proposal(filled, tasks, corpora, notes, findings)
+
+
+def _scores(tasks: Sequence[ProposedTask], dev: Coverage, main_task: str | None) -> dict[str, str]:
+    """The main score of each task that dev has annotation for.
+
+    RAISES (MTLError): If there is none to choose the best model by, or not that of the main task.
+    """
     scores = {task.name: dev_score(task, dev) for task in tasks if task.layer in dev.layers}
     if not scores:
         raise MTLError(
@@ -108,10 +130,17 @@ def propose(
             f"Expected as the main task one that {dev.path} has annotation for "
             f"({', '.join(scores)}), got '{main_task}'."
         )
-    config, notes = _base_config(lang, optimize, gpu)
-    corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
+    return scores
+
+
+def _notes(
+    known: Mapping[Layer, LayerCoverage],
+    tasks: Sequence[ProposedTask],
+    corpora: Mapping[str, Coverage],
+) -> list[str]:
+    """What the training files have that the tasks do not learn, or learn with a risk."""
     learned = {task.name: task.layer for task in tasks if task.settings.get("exclusive", True)}
-    notes += label_set_notes(learned, corpora)
+    notes = label_set_notes(learned, corpora)
     if others := unlearned(known):
         notes.append(
             f"No task here learns {', '.join(others)}, which the training files have as well. "
@@ -122,16 +151,7 @@ def propose(
             "The training files have rejected spans, but no entities that were accepted, so that "
             "no task learns from them. Add some."
         )
-    _set_corpora(config, corpora, dev)
-    _set_tasks(config, tasks, labels)
-    config["training"]["logger"] = LOGGER
-    config["training"]["score_weights"] = _score_weights(scores, main_task)
-    nlp = util.load_model_from_config(config, auto_fill=True)
-    filled = nlp.config
-    if filled["paths"]["train"] is None:  # the training files have names of their own
-        del filled["paths"]["train"]
-    findings = [*unset_layers(multitasks(nlp)["multitask"].tasks, {t.layer.kind for t in tasks})]
-    return Proposal(filled, tasks, corpora, notes, findings)
+    return notes
 
 
 def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str, float | None]:

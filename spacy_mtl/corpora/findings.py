@@ -30,6 +30,7 @@ class Finding(NamedTuple):
 
 
 def of_kind(known: Layers, *kinds: str) -> Iterable[tuple[Layer, LayerCoverage]]:
+    """Those of the layers that are of one of these kinds, groups each by itself."""
     return [(layer, found) for layer, found in known.items() if layer.kind in kinds]
 
 

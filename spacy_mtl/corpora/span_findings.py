@@ -11,6 +11,7 @@ _NAMES = {"ents": "entities", "spans": "spans", "cats": "docs"}
 
 
 def broken_entities(files: Sequence[Coverage]) -> Iterator[Finding]:
+    """Files in which the two attributes of an entity's tokens contradict each other."""
     for file in files:
         if file.broken_entities:
             yield Finding(
@@ -49,6 +50,7 @@ def label_sets(train: Sequence[Coverage]) -> Iterator[Finding]:
 
 
 def empty_labels(known: Layers) -> Iterator[Finding]:
+    """Layers in which something is labelled with an empty string."""
     for layer, found in of_kind(known, "ents", "spans", "cats"):
         if n := found.labels[""]:
             yield Finding(
@@ -58,6 +60,7 @@ def empty_labels(known: Layers) -> Iterator[Finding]:
 
 
 def overlapping_spans(known: Layers) -> Iterator[Finding]:
+    """Span groups with spans that overlap, of which a flat task learns one."""
     for layer, found in of_kind(known, "spans"):
         if found.overlapping:
             yield Finding(
@@ -68,6 +71,7 @@ def overlapping_spans(known: Layers) -> Iterator[Finding]:
 
 
 def blank_ends(known: Layers) -> Iterator[Finding]:
+    """Layers with spans that have a token of whitespace at an end."""
     for layer, found in of_kind(known, "ents", "spans"):
         if n := found.at_blanks:
             yield Finding(
@@ -78,6 +82,7 @@ def blank_ends(known: Layers) -> Iterator[Finding]:
 
 
 def crossing_sentences(known: Layers) -> Iterator[Finding]:
+    """Entities in which a sentence begins."""
     for _, found in of_kind(known, "ents"):
         if n := found.across_sentences:
             yield Finding(

@@ -88,23 +88,7 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
     """Tell each task its name, after checking that the tasks can stand side by side."""
     writers: dict[str, str] = {}
     for name, task in tasks.items():
-        where = f"[components.{component}.tasks.{name}]"
-        if not isinstance(task, Task):
-            raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
-        if "." in name or ":" in name:
-            raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
-        check_name(name, task)
-        task.name, task.component = name, component
-        for setting in ("layers", "assigns", "needs"):
-            if isinstance(value := getattr(task, setting), str):
-                raise MTLError(
-                    f"Expected a tuple as `{setting}` of the task in {where}, got {value!r}. "
-                    f"Put it into one: ({value!r},)."
-                )
-        if not task.layers:
-            raise MTLError(f"Expected a layer that the task in {where} learns from, got none.")
-        for layer in task.layers:
-            layer_named(layer)  # an error if there is none
+        _name(task, name, component)
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(
@@ -113,3 +97,24 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                 )
             writers[written] = name
     return dict(tasks)
+
+
+def _name(task: Any, name: str, component: str) -> None:
+    """Tell a task its name, after checking that it is one and what it says of itself."""
+    where = f"[components.{component}.tasks.{name}]"
+    if not isinstance(task, Task):
+        raise MTLError(f"Expected a task in {where}, got {task!r}. Name one with @mtl_tasks.")
+    if "." in name or ":" in name:
+        raise MTLError(f"Expected a task name without '.' and ':', got '{name}'. Rename it.")
+    check_name(name, task)
+    task.name, task.component = name, component
+    for setting in ("layers", "assigns", "needs"):
+        if isinstance(value := getattr(task, setting), str):
+            raise MTLError(
+                f"Expected a tuple as `{setting}` of the task in {where}, got {value!r}. "
+                f"Put it into one: ({value!r},)."
+            )
+    if not task.layers:
+        raise MTLError(f"Expected a layer that the task in {where} learns from, got none.")
+    for layer in task.layers:
+        layer_named(layer)  # an error if there is none

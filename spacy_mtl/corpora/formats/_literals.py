@@ -7,6 +7,7 @@ import json
 import re
 import tokenize
 import warnings
+from contextlib import suppress
 from io import StringIO
 from itertools import pairwise
 from typing import Any
@@ -19,6 +20,8 @@ _LOOKS_LIKE_JSON = re.compile(
     r"""|(\[\s*\]|\{\s*\}|\[\s*-?\d+(\.\d*)?([\s,]+-?\d+(\.\d*)?)*\s*\])\s*$)"""
 )
 
+_UNREADABLE = (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError)
+
 
 def parse_literal(text: str) -> Any:
     """The list or object that a string holds, None if it is a plain string.
@@ -27,19 +30,20 @@ def parse_literal(text: str) -> Any:
     """
     if not _LOOKS_LIKE_JSON.match(text):
         return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        pass
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of backslashes
-            value = ast.literal_eval(text.strip())
-            if not _has_neighbouring_strings(text):
-                return _as_json(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
-        pass
+    for parse in (json.loads, _from_python):
+        with suppress(*_UNREADABLE):
+            return parse(text)
     raise FieldError(f"Expected a list or an object as JSON, got {text[:60]!r}. {_way(text)}")
+
+
+def _from_python(text: str) -> Any:
+    """What Python prints, as JSON has it; an error of `_UNREADABLE` if it is none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of backslashes
+        value = ast.literal_eval(text.strip())
+    if _has_neighbouring_strings(text):
+        raise ValueError("strings without a comma between them, which Python joins")
+    return _as_json(value)
 
 
 def _way(text: str) -> str:
