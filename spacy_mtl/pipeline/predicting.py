@@ -102,10 +102,9 @@ class Predicting:
         return self.tasks[name]
 
     def _check_ready(self, names: Iterable[str]) -> None:
-        names = with_needs(self.needs, names)
-        for name, task in self.labelled_tasks.items():
-            if name in names and not task.labels:
-                raise MTLError(
-                    f"Expected labels of the task '{name}' of '{self.name}', got none. "
-                    "Call nlp.initialize() with examples or labels first, or load a trained model."
-                )
+        unlabelled = [name for name, task in self.labelled_tasks.items() if not task.labels]
+        for name in (each for each in unlabelled if each in with_needs(self.needs, names)):
+            raise MTLError(
+                f"Expected labels of the task '{name}' of '{self.name}', got none. "
+                "Call nlp.initialize() with examples or labels first, or load a trained model."
+            )
