@@ -72,10 +72,10 @@ def _partial(whole: BenchmarkCorpus, cache: Path) -> BenchmarkCorpus:
     folder = cache / "corpora" / PARTIAL / "train"
     paths = {layer: folder / f"{file}.spacy" for file, layer in LAYERS.items()}
     if not all(path.exists() for path in paths.values()):
-        docs = list(DocBin().from_disk(whole.train["tag"]).get_docs(spacy.blank("en").vocab))
+        docs = docs_of(whole.train["tag"])
         kept = np.random.default_rng(PARTIAL_SEED).integers(len(paths), size=len(docs))
         for place, (layer, path) in enumerate(paths.items()):
-            _write([_only(docs[i], layer) for i in np.flatnonzero(kept == place)], path)
+            write_docs([_only(docs[i], layer) for i in np.flatnonzero(kept == place)], path)
     return BenchmarkCorpus(PARTIAL, paths, folder, whole.dev, whole.test)
 
 
@@ -92,10 +92,16 @@ def _convert(source: Path, target: Path, group: str) -> None:
         docs = read_docs(source, nlp.vocab, group_name=group)
     else:
         docs = read_docs(source, nlp.vocab, cats_from=[group], group=SENTENCES_PER_DOC)
-    _write(docs, target)
+    write_docs(docs, target)
 
 
-def _write(docs: Iterable[Doc], target: Path) -> None:
+def docs_of(path: Path) -> list[Doc]:
+    """The documents of a `.spacy` file."""
+    return list(DocBin().from_disk(path).get_docs(spacy.blank("en").vocab))
+
+
+def write_docs(docs: Iterable[Doc], target: Path) -> None:
+    """Write a `.spacy` file, at once as a whole."""
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     DocBin(docs=list(docs), store_user_data=False).to_disk(part)
