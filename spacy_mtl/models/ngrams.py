@@ -19,7 +19,14 @@ _SPREAD = np.uint64(0xBF58476D1CE4E5B9)
 
 
 def NgramLinear(
-    ngram_size: int, rows: int, attr: str, nO: int | None = None
+    ngram_size: int,
+    rows: int,
+    attr: str,
+    nO: int | None = None,
+    *,
+    char_sizes: tuple[int, int] = (0, 0),
+    gain: float = 0.0,
+    dropout: float = 0.0,
 ) -> Model[Packed, Floats2d]:
     """Class scores linear in the counts of a document's n-grams: (n_docs, nO).
 
@@ -27,6 +34,12 @@ def NgramLinear(
     to `ngram_size` tokens picks a row of the parameter `W`, (rows, nO), which starts at zero.
     One that occurs n times counts as the square root of n, so that the frequent words of long
     documents do not drown the others. attr: the token attribute, "ORTH", "LOWER" or "NORM".
+
+    char_sizes: the fewest and the most characters of n-grams within words, of which the first
+        and the last have a mark before or behind them; 0 and 0 for none.
+    gain: the length that each document's vector of counts is brought to; 0 leaves it as it is.
+    dropout: the share of a document's n-grams that is left out in training, whatever the dropout
+        of other layers; the others count for more in return.
     """
     return Model(
         "ngram_linear",
@@ -34,7 +47,13 @@ def NgramLinear(
         init=init,
         dims={"nO": nO, "nI": rows},
         params={"W": None},
-        attrs={"ngram_size": ngram_size, "attr": attr},
+        attrs={
+            "ngram_size": ngram_size,
+            "attr": attr,
+            "char_sizes": list(char_sizes),
+            "gain": gain,
+            "dropout": dropout,
+        },
     )
 
 
@@ -42,23 +61,23 @@ def forward(
     model: Model[Packed, Floats2d], packed: Packed, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Packed]]:
     """Sum the weighted rows of each document's n-grams."""
-    ops = model.ops
+    ops: Any = model.ops
     W: Any = model.get_param("W")
-    size, attr, n_rows = model.attrs["ngram_size"], model.attrs["attr"], model.get_dim("nI")
-    place = ("ngrams", size, attr, n_rows)
-    found, occurrences, counts = packed.once(place, lambda: _counted(packed, size, attr, n_rows))
+    found, values, counts = _weighted(model, packed)
     filled = np.flatnonzero(counts)
     scores = ops.alloc2f(len(counts), W.shape[1])
     if not len(filled):
         return scores, lambda dY: packed
     ids = ops.xp.asarray(found)
-    values = ops.xp.asarray(np.sqrt(occurrences, dtype="float32")[:, None])
+    weights = ops.xp.asarray(values[:, None])
+    if is_train and model.attrs["dropout"]:
+        weights = weights * ops.get_dropout_mask(weights.shape, model.attrs["dropout"])
     lengths = ops.xp.asarray(counts[filled])
     rows = ops.xp.asarray(filled)
-    scores[rows] = ops.reduce_sum(W[ids] * values, lengths)
+    scores[rows] = ops.reduce_sum(W[ids] * weights, lengths)
 
     def backprop(dY: Floats2d) -> Packed:
-        d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * values
+        d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * weights
         add_to_rows(model, "W", [ids], d_rows)
         return packed
 
@@ -70,29 +89,71 @@ def init(model: Model[Packed, Floats2d], X: Packed | None = None, Y: object = No
     model.set_param("W", model.ops.alloc2f(model.get_dim("nI"), model.get_dim("nO")))
 
 
-def _counted(
-    packed: Packed, size: int, attr: str, n_rows: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]:
-    """The distinct rows of each document, how often each occurs, and how many each has."""
-    rows, docs = ngram_rows(packed.attributes(attr)[:, 0], packed.lengths, size, n_rows)
+def _weighted(
+    model: Model[Packed, Floats2d], packed: Packed
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    """The distinct rows of each document, how much each counts, and how many each has."""
+    size, attr, gain = (model.attrs[name] for name in ("ngram_size", "attr", "gain"))
+    chars, n_rows = tuple(model.attrs["char_sizes"]), model.get_dim("nI")
+    place = ("ngrams", size, attr, chars, gain, n_rows)
+    return packed.once(place, lambda: _count(packed, size, attr, chars, gain, n_rows))
+
+
+def _count(
+    packed: Packed, size: int, attr: str, chars: tuple[int, int], gain: float, n_rows: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    tokens = packed.attributes(attr)[:, 0]
+    rows, docs = ngram_rows(tokens, packed.lengths, size, n_rows)
+    if chars[1]:
+        parts = char_rows(tokens, packed, chars, n_rows)
+        rows, docs = (np.concatenate(pair) for pair in zip((rows, docs), parts, strict=True))
     pairs, occurrences = np.unique(docs * n_rows + rows, return_counts=True)
     docs, rows = np.divmod(pairs, n_rows)
     counts = np.bincount(docs, minlength=len(packed.lengths))
-    return rows.astype("int32"), occurrences.astype("int32"), counts.astype("int32")
+    values = np.sqrt(occurrences, dtype="float32")
+    if gain:
+        lengths = np.sqrt(np.bincount(docs, values**2, len(packed.lengths)))
+        values *= (gain / lengths[docs]).astype("float32")
+    return rows.astype("int32"), values, counts.astype("int32")
+
+
+def char_rows(
+    tokens: NDArray[np.uint64], packed: Packed, sizes: tuple[int, int], n_rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The table rows of the n-grams of characters within each word, and their documents."""
+    words, which = np.unique(tokens, return_inverse=True)
+    strings = packed.docs[0].vocab.strings if packed.docs else {}
+    texts = [f"\x02{strings[word]}\x03" for word in words.tolist()]
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "uint32")
+    lengths = np.asarray([len(text) for text in texts], "int32")
+    rows, word_of = ngram_rows(codes.astype("uint64"), lengths, sizes[1], n_rows, sizes[0])
+    order = np.argsort(word_of, kind="stable")
+    n_each = np.bincount(word_of, minlength=len(words))
+    starts = np.cumsum(n_each) - n_each
+    n_token = n_each[which]
+    places = np.arange(n_token.sum()) - np.repeat(np.cumsum(n_token) - n_token, n_token)
+    doc_of = np.repeat(np.arange(len(packed.lengths)), packed.lengths)
+    return rows[order][np.repeat(starts[which], n_token) + places], np.repeat(doc_of, n_token)
 
 
 def ngram_rows(
-    tokens: NDArray[np.uint64], lengths: NDArray[np.int32], size: int, n_rows: int
+    tokens: NDArray[np.uint64],
+    lengths: NDArray[np.int32],
+    size: int,
+    n_rows: int,
+    least: int = 1,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The table rows of all n-grams of 1 to `size` tokens, and their documents.
+    """The table rows of all n-grams of `least` to `size` tokens, and their documents.
 
     tokens: (n_tokens,) a hash of each; lengths: (n_docs,) tokens per document.
     """
     doc_of = np.repeat(np.arange(len(lengths)), lengths)
     hashed = tokens * _MIX
-    parts, docs = [hashed], [doc_of]
+    parts, docs = ([hashed], [doc_of]) if least <= 1 else ([], [])
     for n in range(2, size + 1):
         hashed = (hashed[:-1] ^ (hashed[:-1] >> np.uint64(29))) * _SPREAD + tokens[n - 1 :] * _MIX
+        if n < least:
+            continue
         whole = doc_of[: len(hashed)] == doc_of[n - 1 :]  # begins and ends in the same document
         parts.append(hashed[whole])
         docs.append(doc_of[: len(hashed)][whole])
