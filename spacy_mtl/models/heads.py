@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from thinc.api import Dropout, Maxout, Model, chain, zero_init
 from thinc.types import Floats2d
 
 from ..errors import MTLError
-from .label_attention import LabelAttention
 from .linear import Linear
 from .ngrams import NgramLinear
 from .packed import Packed
-from .pooling import pool
 
 Head = Model[Packed, Floats2d]
 _COLUMN_PARAMS = {
@@ -58,64 +55,6 @@ def DocumentHead(ngram_size: int, ngram_rows: int, attr: str) -> Head:
         attrs={"resize": resize_columns},
     )
     return model
-
-
-def ClassHead(
-    *,
-    pooling: Sequence[str],
-    label_attention: bool,
-    hidden_width: int,
-    sparse: Model[Packed, Floats2d] | None,
-    encoder_gradient: float,
-    dropout: float,
-) -> Head:
-    """Unnormalized class scores of every document, the sum of up to three terms."""
-    layers: list[Head] = []
-    refs: dict[str, Model] = {}
-    if pooling:
-        refs["output"] = Linear(zero_init)
-        hidden = [Maxout(nO=hidden_width, nP=3, normalize=True)] if hidden_width else []
-        fixed = [_fixed_dropout(dropout)] if dropout else [Dropout()]
-        layers.append(chain(pool(pooling), *hidden, *fixed, refs["output"]))
-    if label_attention:
-        refs["attention"] = LabelAttention()
-        layers.append(refs["attention"])
-    if sparse is not None:
-        refs["sparse"] = sparse
-        layers.append(sparse)
-    model: Head = Model(
-        "class_head",
-        _class_forward,
-        init=_document_init,
-        layers=layers,
-        refs=refs,
-        attrs={"resize": resize_columns, "encoder_gradient": encoder_gradient},
-    )
-    return model
-
-
-def _fixed_dropout(rate: float) -> Model[Floats2d, Floats2d]:
-    def forward(model: Any, X: Any, is_train: bool) -> Any:
-        if not is_train:
-            return X, lambda dY: dY
-        mask = model.ops.get_dropout_mask(X.shape, rate)
-        return X * mask, lambda dY: dY * mask
-
-    return Model("fixed_dropout", forward)
-
-
-def _class_forward(model: Head, packed: Packed, is_train: bool) -> Any:
-    outputs = [layer(packed, is_train) for layer in model.layers]
-
-    def backprop(dY: Floats2d) -> Floats2d:
-        dX = model.ops.alloc2f(*packed.X.shape)
-        for _, bp in outputs:
-            d = bp(dY)
-            if not isinstance(d, Packed):
-                dX += d
-        return dX * model.attrs["encoder_gradient"]
-
-    return sum(scores for scores, _ in outputs), backprop
 
 
 def resize(head: Model, old: list[str], new: list[str]) -> None:

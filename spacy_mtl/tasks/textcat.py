@@ -1,43 +1,14 @@
-"""Text classification: one group of classes of `doc.cats`."""
+"""Text classification with one way to pool and a bag of n-grams, as in version 0.1."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Iterator, Sequence
-from numbers import Real
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from spacy.scorer import Scorer
-from spacy.tokens import Doc
-from spacy.training import Example
-from thinc.api import Ops, to_numpy
-from thinc.types import ArrayXd, Floats2d
-
 from ..errors import MTLError
-from ..layers.cats import class_value
-from ..marks import LABELS
-from ..metrics.f_score import Counts
 from ..models.heads import DocumentHead, Head
-from ..models.packed import Packed
-from .base import Task
-from .class_scores import ClassScores
-from .confusion import Confusion
-from .labels import LabelledTask, some
-from .losses import (
-    binary_cross_entropy,
-    partial_cross_entropy,
-    sigmoid,
-    softmax,
-    softmax_cross_entropy,
-)
-from .positives import PositivesWarning
-from .scored import Decoded
-from .targets import CellTargets, ClassTargets
+from .classes import ClassTask
 
 NGRAM_ATTRS = ("ORTH", "LOWER", "NORM")
 
 
-class TextCat(LabelledTask):
+class TextCat(ClassTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
@@ -55,8 +26,6 @@ class TextCat(LabelledTask):
     others_negative: for a multi-label group, the classes that a document does not name do not
         apply to it if it names any. Without it they are missing.
     """
-
-    _threshold: float
 
     def __init__(
         self,
@@ -76,229 +45,10 @@ class TextCat(LabelledTask):
             )
         if ngram_attr not in NGRAM_ATTRS:
             raise MTLError(f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {ngram_attr!r}.")
-        if exclusive and others_negative:
-            raise MTLError(
-                "Expected `others_negative = true` with `exclusive = false`, got it with "
-                "`exclusive = true`, where the others are negative anyway. Leave it out."
-            )
-        self.exclusive = exclusive
-        self.threshold = threshold
-        self.group = group
         self.ngram_size = ngram_size
         self.ngram_rows = ngram_rows
         self.ngram_attr = ngram_attr
-        self.overwrite = overwrite
-        self.others_negative = others_negative
-        super().__init__("textcat")
-
-    @property
-    def threshold(self) -> float:
-        """From which score on a class counts as assigned; MTLError if it is set outside 0 to 1."""
-        return self._threshold
-
-    @threshold.setter
-    def threshold(self, value: float) -> None:
-        if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
-            raise MTLError(f"Expected `threshold` between 0 and 1, got {value!r}.")
-        self._threshold = float(value)
-
-    @property
-    def depends_on_temperature(self) -> bool:
-        """See `Thresholded`: what is above 0.5 stays there, and the best class the best."""
-        return not self.exclusive and self.threshold != 0.5
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return ("cats",)
-
-    @property
-    def assigns(self) -> tuple[str, ...]:
-        return ("doc.cats",)
-
-    def set_labels(self, labels: Iterable[str]) -> None:
-        super().set_labels(labels)
-        self._positives = PositivesWarning()
-
-    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        examples = list(examples)
-        own = set().union(*(self.labels_in(example.reference) for example in examples))
-        if own:
-            return sorted(own)
-        keys = {key for example in examples for key in example.reference.cats}
-        rivals = [task.name for task in others if isinstance(task, TextCat) and task is not self]
-        if keys and (rivals or self.group):
-            why = f", and {', '.join(rivals)} classify documents too" if rivals else ""
-            raise MTLError(
-                f"Expected keys in doc.cats that begin with '{self._prefix}' for the task "
-                f"'{self.name}', got {some(keys)}{why}. Rename the keys, correct the task's "
-                "`group`, or list its labels in "
-                f"[initialize.components.{self.component}.labels.{self.name}]."
-            )
-        return sorted(keys)
-
-    def labels_in(self, doc: Doc) -> set[str]:
-        """Those that its group's name tells; of other keys none is known to be the task's."""
-        for key in doc.cats:
-            if not isinstance(key, str):
-                raise MTLError(f"Expected strings as keys of doc.cats, got {key!r}.")
-        return {key for key in doc.cats if key.startswith(self._prefix)}
-
-    @property
-    def _prefix(self) -> str:
-        return f"{self.group or self.name}="
+        super().__init__(exclusive, threshold, group, overwrite, others_negative)
 
     def make_head(self) -> Head:
         return DocumentHead(self.ngram_size, self.ngram_rows, self.ngram_attr)
-
-    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ClassTargets:
-        self.warn_of_unknown(examples)
-        truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
-        mask = np.zeros(truths.shape, dtype=bool)
-        place = {label: i for i, label in enumerate(self._labels)}
-        for row, example in enumerate(examples):
-            for key, value in example.reference.cats.items():
-                if key in place:
-                    truths[row, place[key]] = class_value(key, value)
-                    mask[row, place[key]] = True
-        known = self.known_columns(examples)
-        if self.exclusive:
-            one_of = self._one_of(truths)
-            wrong = mask & (truths == 0)
-            wrong[[self._is_of_unknown_class(example.reference) for example in examples]] = False
-            return ClassTargets.of_classes(one_of, wrong, known, ops)
-        if self.others_negative:
-            mask |= mask.any(axis=1, keepdims=True)
-        if known is not None:
-            mask &= known
-        self._positives.learn(truths[mask])
-        return CellTargets(ops.xp.asarray(truths), ops.xp.asarray(mask), int(mask.sum()))
-
-    def _is_of_unknown_class(self, doc: Doc) -> bool:
-        """Whether the document's class is of the group, but none of the labels."""
-        return any(doc.cats[label] >= 0.5 for label in self.labels_in(doc) - set(self._labels))
-
-    def _one_of(self, truths: NDArray[np.float32]) -> NDArray[np.int64]:
-        """(n_docs,) each document's one positive class, -1 if it has none among the labels."""
-        positives = (truths >= 0.5).sum(axis=1)
-        for row in np.flatnonzero(positives > 1):
-            self._check_one(dict(zip(self._labels, truths[row].tolist(), strict=True)))
-        return np.where(positives == 1, truths.argmax(axis=1), -1)
-
-    def _check_one(self, cats: dict[str, float]) -> None:
-        """RAISES (MTLError): If a document has several classes of the exclusive task."""
-        several = [label for label, value in cats.items() if value >= 0.5]
-        if len(several) > 1:
-            raise MTLError(
-                f"Expected one class of the exclusive task '{self.name}' in each document, got "
-                f"{several}. Correct the document, or set `exclusive = false`."
-            )
-
-    def loss(
-        self, scores: Floats2d, targets: CellTargets | ClassTargets, packed: Packed
-    ) -> tuple[float, Floats2d]:
-        if isinstance(targets, CellTargets):
-            return binary_cross_entropy(scores, targets.truths, targets.mask)
-        known, possible = targets.known, targets.possible
-        loss, d_scores = softmax_cross_entropy(scores, targets.classes, targets.mask, known=known)
-        if possible is None:
-            return loss, d_scores
-        rest, d_rest = partial_cross_entropy(scores, possible, possible.any(axis=1), known)
-        return loss + rest, d_scores + d_rest
-
-    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
-        if self.exclusive:
-            return Decoded(scores.argmax(axis=1), lambda: softmax(self.tempered(scores)))
-        probabilities: Any = sigmoid(self.tempered(scores))
-        decisions = probabilities >= self.threshold
-
-        def confidences() -> ArrayXd:
-            return ops.xp.where(decisions, probabilities, 1 - probabilities)
-
-        return Decoded(decisions, lambda: probabilities, confidences)
-
-    def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[dict[str, float]]:
-        """Of each document the task's part of `doc.cats`."""
-        rows = to_numpy(decoded.probabilities).tolist()
-        standing = [dict(zip(self._labels, row, strict=True)) for row in rows]
-        if not self.overwrite:
-            for doc, own in zip(docs, standing, strict=True):
-                own.update((label, doc.cats[label]) for label in own.keys() & doc.cats.keys())
-        return standing
-
-    def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
-        for doc, own in zip(docs, self.standing(docs, decoded), strict=True):
-            doc.cats.update(own)
-
-    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        examples = list(examples)
-        self.warn_of_unknown(examples)
-        labelled = [eg for eg in examples if self.is_scored(eg)]
-        gold = [self.gold_classes(eg.reference) for eg in labelled]
-        if not self.exclusive:
-            self._positives.check(self.name, gold)
-        known = self._labels if self.exclusive else {key for cats in gold for key in cats}
-        scores: dict[str, Any] = Scorer.score_cats(
-            labelled,
-            "cats",
-            getter=self.gold_classes,
-            labels=[label for label in self._labels if label in known],
-            multi_label=not self.exclusive,
-            threshold=0.0 if self.exclusive else self.threshold,
-        )
-        # Of a class that is always or never there, no ranking can be right or wrong.
-        areas = [area for area in scores["cats_auc_per_type"].values() if area is not None]
-        scores["cats_macro_auc"] = float(np.mean(areas)) if areas else 0.0
-        if not self.exclusive:
-            scores["cats_score"] = scores["cats_macro_auc"]
-        right = self._scores(labelled).right()
-        scores["cats_acc"] = float(right.sum()) / max(len(right), 1)
-        return scores
-
-    def statistics(self, examples: Sequence[Example]) -> Counts:
-        array = np.zeros((len(examples), len(self._labels), 3), dtype="int64")
-        scored = [row for row, example in enumerate(examples) if self.is_scored(example)]
-        array[scored] = self._scores([examples[row] for row in scored]).counts()
-        return Counts(array, self._labels, "macro", "macro F")
-
-    def confusion(self, examples: Sequence[Example]) -> Confusion | None:
-        """See `Confused`."""
-        return self._scores([eg for eg in examples if self.is_scored(eg)]).confusion()
-
-    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
-        """See `Confident`: of what stands in `doc.cats`."""
-        return self._scores([example] if self.is_scored(example) else []).outcomes()
-
-    def _scores(self, scored: Sequence[Example]) -> ClassScores:
-        values = np.empty((2, len(scored), len(self._labels)))
-        for row, example in enumerate(scored):
-            sides = self.gold_classes(example.reference), example.predicted.cats
-            values[:, row] = [[cats.get(label, np.nan) for label in self._labels] for cats in sides]
-        gold, guess = values
-        return ClassScores(self._labels, gold, guess, None if self.exclusive else self.threshold)
-
-    @property
-    def main_score(self) -> str:
-        return "cats_score"
-
-    def own_key(self, standard: str) -> str:
-        return standard.removeprefix("cats_")
-
-    def gold_classes(self, doc: Doc, attr: str = "cats") -> dict[str, float]:
-        """The group's part of `doc.cats`, of a reference without what its corpus does not know."""
-        known = doc.user_data.get(LABELS, {}).get(self.name)
-        labels = self._labels if known is None else [k for k in self._labels if k in known]
-        if self.others_negative and not doc.cats.keys().isdisjoint(self._labels):
-            return {label: doc.cats.get(label, 0.0) for label in labels}
-        return {label: doc.cats[label] for label in labels if label in doc.cats}
-
-    def is_labelled(self, example: Example) -> bool:
-        gold = self.gold_classes(example.reference)
-        for key, value in gold.items():
-            class_value(key, value)
-        if self.exclusive:
-            self._check_one(gold)
-        return any(value >= 0.5 for value in gold.values()) if self.exclusive else bool(gold)
-
-    def is_scored(self, example: Example) -> bool:
-        """Whether the reference says what `targets` learns from, and there is a prediction."""
-        return self.is_labelled(example) and bool(self.gold_classes(example.predicted))

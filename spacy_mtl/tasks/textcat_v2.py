@@ -1,0 +1,132 @@
+"""Text classification, with a head whose parts and regularization are settings."""
+
+# No `from __future__ import annotations`: the registry checks settings by these annotations.
+from collections.abc import Sequence
+from typing import Any
+
+from thinc.types import Floats2d
+
+from ..errors import MTLError
+from ..models.class_head import ClassHead
+from ..models.heads import Head
+from ..models.ngrams import NgramLinear
+from ..models.packed import Packed
+from ..models.pooling import KINDS
+from .classes import ClassTask
+from .targets import CellTargets
+from .textcat import NGRAM_ATTRS
+
+
+class TextCat(ClassTask):
+    """Classify documents: the labels of one group in `doc.cats`.
+
+    The group's labels are those given in the config, else the keys that begin with `group` and
+    "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
+    `doc.cats` are left alone.
+
+    exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
+        more, and multi-label documents are labelled key by key; what is missing is masked,
+        never a negative. An exclusive document of which only classes that it has not are known,
+        as 0, teaches that it has one of the others, and is not scored.
+    threshold: from which score on a class counts as assigned, for the scores of evaluation.
+    group: what the group's keys begin with, by default the task's name.
+    overwrite: replace scores that are already on the Doc.
+    others_negative: for a multi-label group, the classes that a document does not name do not
+        apply to it if it names any. Without it they are missing.
+    pooling: how token vectors become a vector of the document: any of "mean", "maximum",
+        "attention" and "convolution", side by side; none for n-grams alone.
+    hidden_width: of a hidden layer over that vector, 0 for none.
+    dropout: of that vector in training; null for [training.dropout].
+    ngram_size: up to how many tokens an n-gram has, 0 for no n-grams.
+    ngram_attr: what is seen of a token: "ORTH", "LOWER" or "NORM".
+    ngram_rows: of the table that n-grams are hashed into; memory is rows times classes.
+    ngram_length: the length that a document's vector of n-grams is brought to, so that long
+        documents learn no faster than short ones; 0 leaves it as it is.
+    ngram_dropout: the share of a document's n-grams that is left out in training.
+    encoder_gradient: what the gradient of the classes into the encoder is multiplied by, 0 to
+        leave the encoder to the other tasks.
+    label_smoothing: of an exclusive group, the share of the target that is spread over the other
+        classes (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567).
+    """
+
+    def __init__(
+        self,
+        exclusive: bool = True,
+        threshold: float = 0.5,
+        group: str | None = None,
+        overwrite: bool = True,
+        others_negative: bool = False,
+        pooling: Sequence[str] = ("mean", "maximum"),
+        hidden_width: int = 0,
+        dropout: float | None = None,
+        ngram_size: int = 2,
+        ngram_attr: str = "NORM",
+        ngram_rows: int = 65536,
+        ngram_length: float = 5.0,
+        ngram_dropout: float = 0.3,
+        encoder_gradient: float = 1.0,
+        label_smoothing: float = 0.0,
+    ) -> None:
+        self.pooling = _kinds(pooling)
+        self.hidden_width = hidden_width
+        self.dropout = dropout
+        self.ngram_size = ngram_size
+        self.ngram_attr = ngram_attr
+        self.ngram_rows = ngram_rows
+        self.ngram_length = ngram_length
+        self.ngram_dropout = ngram_dropout
+        self.encoder_gradient = encoder_gradient
+        self.label_smoothing = label_smoothing
+        self._check_settings()
+        super().__init__(exclusive, threshold, group, overwrite, others_negative)
+
+    def _check_settings(self) -> None:
+        if not self.pooling and not self.ngram_size:
+            raise MTLError("Expected `pooling` or an `ngram_size` above 0, got neither.")
+        if self.ngram_attr not in NGRAM_ATTRS:
+            raise MTLError(
+                f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {self.ngram_attr!r}."
+            )
+        for name, least in {"hidden_width": 0, "ngram_size": 0, "ngram_rows": 1}.items():
+            if getattr(self, name) < least:
+                raise MTLError(f"Expected `{name}` of at least {least}, got {getattr(self, name)}.")
+        for name in ("dropout", "ngram_dropout", "label_smoothing"):
+            if not 0 <= (getattr(self, name) or 0) < 1:
+                raise MTLError(f"Expected `{name}` from 0 to below 1, got {getattr(self, name)}.")
+        for name in ("ngram_length", "encoder_gradient"):
+            if getattr(self, name) < 0:
+                raise MTLError(f"Expected `{name}` of at least 0, got {getattr(self, name)}.")
+
+    def make_head(self) -> Head:
+        return ClassHead(
+            pooling=self.pooling,
+            hidden_width=self.hidden_width,
+            dropout=self.dropout,
+            ngrams=self._ngrams() if self.ngram_size else None,
+            encoder_gradient=self.encoder_gradient,
+        )
+
+    def _ngrams(self) -> Any:
+        return NgramLinear(
+            self.ngram_size,
+            self.ngram_rows,
+            self.ngram_attr,
+            gain=self.ngram_length,
+            dropout=self.ngram_dropout,
+        )
+
+    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
+        if isinstance(targets, CellTargets):
+            return super().loss(scores, targets, packed)
+        return self.class_loss(scores, targets, self.label_smoothing)
+
+    def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
+        """See `Calibrated`; without smoothing."""
+        return super().loss(scores, targets, packed)[0]
+
+
+def _kinds(pooling: Sequence[str]) -> tuple[str, ...]:
+    unknown = [kind for kind in pooling if kind not in KINDS]
+    if unknown:
+        raise MTLError(f"Expected `pooling` out of {', '.join(KINDS)}, got {', '.join(unknown)}.")
+    return tuple(pooling)
