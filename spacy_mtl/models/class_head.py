@@ -11,7 +11,6 @@ from thinc.types import Floats2d
 from .heads import Head, resize_columns
 from .label_attention import LabelAttention
 from .linear import Linear
-from .ngrams import NgramLinear
 from .packed import Packed
 from .pooling import pool
 
@@ -39,7 +38,7 @@ def ClassHead(
     ngrams: an `NgramLinear`.
     encoder_gradient: what the gradient of the token vectors is multiplied by.
     """
-    terms: dict[str, Model] = {}
+    terms: dict[str, Model | None] = {}
     layers: list[Model] = []
     if pooling:
         terms["output"] = Linear(zero_init)

@@ -122,7 +122,7 @@ def char_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The table rows of the n-grams of characters within each word, and their documents."""
     words, which = np.unique(tokens, return_inverse=True)
-    strings = packed.docs[0].vocab.strings if packed.docs else {}
+    strings: Any = packed.docs[0].vocab.strings if packed.docs else {}
     texts = [f"\x02{strings[word]}\x03" for word in words.tolist()]
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "uint32")
     lengths = np.asarray([len(text) for text in texts], "int32")

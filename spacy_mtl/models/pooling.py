@@ -26,7 +26,8 @@ def pool(kinds: Sequence[str]) -> Pool:
     unknown = [kind for kind in kinds if kind not in KINDS]
     if unknown or not kinds:
         raise MTLError(
-            f"Expected kinds of pooling out of {', '.join(KINDS)}, got {', '.join(unknown) or 'none'}."
+            f"Expected kinds of pooling out of {', '.join(KINDS)}, got "
+            f"{', '.join(unknown) or 'none'}."
         )
     return Model("pool", _forward, init=_init, layers=[KINDS[kind]() for kind in kinds])
 

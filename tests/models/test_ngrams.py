@@ -142,11 +142,13 @@ def test_counted_once_for_all_heads(make_doc, pack, monkeypatch):
     """Of the same settings; others count for themselves."""
     packed = pack([make_doc("a b a"), make_doc("c")])
     calls = []
-    counted = ngrams._counted
-    monkeypatch.setattr(ngrams, "_counted", lambda *args: calls.append(args[1:]) or counted(*args))
+    counted = ngrams._count
+    monkeypatch.setattr(ngrams, "_count", lambda *args: calls.append(args[1:]) or counted(*args))
     one, other, third = layer(), layer(n_classes=3), layer(size=1)
     for model in (one, other, third):
         expected = model.predict(pack(packed.docs))
         calls.clear()
         np.testing.assert_array_equal(model.predict(packed), expected)
-        assert calls == ([] if model is other else [(model.attrs["ngram_size"], "ORTH", 64)])
+        assert calls == (
+            [] if model is other else [(model.attrs["ngram_size"], "ORTH", (0, 0), 0.0, 64)]
+        )
