@@ -38,7 +38,7 @@ def ClassHead(
     ngrams: an `NgramLinear`.
     encoder_gradient: what the gradient of the token vectors is multiplied by.
     """
-    terms: dict[str, Model | None] = {}
+    terms: dict[str, Model] = {}
     layers: list[Model] = []
     if pooling:
         terms["output"] = Linear(zero_init)
@@ -52,7 +52,9 @@ def ClassHead(
         terms["sparse"] = ngrams
         layers.append(ngrams)
     attrs = {"resize": resize_columns, "encoder_gradient": encoder_gradient}
-    model: Head = Model("class_head", _forward, init=_init, layers=layers, refs=terms, attrs=attrs)
+    model: Head = Model(
+        "class_head", _forward, init=_init, layers=layers, refs={**terms}, attrs=attrs
+    )
     return model
 
 
