@@ -55,19 +55,23 @@ class Run:
     code: str | None = None
 
     def key(self) -> str:
-        """The hash of everything that determines the result.
+        """The hash of everything that determines the result, the versions of packages too."""
+        return _hash({**self._given(), "versions": _versions(json.dumps(self.config))})
 
-        Paths count by the content of the files, so that a moved corpus stays a hit.
-        """
+    def given(self) -> str:
+        """The hash of what is given: config, data, seed, and code file, whatever the versions."""
+        return _hash(self._given())
+
+    def _given(self) -> dict[str, Any]:
+        """Paths count by the content of the files, so that a moved corpus stays a hit."""
         parts = {
             "config": _by_content(self.config),
             "test": _content_hash(Path(self.test)),
             "seed": self.seed,
-            "versions": _versions(json.dumps(self.config)),
         }
         if self.code is not None:
             parts["code"] = _content_hash(Path(self.code))
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+        return parts
 
 
 @dataclass(frozen=True)
@@ -186,6 +190,10 @@ def _spawn(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
             f"Run '{run.name}' (seed {run.seed}) ended with exit code {code}. "
             f"Its log is {folder / LOG}; the end of it:\n{tail}"
         )
+
+
+def _hash(parts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _versions(config: str) -> dict[str, str]:
