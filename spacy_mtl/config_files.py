@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
 from spacy.language import Language
@@ -17,6 +19,24 @@ def config_text(config: Config) -> str:
     variables only later, from a text of its own.
     """
     return _as_loaded(f"{config.to_str()}\n")
+
+
+def with_comments(text: str, comments: Mapping[str, str]) -> str:
+    """The text of a config with comments in lines of their own above settings.
+
+    comments: by the dotted path of the setting, as "training.patience"; without the setting, there
+        is no comment.
+    """
+    lines: list[str] = []
+    section = ""
+    for line in text.splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        comment = comments.get(f"{section}.{line.partition(' = ')[0]}")
+        if comment is not None and " = " in line:
+            lines += textwrap.wrap(comment, 98, initial_indent="# ", subsequent_indent="# ")
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def save_pipeline(nlp: Language, folder: Path) -> None:

@@ -12,7 +12,7 @@ import typer
 from typer import Argument, Option
 from wasabi import Printer
 
-from ..config_files import config_text
+from ..config_files import config_text, with_comments
 from ..configs.proposal import Proposal, propose
 from ..corpora.audit import audit
 from ..corpora.coverage import combine, files_of, measure_all
@@ -125,7 +125,8 @@ def _write(proposal: Proposal, output_path: Path, labels_path: Path) -> None:
     for task in (task for task in proposal.tasks if task.labels):
         labels = json.dumps(task.labels, indent=2, ensure_ascii=False)
         write_whole(labels_path / f"{task.name}.json", f"{labels}\n".encode())
-    write_whole(output_path, config_text(proposal.config).encode())
+    text = with_comments(config_text(proposal.config), proposal.comments)
+    write_whole(output_path, text.encode())
 
 
 def _print_summary(proposal: Proposal) -> None:

@@ -33,7 +33,6 @@ from .proposed_tasks import (
     ProposedTask,
     dev_score,
     propose_tasks,
-    short_texts,
     unlearned,
 )
 from .unset_layers import unset_layers
@@ -56,6 +55,7 @@ class Proposal:
     """A complete config, and what it rests on.
 
     corpora: The training files by the names that they have in the config.
+    comments: Why settings are as they are, by their dotted paths.
     notes: What the config lacks, in words; after an empty line, what could be added to it.
     findings: What of it will hurt.
     """
@@ -63,6 +63,7 @@ class Proposal:
     config: Config
     tasks: list[ProposedTask]
     corpora: dict[str, Coverage]
+    comments: dict[str, str]
     notes: list[str]
     findings: list[Finding]
 
@@ -91,7 +92,7 @@ def propose(
         no package for transformers.
     """
     known = combine(train)
-    tasks = propose_tasks(known, combine([*train, dev]), short_texts(train))
+    tasks = propose_tasks(known, combine([*train, dev]), train)
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
@@ -110,7 +111,16 @@ def propose(
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
     findings = [*unset_layers(multitasks(nlp)["multitask"].tasks, {t.layer.kind for t in tasks})]
-    return Proposal(filled, tasks, corpora, notes, findings)
+    return Proposal(filled, tasks, corpora, _comments(tasks), notes, findings)
+
+
+def _comments(tasks: Sequence[ProposedTask]) -> dict[str, str]:
+    where = "components.multitask.tasks"
+    return {
+        f"{where}.{task.name}.{setting}": comment
+        for task in tasks
+        for setting, comment in task.comments.items()
+    }
 
 
 def _scores(tasks: Sequence[ProposedTask], dev: Coverage, main_task: str | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..corpora.coverage import Coverage
@@ -11,8 +11,6 @@ from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
 from ..pipeline.score_names import RESERVED
 from ..registry import registry
-
-SHORT_TEXT = 40  # tokens
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,7 @@ class ProposedTask:
     settings: Its block in the config.
     labels: Those of the training files, sorted.
     score: The key of its main score.
+    comments: Why some settings are as they are, by their names.
     """
 
     name: str
@@ -31,12 +30,13 @@ class ProposedTask:
     settings: Block
     labels: list[str]
     score: str
+    comments: Mapping[str, str]
 
 
 def propose_tasks(
     known: Mapping[Layer, LayerCoverage],
     everything: Mapping[Layer, LayerCoverage],
-    short: Collection[Layer] = (),
+    files: Sequence[Coverage] = (),
 ) -> list[ProposedTask]:
     """A task for each layer that has something to learn.
 
@@ -44,7 +44,7 @@ def propose_tasks(
 
     known: What the training files have.
     everything: What all files have, by which a class group is exclusive or not.
-    short: Layers whose documents are short.
+    files: The training files.
     """
     tasks: list[ProposedTask] = []
     for layer, coverage in known.items():
@@ -52,11 +52,14 @@ def propose_tasks(
         nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
         if layer == REJECTED or nothing:
             continue
+        docs, tokens = _size_of(layer, files)
         found = Found(
             group=layer.group,
             labels=tuple(sorted(coverage.labels)),
             exclusive=exclusive,
-            short=layer in short,
+            counts=dict(coverage.labels),
+            docs=docs,
+            words=tokens / max(docs, 1),
             rejected=REJECTED in known,
             first=all(task.layer.kind != layer.kind for task in tasks),
             taken=frozenset(task.name for task in tasks),
@@ -66,7 +69,8 @@ def propose_tasks(
         if suggested is not None:
             name, settings = suggested.name, suggested.settings
             score = suggested.score or _main_score(name, settings)
-            tasks.append(ProposedTask(name, layer, settings, [*found.labels], score))
+            labels, comments = [*found.labels], suggested.comments
+            tasks.append(ProposedTask(name, layer, settings, labels, score, comments))
     return tasks
 
 
@@ -76,14 +80,10 @@ def unlearned(known: Mapping[Layer, LayerCoverage]) -> list[str]:
     return [kind for kind in kinds if layer_named(kind).propose(Found()) is None]
 
 
-def short_texts(files: Sequence[Coverage]) -> set[Layer]:
-    """The layers whose documents are so short that pairs of words help to classify them."""
-    short = set()
-    for layer in {layer for file in files for layer in file.layers}:
-        having = [file for file in files if layer in file.layers]
-        if sum(file.tokens for file in having) < SHORT_TEXT * sum(file.docs for file in having):
-            short.add(layer)
-    return short
+def _size_of(layer: Layer, files: Sequence[Coverage]) -> tuple[int, int]:
+    """The documents and tokens of the files that have a layer."""
+    having = [file for file in files if layer in file.layers]
+    return sum(file.docs for file in having), sum(file.tokens for file in having)
 
 
 def dev_score(task: ProposedTask, dev: Coverage) -> str:

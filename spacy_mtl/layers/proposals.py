@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 MAX_NAME = 50  # characters, which may have four bytes each
@@ -19,7 +19,8 @@ class Found:
     group: The key in `Doc.spans`, or what stands before the "=" in keys of `Doc.cats`; else "".
     labels: Those of the training files, sorted.
     exclusive: Of a class group, whether each document has one class.
-    short: Whether the documents that are labelled are short.
+    counts: How often each of these labels occurs.
+    docs, words: How many documents the files with this layer have, and their mean length.
     rejected: Whether there are spans that are known to be no entities.
     first: Whether no other task learns from this layer.
     taken: Names that the task cannot have.
@@ -29,7 +30,9 @@ class Found:
     group: str = ""
     labels: tuple[str, ...] = ()
     exclusive: bool = False
-    short: bool = False
+    counts: Mapping[str, int] = field(default_factory=dict)
+    docs: int = 0
+    words: float = 0.0
     rejected: bool = False
     first: bool = True
     taken: frozenset[str] = frozenset()
@@ -47,11 +50,13 @@ class Suggestion:
     name: Of the task, in the config.
     settings: Its block there.
     score: The key of its main score; "" for the one that the task itself names.
+    comments: Why some settings are as they are, by their names, for the config.
     """
 
     name: str
     settings: Block
     score: str = ""
+    comments: Mapping[str, str] = field(default_factory=dict)
 
 
 def identifier(name: str) -> str:

@@ -14,10 +14,16 @@ from .ngrams import NgramLinear
 from .packed import Packed
 
 Head = Model[Packed, Floats2d]
+COLUMN_REFS = (
+    "output",
+    "attention",
+    "sparse",
+)  # what a head calls the nodes with a column per score
+# By the names of nodes: the parameters with a column per score, and which axis that is.
 _COLUMN_PARAMS = {
-    "output": [("W", 0), ("b", 0)],
-    "attention": [("W", 0), ("Q", 0), ("b", 0)],
-    "sparse": [("W", 1)],
+    "linear": [("W", 0), ("b", 0)],
+    "label_attention": [("W", 0), ("Q", 0), ("b", 0)],
+    "ngram_linear": [("W", 1)],
 }
 
 
@@ -122,9 +128,9 @@ def _with_outputs(node: Model, n: int) -> Model:
 
 def _column_params(head: Head) -> Iterator[tuple[Model, list[tuple[str, int]]]]:
     """The nodes that have a column per score: their parameters, with the axis of the columns."""
-    for name, params in _COLUMN_PARAMS.items():
-        if head.has_ref(name):
-            yield head.get_ref(name), params
+    refs = [head.get_ref(name) for name in COLUMN_REFS if head.has_ref(name)]
+    for node in {node.id: node for node in refs}.values():
+        yield node, _COLUMN_PARAMS[node.name]
 
 
 def take_tokens() -> Model[Packed, Floats2d]:
