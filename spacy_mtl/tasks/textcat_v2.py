@@ -49,7 +49,8 @@ class TextCat(HierarchicalTask):
         classes (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567).
     hierarchy: what separates the levels of a label, as "/" in "topic=sport/football", which is
         below "topic=sport"; "" for labels without levels. A document may name a label with or
-        without those above it. One that names none below it says nothing of the levels below.
+        without those above it. One that names none below it says nothing of the levels below,
+        also with `others_negative`.
     """
 
     def __init__(
