@@ -48,6 +48,18 @@ class ClassScores:
         right: Decisions = (gold == guess).all(axis=1)
         return right
 
+    def accuracy(self) -> float:
+        """The share of the documents that are `right`, 0 without any."""
+        right = self.right()
+        return float(right.sum()) / max(len(right), 1)
+
+    def macro_f(self) -> float:
+        """The mean F of the labels of which the gold side says something, 0 without any."""
+        tp, fp, fn = self.counts().sum(axis=0).T
+        f = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+        said = ~np.isnan(self.gold).all(axis=0) if len(self.gold) else np.zeros(len(f), dtype=bool)
+        return float(f[said].mean()) if said.any() else 0.0
+
     def confusion(self) -> Confusion | None:
         """None where a document can have several classes."""
         return unit_confusion(self.labels, *self._best()) if self.threshold is None else None

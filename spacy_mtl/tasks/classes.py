@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Ops, to_numpy
+from thinc.api import Ops, get_array_module, to_numpy
 from thinc.types import ArrayXd, Floats2d
 
 from ..errors import MTLError
@@ -32,7 +32,7 @@ from .losses import (
 )
 from .positives import PositivesWarning
 from .scored import Decoded
-from .targets import CellTargets, ClassTargets
+from .targets import CellTargets, ClassTargets, ColumnTargets
 
 
 class ClassTask(LabelledTask):
@@ -128,10 +128,15 @@ class ClassTask(LabelledTask):
         return {key for key in doc.cats if key.startswith(self._prefix)}
 
     @property
+    def scored_labels(self) -> tuple[str, ...]:
+        """The labels that scores, statistics and confusion are over."""
+        return self._labels
+
+    @property
     def _prefix(self) -> str:
         return f"{self.group or self.name}="
 
-    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ClassTargets:
+    def targets(self, examples: Sequence[Example], ops: Ops) -> CellTargets | ColumnTargets:
         self.warn_of_unknown(examples)
         truths = np.zeros((len(examples), len(self._labels)), dtype="float32")
         mask = np.zeros(truths.shape, dtype=bool)
@@ -197,11 +202,16 @@ class ClassTask(LabelledTask):
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         if self.exclusive:
             return Decoded(scores.argmax(axis=1), lambda: softmax(self.tempered(scores)))
-        probabilities: Any = sigmoid(self.tempered(scores))
+        return self.assigned(sigmoid(self.tempered(scores)))
+
+    def assigned(self, probabilities: Any) -> Decoded:
+        """The decision of a multi-label group. probabilities: (n_docs, n_labels)."""
+        xp: Any = get_array_module(probabilities)
         decisions = probabilities >= self.threshold
 
         def confidences() -> ArrayXd:
-            return ops.xp.where(decisions, probabilities, 1 - probabilities)
+            chosen: ArrayXd = xp.where(decisions, probabilities, 1 - probabilities)
+            return chosen
 
         return Decoded(decisions, lambda: probabilities, confidences)
 
@@ -225,12 +235,13 @@ class ClassTask(LabelledTask):
         gold = [self.gold_classes(eg.reference) for eg in labelled]
         if not self.exclusive:
             self._positives.check(self.name, gold)
-        known = self._labels if self.exclusive else {key for cats in gold for key in cats}
+        labels = self.scored_labels
+        known = labels if self.exclusive else {key for cats in gold for key in cats}
         scores: dict[str, Any] = Scorer.score_cats(
             labelled,
             "cats",
             getter=self.gold_classes,
-            labels=[label for label in self._labels if label in known],
+            labels=[label for label in labels if label in known],
             multi_label=not self.exclusive,
             threshold=0.0 if self.exclusive else self.threshold,
         )
@@ -239,15 +250,14 @@ class ClassTask(LabelledTask):
         scores["cats_macro_auc"] = float(np.mean(areas)) if areas else 0.0
         if not self.exclusive:
             scores["cats_score"] = scores["cats_macro_auc"]
-        right = self._scores(labelled).right()
-        scores["cats_acc"] = float(right.sum()) / max(len(right), 1)
+        scores["cats_acc"] = self._scores(labelled).accuracy()
         return scores
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
-        array = np.zeros((len(examples), len(self._labels), 3), dtype="int64")
+        array = np.zeros((len(examples), len(self.scored_labels), 3), dtype="int64")
         scored = [row for row, example in enumerate(examples) if self.is_scored(example)]
         array[scored] = self._scores([examples[row] for row in scored]).counts()
-        return Counts(array, self._labels, "macro", "macro F")
+        return Counts(array, self.scored_labels, "macro", "macro F")
 
     def confusion(self, examples: Sequence[Example]) -> Confusion | None:
         """See `Confused`."""
@@ -258,12 +268,13 @@ class ClassTask(LabelledTask):
         return self._scores([example] if self.is_scored(example) else []).outcomes()
 
     def _scores(self, scored: Sequence[Example]) -> ClassScores:
-        values = np.empty((2, len(scored), len(self._labels)))
+        labels = self.scored_labels
+        values = np.empty((2, len(scored), len(labels)))
         for row, example in enumerate(scored):
             sides = self.gold_classes(example.reference), example.predicted.cats
-            values[:, row] = [[cats.get(label, np.nan) for label in self._labels] for cats in sides]
+            values[:, row] = [[cats.get(label, np.nan) for label in labels] for cats in sides]
         gold, guess = values
-        return ClassScores(self._labels, gold, guess, None if self.exclusive else self.threshold)
+        return ClassScores(labels, gold, guess, None if self.exclusive else self.threshold)
 
     @property
     def main_score(self) -> str:

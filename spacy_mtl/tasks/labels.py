@@ -16,7 +16,7 @@ from thinc.api import to_numpy
 from thinc.types import Floats2d
 
 from ..errors import MTLError
-from ..marks import CORPUS, known_labels
+from ..marks import CORPUS, LABELS
 from ..models.packed import Packed
 from .base import Task
 from .scored import Decoded, ScoredTask
@@ -94,19 +94,24 @@ class LabelledTask(ScoredTask):
         A corpus that is declared to know some labels knows the columns of a task with these alone.
         RAISES (MTLError): If the task has no such label.
         """
-        declared = [known_labels(example).get(self.name) for example in examples]
+        known = self.known_in([example.reference for example in examples])
+        if known is None or not per_token:
+            return known
+        return np.repeat(known, [len(eg.predicted) for eg in examples], 0)
+
+    def known_in(self, references: Sequence[Doc]) -> NDArray[np.bool_] | None:
+        """(n_docs, n_columns) see `known_columns`."""
+        declared = [doc.user_data.get(LABELS, {}).get(self.name) for doc in references]
         if all(labels is None for labels in declared):
             return None
-        known = np.stack([self._known(*pair) for pair in zip(examples, declared, strict=True)])
-        if known.all():
-            return None
-        return np.repeat(known, [len(eg.predicted) for eg in examples], 0) if per_token else known
+        known = np.stack([self._known(*pair) for pair in zip(references, declared, strict=True)])
+        return None if known.all() else known
 
-    def _known(self, example: Example, declared: Sequence[str] | None) -> NDArray[np.bool_]:
+    def _known(self, reference: Doc, declared: Sequence[str] | None) -> NDArray[np.bool_]:
         key = self._labels if declared is None else tuple(declared)
         if key not in self._known_columns:
             if unknown := [label for label in key if label not in self._labels]:
-                corpus = example.reference.user_data.get(CORPUS, "")
+                corpus = reference.user_data.get(CORPUS, "")
                 raise MTLError(
                     f"Expected labels of the task '{self.name}' ({some(self._labels)}) in what "
                     f"the corpus '{corpus}' is declared to know, got {some(unknown)}. "

@@ -12,12 +12,12 @@ from ..models.heads import Head
 from ..models.ngrams import NgramLinear
 from ..models.packed import Packed
 from ..models.pooling import KINDS
-from .classes import ClassTask
+from .hierarchical import HierarchicalTask
 from .targets import CellTargets
 from .textcat import NGRAM_ATTRS
 
 
-class TextCat(ClassTask):
+class TextCat(HierarchicalTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
@@ -47,6 +47,10 @@ class TextCat(ClassTask):
         leave the encoder to the other tasks.
     label_smoothing: of an exclusive group, the share of the target that is spread over the other
         classes (Szegedy et al. 2016, https://arxiv.org/abs/1512.00567).
+    hierarchy: what separates the levels of a label, as "/" in "topic=sport/football", which is
+        below "topic=sport"; "" for labels without levels. A document may name a label with or
+        without those above it. One that names none below it says nothing of the levels below,
+        also with `others_negative`.
     """
 
     def __init__(
@@ -66,6 +70,7 @@ class TextCat(ClassTask):
         ngram_dropout: float = 0.3,
         encoder_gradient: float = 1.0,
         label_smoothing: float = 0.0,
+        hierarchy: str = "",
     ) -> None:
         self.pooling = _kinds(pooling)
         self.hidden_width = hidden_width
@@ -77,6 +82,7 @@ class TextCat(ClassTask):
         self.ngram_dropout = ngram_dropout
         self.encoder_gradient = encoder_gradient
         self.label_smoothing = label_smoothing
+        self.hierarchy = hierarchy
         self._check_settings()
         super().__init__(exclusive, threshold, group, overwrite, others_negative)
 
