@@ -27,6 +27,7 @@ from spacy_mtl.configs.proposal import propose
 from spacy_mtl.corpora.coverage import measure
 
 from .corpora import CLASSES, BenchmarkCorpus, prepare
+from .mixture import NAME, prepare_mixture
 from .quality import DEFAULT_CACHE
 from .sharing_page import markdown, plot
 
@@ -56,7 +57,7 @@ def main(
     overrides = parse_config_overrides(ctx.args)
     found: dict[str, Results] = {}
     for name in corpus:
-        prepared = prepare(data, cache, name)
+        prepared = prepare_mixture(data, cache) if name == NAME else prepare(data, cache, name)
         settled = Settled(
             name=f"{name}.cfg",
             config=proposed(prepared, overrides),

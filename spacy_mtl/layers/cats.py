@@ -11,6 +11,7 @@ from spacy.tokens import Doc
 
 from ..errors import MTLError
 from .base import AnnotationLayer, Borders, Statement
+from .class_settings import head_settings
 from .coverage import LayerCoverage
 from .proposals import Found, Suggestion
 
@@ -63,14 +64,15 @@ class ClassLayer(AnnotationLayer):
 
     def propose(self, found: Found) -> Suggestion:
         name = found.name(found.group, default="textcat")
-        settings: dict[str, Any] = {"@mtl_tasks": "spacy_mtl.TextCat.v1"}
+        settings: dict[str, Any] = {"@mtl_tasks": "spacy_mtl.TextCat.v2"}
         settings["exclusive"] = found.exclusive
         if found.group not in ("", name):
             settings["group"] = found.group
-        if found.short:
-            settings["ngram_size"] = 2
-        # One checkpoint serves all tasks: on few documents F jumps too much to choose it by.
-        return Suggestion(name, settings, f"{'cats' if found.first else name}_macro_auc")
+        chosen = head_settings(found)
+        settings.update({setting: value for setting, (value, _) in chosen.items()})
+        comments = {setting: why for setting, (_, why) in chosen.items()}
+        score = f"{'cats' if found.first else name}_macro_auc"
+        return Suggestion(name, settings, score, comments)
 
 
 APPLIES = "1.0"  # what `statements` says of a class that does
