@@ -31,7 +31,6 @@ from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
 from .proposed_tasks import (
     ProposedTask,
-    dev_score,
     propose_tasks,
     unlearned,
 )
@@ -128,7 +127,7 @@ def _scores(tasks: Sequence[ProposedTask], dev: Coverage, main_task: str | None)
 
     RAISES (MTLError): If there is none to choose the best model by, or not that of the main task.
     """
-    scores = {task.name: dev_score(task, dev) for task in tasks if task.layer in dev.layers}
+    scores = {task.name: task.score for task in tasks if task.layer in dev.layers}
     if not scores:
         raise MTLError(
             f"Expected in {dev.path} some of what the training files have "
@@ -165,14 +164,13 @@ def _notes(
 
 
 def _score_weights(scores: Mapping[str, str], main_task: str | None) -> dict[str, float | None]:
-    """The same weight for all, or 1 for the main task; the F of class groups is shown alone."""
+    """The same weight for all, or 1 for the main task."""
     unused = dict.fromkeys(Language.get_factory_meta("multitask").default_score_weights or ())
-    shown = [key.replace("_macro_auc", "_score") for key in scores.values() if "_auc" in key]
     if main_task is None:
         weights = dict.fromkeys(scores.values(), 1 / len(scores))
     else:
         weights = {key: float(task == main_task) for task, key in scores.items()}
-    return {**unused, **dict.fromkeys(shown, 0.0), **weights}
+    return {**unused, **weights}
 
 
 def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]]:

@@ -86,13 +86,6 @@ def _size_of(layer: Layer, files: Sequence[Coverage]) -> tuple[int, int]:
     return sum(file.docs for file in having), sum(file.tokens for file in having)
 
 
-def dev_score(task: ProposedTask, dev: Coverage) -> str:
-    """The task's main score, or F where dev has one class only, whose ranking says nothing."""
-    if task.layer.kind == "cats" and len(dev.layers[task.layer].labels) < 2:
-        return task.score.replace("_macro_auc", "_score")
-    return task.score
-
-
 def _main_score(name: str, settings: Block) -> str:
     """The key of the main score that the task itself names, under its own name."""
     task = registry.resolve({"task": settings})["task"]

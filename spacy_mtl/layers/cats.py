@@ -71,7 +71,7 @@ class ClassLayer(AnnotationLayer):
         chosen = head_settings(found)
         settings.update({setting: value for setting, (value, _) in chosen.items()})
         comments = {setting: why for setting, (_, why) in chosen.items()}
-        score = f"{'cats' if found.first else name}_macro_auc"
+        score = f"{'cats' if found.first else name}_score"
         return Suggestion(name, settings, score, comments)
 
 

@@ -8,31 +8,42 @@ from typing import Any
 from .proposals import Found
 
 SHORT = 40.0  # words
+CHARACTERS = [3, 5]
+PER_WORD = 10  # n-grams of so many characters, in English
 MIN_ROWS, MAX_ROWS = 2**14, 2**18
 MAX_PARAMETERS = 2**24  # of the table of n-grams: 64 MB
-DISTINCT = 0.5  # of the n-grams of a corpus, at most, are different ones
+DISTINCT = 0.25  # of the n-grams of a corpus, at most, are different ones
 
 
 def head_settings(found: Found) -> dict[str, tuple[Any, str]]:
     """Settings that depend on the data, each with the reason for it, see docs/classes.md."""
     words = f"{found.words:.0f} words in a document"
-    size = 2 if found.words < SHORT else 1
-    why = "so few that pairs help" if size == 2 else "so many that single ones do"
-    n_rows = _rows(found, size)
-    length = max(round(sqrt(found.words * size), 1), 1.0)
-    return {
-        "ngram_size": (size, f"{words}, {why}."),
-        "ngram_rows": (
-            n_rows,
-            f"{found.docs:,} documents with {words}, {len(found.labels)} classes; memory is rows "
-            "times classes.",
-        ),
-        "ngram_length": (length, f"The square root of the n-grams in a document, of {words}."),
-    }
+    is_short = found.words < SHORT
+    n_grams = found.words * (2 + PER_WORD if is_short else 1)
+    settings: dict[str, tuple[Any, str]] = {}
+    if is_short:
+        settings["ngram_size"] = (2, f"{words}: so few that pairs of words help.")
+        settings["char_ngrams"] = (
+            CHARACTERS,
+            "In short texts it matters that forms of a word are alike; in long ones it costs time.",
+        )
+    else:
+        settings["ngram_size"] = (1, f"{words}: so many that pairs of words seldom come again.")
+    settings["ngram_length"] = (
+        max(round(sqrt(n_grams), 1), 1.0),
+        "The square root of the number of n-grams in a document, so that long ones teach no more "
+        "than short ones.",
+    )
+    settings["ngram_rows"] = (
+        _rows(found, n_grams),
+        f"{found.docs:,} documents and {len(found.labels)} classes: room for the n-grams that "
+        "differ; memory is rows times classes.",
+    )
+    return settings
 
 
-def _rows(found: Found, size: int) -> int:
+def _rows(found: Found, n_grams: float) -> int:
     """A power of two that holds the different n-grams, as far as memory allows."""
-    wanted = 2 ** round(log2(max(found.docs * found.words * size * DISTINCT, 1)))
+    wanted = 2 ** round(log2(max(found.docs * n_grams * DISTINCT, 1)))
     allowed = 2 ** int(log2(MAX_PARAMETERS / max(len(found.labels), 1)))
     return int(min(max(wanted, MIN_ROWS), MAX_ROWS, max(allowed, MIN_ROWS)))

@@ -9,71 +9,77 @@ from thinc.api import Dropout, Maxout, Model, chain, zero_init
 from thinc.types import Floats2d
 
 from .heads import Head, resize_columns
-from .label_attention import LabelAttention
 from .linear import Linear
 from .packed import Packed
 from .pooling import pool
 
-Term = Callable[[Any, bool], Any]
+_TERMS = "terms of class scores"
 
 
 def ClassHead(
     *,
-    pooling: Sequence[str] = (),
+    pooling: Sequence[str],
     hidden_width: int = 0,
     dropout: float | None = None,
-    label_attention: bool = False,
     ngrams: Model[Packed, Any] | None = None,
     encoder_gradient: float = 1.0,
 ) -> Head:
-    """Unnormalized class scores of every document, (n_docs, nO): a sum of terms.
+    """Unnormalized class scores of every document, (n_docs, nO): the mean of two terms.
 
-    The first is linear in the pooled token vectors, or in a hidden layer over them; the second
-    has an attention for each class, see `LabelAttention`; the third is linear in n-grams. The
-    number of classes is the dimension `nO` of the terms, set before initialization.
+    One is linear in the pooled token vectors, or in a hidden layer over them, the other in the
+    document's n-grams. The number of classes is the dimension `nO` of both, set before
+    initialization. In training, `term_scores` has the scores of each by itself, and backward takes
+    a gradient for each, (n_terms, n_docs, nO), as well as one of the mean: terms that learn from
+    one loss leave to each other what the other has learned first.
 
-    pooling: kinds of `spacy_mtl.models.pooling.pool`, none for no such term.
+    pooling: kinds of `spacy_mtl.models.pooling.pool`, at least one.
     hidden_width: of a maxout layer over the pooled vectors, 0 for none.
     dropout: of what the output layer of the first term sees; None for that of the training.
-    ngrams: an `NgramLinear`.
+    ngrams: the second term, an `NgramLinear`; None for none.
     encoder_gradient: what the gradient of the token vectors is multiplied by.
     """
-    terms: dict[str, Model] = {}
-    layers: list[Model] = []
-    if pooling:
-        terms["output"] = Linear(zero_init)
-        hidden = [Maxout(nO=hidden_width, nP=3, normalize=True)] if hidden_width else []
-        left_out = Dropout() if dropout is None else fixed_dropout(dropout)
-        layers.append(chain(pool(pooling), *hidden, left_out, terms["output"]))
-    if label_attention:
-        terms["attention"] = LabelAttention()
-        layers.append(terms["attention"])
-    if ngrams is not None:
-        terms["sparse"] = ngrams
-        layers.append(ngrams)
-    attrs = {"resize": resize_columns, "encoder_gradient": encoder_gradient}
+    output = Linear(zero_init)
+    hidden = [Maxout(nO=hidden_width, nP=3, normalize=True)] if hidden_width else []
+    left_out = Dropout() if dropout is None else fixed_dropout(dropout)
+    pooled: Model = chain(pool(pooling), *hidden, left_out, output)
+    terms = [pooled] if ngrams is None else [pooled, ngrams]
     model: Head = Model(
-        "class_head", _forward, init=_init, layers=layers, refs={**terms}, attrs=attrs
+        "class_head",
+        _forward,
+        init=_init,
+        layers=terms,
+        refs={"output": output} if ngrams is None else {"output": output, "sparse": ngrams},
+        attrs={"resize": resize_columns, "encoder_gradient": encoder_gradient},
     )
     return model
 
 
+def term_scores(packed: Packed, scores: Floats2d) -> list[Floats2d]:
+    """The scores of each term, of those that a `ClassHead` gave in training."""
+    _, terms = packed.notes.get((_TERMS, id(scores)), (scores, [scores]))
+    found: list[Floats2d] = terms
+    return found
+
+
 def _forward(
     model: Head, packed: Packed, is_train: bool
-) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    terms = [term(packed, is_train) for term in model.layers]
-    scores: Any = sum(scores for scores, _ in terms)
+) -> tuple[Floats2d, Callable[[Any], Floats2d]]:
+    terms = [layer(packed, is_train) for layer in model.layers]
+    each: list[Any] = [scores for scores, _ in terms]
+    mean: Any = sum(each) / len(each)
+    if is_train:
+        packed.notes[_TERMS, id(mean)] = (mean, each)
 
-    def backprop(dY: Floats2d) -> Floats2d:
-        gradients = [bp_term(dY) for _, bp_term in terms]
-        dX: Any = model.ops.alloc2f(*packed.X.shape)
-        for gradient in gradients:
-            if gradient is not packed:  # n-grams see no vectors
-                dX += gradient
+    def backprop(dY: Any) -> Floats2d:
+        gradients = dY if dY.ndim == 3 else [dY / len(terms)] * len(terms)
+        (_, bp_pooled), *others = terms
+        for (_, bp_term), gradient in zip(others, gradients[1:], strict=True):
+            bp_term(gradient)  # n-grams see no vectors
+        dX: Floats2d = bp_pooled(gradients[0])
         dX *= model.attrs["encoder_gradient"]
         return dX
 
-    return scores, backprop
+    return mean, backprop
 
 
 def _init(model: Head, X: Packed | None = None, Y: object = None) -> None:

@@ -22,7 +22,6 @@ COLUMN_REFS = (
 # By the names of nodes: the parameters with a column per score, and which axis that is.
 _COLUMN_PARAMS = {
     "linear": [("W", 0), ("b", 0)],
-    "label_attention": [("W", 0), ("Q", 0), ("b", 0)],
     "ngram_linear": [("W", 1)],
 }
 

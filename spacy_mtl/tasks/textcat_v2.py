@@ -4,10 +4,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from thinc.api import get_array_module
 from thinc.types import Floats2d
 
 from ..errors import MTLError
-from ..models.class_head import ClassHead
+from ..models.class_head import ClassHead, term_scores
 from ..models.heads import Head
 from ..models.ngrams import NgramLinear
 from ..models.packed import Packed
@@ -34,11 +35,13 @@ class TextCat(HierarchicalTask):
     others_negative: for a multi-label group, the classes that a document does not name do not
         apply to it if it names any. Without it they are missing.
     pooling: how token vectors become a vector of the document: any of "mean", "maximum",
-        "attention" and "convolution", side by side; none for n-grams alone.
+        "attention" and "convolution", side by side.
     hidden_width: of a hidden layer over that vector, 0 for none.
     dropout: of that vector in training; null for [training.dropout].
     ngram_size: up to how many tokens an n-gram has, 0 for no n-grams.
     ngram_attr: what is seen of a token: "ORTH", "LOWER" or "NORM".
+    char_ngrams: the fewest and the most characters of n-grams within words, such as [3, 5], by
+        which forms of a word are alike; empty for none.
     ngram_rows: of the table that n-grams are hashed into; memory is rows times classes.
     ngram_length: the length that a document's vector of n-grams is brought to, so that long
         documents learn no faster than short ones; 0 leaves it as it is.
@@ -65,11 +68,12 @@ class TextCat(HierarchicalTask):
         dropout: float | None = None,
         ngram_size: int = 2,
         ngram_attr: str = "NORM",
+        char_ngrams: Sequence[int] = (),
         ngram_rows: int = 65536,
         ngram_length: float = 5.0,
         ngram_dropout: float = 0.3,
         encoder_gradient: float = 1.0,
-        label_smoothing: float = 0.0,
+        label_smoothing: float = 0.1,
         hierarchy: str = "",
     ) -> None:
         self.pooling = _kinds(pooling)
@@ -77,6 +81,7 @@ class TextCat(HierarchicalTask):
         self.dropout = dropout
         self.ngram_size = ngram_size
         self.ngram_attr = ngram_attr
+        self.char_ngrams = _char_sizes(char_ngrams)
         self.ngram_rows = ngram_rows
         self.ngram_length = ngram_length
         self.ngram_dropout = ngram_dropout
@@ -87,8 +92,6 @@ class TextCat(HierarchicalTask):
         super().__init__(exclusive, threshold, group, overwrite, others_negative)
 
     def _check_settings(self) -> None:
-        if not self.pooling and not self.ngram_size:
-            raise MTLError("Expected `pooling` or an `ngram_size` above 0, got neither.")
         if self.ngram_attr not in NGRAM_ATTRS:
             raise MTLError(
                 f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {self.ngram_attr!r}."
@@ -117,11 +120,22 @@ class TextCat(HierarchicalTask):
             self.ngram_size,
             self.ngram_rows,
             self.ngram_attr,
+            char_sizes=self.char_ngrams,
             gain=self.ngram_length,
             dropout=self.ngram_dropout,
         )
 
-    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
+    def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Any]:
+        """The loss of the scores, and in training the gradient of each term's own loss, see
+        `ClassHead`."""
+        terms = term_scores(packed, scores)
+        loss, gradient = self._loss(scores, targets, packed)
+        if len(terms) == 1:
+            return loss, gradient
+        xp: Any = get_array_module(scores)
+        return loss, xp.stack([self._loss(term, targets, packed)[1] for term in terms])
+
+    def _loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
         if isinstance(targets, CellTargets):
             return super().loss(scores, targets, packed)
         return self.class_loss(scores, targets, self.label_smoothing)
@@ -133,6 +147,21 @@ class TextCat(HierarchicalTask):
 
 def _kinds(pooling: Sequence[str]) -> tuple[str, ...]:
     unknown = [kind for kind in pooling if kind not in KINDS]
-    if unknown:
-        raise MTLError(f"Expected `pooling` out of {', '.join(KINDS)}, got {', '.join(unknown)}.")
+    if unknown or not pooling:
+        raise MTLError(
+            f"Expected `pooling` with some of {', '.join(KINDS)}, got "
+            f"{', '.join(unknown) or 'none'}."
+        )
     return tuple(pooling)
+
+
+def _char_sizes(sizes: Sequence[int]) -> tuple[int, int]:
+    """RAISES (MTLError): If these are not two sizes in order, or none."""
+    if not sizes:
+        return 0, 0
+    if len(sizes) != 2 or not 1 <= sizes[0] <= sizes[1]:
+        raise MTLError(
+            "Expected `char_ngrams` to be the fewest and the most characters, such as [3, 5], or "
+            f"empty, got {list(sizes)}."
+        )
+    return sizes[0], sizes[1]

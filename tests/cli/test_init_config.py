@@ -63,7 +63,7 @@ def test_summary(corpora):
     lines = init_config("my.cfg", *DATA).stdout.splitlines()
     cells = [line.split() for line in lines]
     assert ["tagger", "tag", "tag_acc", "(0.17)", "4", "120", "tokens"] in cells
-    assert ["mood", "cats[mood]", "mood_macro_auc", "(0.17)", "2", "24", "docs"] in cells
+    assert ["mood", "cats[mood]", "mood_score", "(0.17)", "2", "24", "docs"] in cells
     assert ["names", "names.spacy", "ents,", "spans[sc]", "24"] in cells
     assert "✔ Nothing found that would hurt." in lines
 

@@ -112,8 +112,7 @@ def test_weights_are_equal_among_what_dev_can_score():
     assert {key: weight for key, weight in weights.items() if weight is not None} == {
         "tag_acc": 0.33,
         "ents_f": 0.33,
-        "mood_macro_auc": 0.33,
-        "mood_score": 0.0,
+        "mood_score": 0.33,
     }
     assert weights["pos_acc"] is weights["cats_score"] is None
 
@@ -125,7 +124,6 @@ def test_the_main_task_alone_has_a_weight():
     assert {key: weight for key, weight in weights.items() if weight is not None} == {
         "tag_acc": 0.0,
         "ents_f": 1.0,
-        "mood_macro_auc": 0.0,
         "mood_score": 0.0,
     }
     with pytest.raises(MTLError, match=r"main task .*dev.spacy.*\(tagger, ner, mood\), got 'pos'"):
@@ -137,7 +135,7 @@ def test_first_group_has_the_standard_score_in_the_order_of_the_written_config()
     proposed = propose([train], train)
     written = util.load_config_from_str(proposed.config.to_str())
     assert list(written["components"]["multitask"]["tasks"]) == ["alpha", "beta"]
-    assert [task.score for task in proposed.tasks] == ["cats_macro_auc", "beta_macro_auc"]
+    assert [task.score for task in proposed.tasks] == ["cats_score", "beta_score"]
 
 
 @pytest.mark.parametrize("optimize", ["efficiency", "accuracy"])
@@ -210,4 +208,4 @@ def test_pairs_of_words_for_short_texts():
     long.docs, long.tokens, short.docs, short.tokens = 10, 5000, 10, 90
     found = {task.name: task.settings for task in propose([long, short], short).tasks}
     assert found["mood"]["ngram_size"] == 2
-    assert "ngram_size" not in found["textcat"]
+    assert found["textcat"]["ngram_size"] == 1

@@ -33,18 +33,14 @@ def test_span_groups():
 
 def test_class_groups():
     several = LayerCoverage(10, Counter(a=9, b=9), one_class=2)
-    assert tasks({BARE: several, MOOD: TWO}) == {
-        "textcat": (
-            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False},
-            ["a", "b"],
-            "cats_macro_auc",
-        ),
-        "mood": (
-            {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True},
-            ["A", "B"],
-            "mood_macro_auc",
-        ),
-    }
+    found = tasks({BARE: several, MOOD: TWO})
+    assert [(name, *rest) for name, (_, *rest) in found.items()] == [
+        ("textcat", ["a", "b"], "cats_score"),
+        ("mood", ["A", "B"], "mood_score"),
+    ]
+    settings = [settings for settings, _, _ in found.values()]
+    assert [each["@mtl_tasks"] for each in settings] == ["spacy_mtl.TextCat.v2"] * 2
+    assert [each["exclusive"] for each in settings] == [False, True]
 
 
 def test_exclusive_means_in_all_files():
