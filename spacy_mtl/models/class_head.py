@@ -22,20 +22,23 @@ def ClassHead(
     hidden_width: int = 0,
     dropout: float | None = None,
     ngrams: Model[Packed, Any] | None = None,
+    separate: bool = False,
     encoder_gradient: float = 1.0,
 ) -> Head:
-    """Unnormalized class scores of every document, (n_docs, nO): the mean of two terms.
+    """Unnormalized class scores of every document, (n_docs, nO): the sum of two terms.
 
     One is linear in the pooled token vectors, or in a hidden layer over them, the other in the
     document's n-grams. The number of classes is the dimension `nO` of both, set before
-    initialization. In training, `term_scores` has the scores of each by itself, and backward takes
-    a gradient for each, (n_terms, n_docs, nO), as well as one of the mean: terms that learn from
-    one loss leave to each other what the other has learned first.
+    initialization.
 
     pooling: kinds of `spacy_mtl.models.pooling.pool`, at least one.
     hidden_width: of a maxout layer over the pooled vectors, 0 for none.
     dropout: of what the output layer of the first term sees; None for that of the training.
     ngrams: the second term, an `NgramLinear`; None for none.
+    separate: the scores are the mean of the terms, and each can learn from a loss of its own: in
+        training, `term_scores` has the scores of each, and backward takes a gradient for each,
+        (n_terms, n_docs, nO), as well as one of the mean. Terms that learn from one loss leave to
+        each other what the other has learned first.
     encoder_gradient: what the gradient of the token vectors is multiplied by.
     """
     output = Linear(zero_init)
@@ -49,13 +52,17 @@ def ClassHead(
         init=_init,
         layers=terms,
         refs={"output": output} if ngrams is None else {"output": output, "sparse": ngrams},
-        attrs={"resize": resize_columns, "encoder_gradient": encoder_gradient},
+        attrs={
+            "resize": resize_columns,
+            "separate": separate,
+            "encoder_gradient": encoder_gradient,
+        },
     )
     return model
 
 
 def term_scores(packed: Packed, scores: Floats2d) -> list[Floats2d]:
-    """The scores of each term, of those that a `ClassHead` gave in training."""
+    """The scores of each term, if a `ClassHead` with `separate` terms gave these in training."""
     _, terms = packed.notes.get((_TERMS, id(scores)), (scores, [scores]))
     found: list[Floats2d] = terms
     return found
@@ -66,12 +73,13 @@ def _forward(
 ) -> tuple[Floats2d, Callable[[Any], Floats2d]]:
     terms = [layer(packed, is_train) for layer in model.layers]
     each: list[Any] = [scores for scores, _ in terms]
-    mean: Any = sum(each) / len(each)
-    if is_train:
-        packed.notes[_TERMS, id(mean)] = (mean, each)
+    share = 1 / len(terms) if model.attrs["separate"] else 1.0
+    scores: Any = sum(each) * share
+    if is_train and model.attrs["separate"]:
+        packed.notes[_TERMS, id(scores)] = (scores, each)
 
     def backprop(dY: Any) -> Floats2d:
-        gradients = dY if dY.ndim == 3 else [dY / len(terms)] * len(terms)
+        gradients = dY if dY.ndim == 3 else [dY * share] * len(terms)
         (_, bp_pooled), *others = terms
         for (_, bp_term), gradient in zip(others, gradients[1:], strict=True):
             bp_term(gradient)  # n-grams see no vectors
@@ -79,7 +87,7 @@ def _forward(
         dX *= model.attrs["encoder_gradient"]
         return dX
 
-    return mean, backprop
+    return scores, backprop
 
 
 def _init(model: Head, X: Packed | None = None, Y: object = None) -> None:

@@ -46,6 +46,8 @@ class TextCat(HierarchicalTask):
     ngram_length: the length that a document's vector of n-grams is brought to, so that long
         documents learn no faster than short ones; 0 leaves it as it is.
     ngram_dropout: the share of a document's n-grams that is left out in training.
+    separate_terms: the head's two terms, of the vector and of the n-grams, each learn from a loss
+        of their own, and decide together; else both learn what the other leaves to them.
     encoder_gradient: what the gradient of the classes into the encoder is multiplied by, 0 to
         leave the encoder to the other tasks.
     label_smoothing: of an exclusive group, the share of the target that is spread over the other
@@ -66,14 +68,15 @@ class TextCat(HierarchicalTask):
         pooling: Sequence[str] = ("mean", "maximum"),
         hidden_width: int = 0,
         dropout: float | None = None,
-        ngram_size: int = 2,
+        ngram_size: int = 1,
         ngram_attr: str = "NORM",
         char_ngrams: Sequence[int] = (),
         ngram_rows: int = 65536,
-        ngram_length: float = 5.0,
-        ngram_dropout: float = 0.3,
+        ngram_length: float = 0.0,
+        ngram_dropout: float = 0.0,
+        separate_terms: bool = False,
         encoder_gradient: float = 1.0,
-        label_smoothing: float = 0.1,
+        label_smoothing: float = 0.0,
         hierarchy: str = "",
     ) -> None:
         self.pooling = _kinds(pooling)
@@ -85,6 +88,7 @@ class TextCat(HierarchicalTask):
         self.ngram_rows = ngram_rows
         self.ngram_length = ngram_length
         self.ngram_dropout = ngram_dropout
+        self.separate_terms = separate_terms
         self.encoder_gradient = encoder_gradient
         self.label_smoothing = label_smoothing
         self.hierarchy = hierarchy
@@ -112,6 +116,7 @@ class TextCat(HierarchicalTask):
             hidden_width=self.hidden_width,
             dropout=self.dropout,
             ngrams=self._ngrams() if self.ngram_size else None,
+            separate=self.separate_terms,
             encoder_gradient=self.encoder_gradient,
         )
 

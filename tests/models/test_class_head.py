@@ -13,8 +13,9 @@ def packed(make_doc, pack):
     return pack([make_doc("a b a"), make_doc(""), make_doc("c d")])
 
 
-def make_head(packed, **settings):
-    head = ClassHead(pooling=["mean"], ngrams=NgramLinear(1, 32, "ORTH"), **settings)
+def make_head(packed, separate=True, **settings):
+    ngrams = NgramLinear(1, 32, "ORTH")
+    head = ClassHead(pooling=["mean"], ngrams=ngrams, separate=separate, **settings)
     set_outputs(head, N_CLASSES)
     head.initialize(X=packed)
     rng = np.random.default_rng(0)
@@ -34,6 +35,13 @@ def test_scores_are_the_mean_of_the_terms(packed):
     np.testing.assert_allclose(scores, (dense + sparse) / 2, atol=1e-6)
     np.testing.assert_allclose(sparse, head.get_ref("sparse").predict(packed), atol=1e-6)
     np.testing.assert_allclose(head.predict(packed), scores, atol=1e-6)
+
+
+def test_scores_are_the_sum_of_terms_with_one_loss(packed):
+    head, separate = make_head(packed, separate=False), make_head(packed)
+    scores, _ = head(packed, True)
+    assert term_scores(packed, scores) == [scores]
+    np.testing.assert_allclose(scores, 2 * separate.predict(packed), atol=1e-6)
 
 
 def test_prediction_notes_no_terms(packed):

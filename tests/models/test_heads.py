@@ -16,6 +16,11 @@ HEADS = {
     "hidden": lambda: TokenHead(5),
     "document": lambda: DocumentHead(2, 32, "ORTH"),
     "classes": lambda: ClassHead(pooling=tuple(KINDS), ngrams=NgramLinear(2, 32, "NORM")),
+    "classes, separate": lambda: ClassHead(
+        pooling=["mean"],
+        ngrams=NgramLinear(1, 32, "NORM", char_sizes=(1, 2), gain=2.0),
+        separate=True,
+    ),
     "classes, hidden": lambda: ClassHead(pooling=["mean"], hidden_width=5),
 }
 OF_TOKENS = ("linear", "hidden")
