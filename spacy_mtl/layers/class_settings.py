@@ -8,9 +8,11 @@ from typing import Any
 from .proposals import Found
 
 SHORT = 40.0  # words
+PAIRS = 2
 CHARACTERS = [3, 5]
 PER_WORD = 10  # n-grams of so many characters, in English
-FEW = 150  # documents of a class
+NGRAM_SHARE = 0.67
+FEW = 50  # documents of a class
 SMOOTHING = 0.1
 MIN_ROWS, MAX_ROWS = 2**14, 2**18
 MAX_PARAMETERS = 2**24  # of the table of n-grams: 64 MB
@@ -22,38 +24,32 @@ Chosen = dict[str, tuple[Any, str]]
 def head_settings(found: Found) -> Chosen:
     """Settings that depend on the data, each with the reason for it, see docs/classes.md."""
     n_classes = max(len(found.labels), 1)
-    has_chars = found.words < SHORT and n_classes > 2
-    settings = _of_length(found.words)
+    is_short = found.words < SHORT
+    has_chars = is_short and n_classes > 2
+    n_grams = found.words * (PAIRS + PER_WORD * has_chars)
+    settings: Chosen = {
+        "ngram_size": (PAIRS, "Words and pairs of words."),
+        "ngram_share": (NGRAM_SHARE, "N-grams and encoder learn apart, and decide together."),
+        "ngram_length": (
+            max(round(sqrt(n_grams) / 2, 1), 1.0),
+            f"{found.words:.0f} words in a document, in the mean: half the root of its n-grams.",
+        ),
+        "ngram_rows": (
+            _rows(found, n_grams),
+            f"Room for the n-grams of {found.docs:,} documents; memory is rows times classes.",
+        ),
+    }
     if has_chars:
         settings["char_ngrams"] = (
             CHARACTERS,
             f"{n_classes} classes of short texts: forms of a word are alike.",
         )
-    n_grams = found.words * (settings["ngram_size"][0] + PER_WORD * has_chars)
-    settings["ngram_length"] = (
-        max(round(sqrt(n_grams), 1), 1.0),
-        "The root of the number of n-grams in a document: long ones teach no more than short ones.",
-    )
-    settings["ngram_rows"] = (
-        _rows(found, n_grams),
-        f"Room for the n-grams of {found.docs:,} documents; memory is rows times classes.",
-    )
-    if found.exclusive and found.docs < FEW * n_classes:
+    if is_short and found.exclusive and found.docs < FEW * n_classes:
         settings["label_smoothing"] = (
             SMOOTHING,
             f"{found.docs / n_classes:.0f} documents of a class: too few to be sure by.",
         )
     return settings
-
-
-def _of_length(words: float) -> Chosen:
-    in_words = f"{words:.0f} words in a document"
-    if words < SHORT:
-        return {
-            "ngram_size": (2, f"{in_words}: so few that pairs of words help."),
-            "separate_terms": (True, f"{in_words}: n-grams and vectors know as much, apart."),
-        }
-    return {"ngram_size": (1, f"{in_words}: pairs of words seldom come again.")}
 
 
 def _rows(found: Found, n_grams: float) -> int:

@@ -22,7 +22,7 @@ def ClassHead(
     hidden_width: int = 0,
     dropout: float | None = None,
     ngrams: Model[Packed, Any] | None = None,
-    separate: bool = False,
+    ngram_share: float | None = None,
     encoder_gradient: float = 1.0,
 ) -> Head:
     """Unnormalized class scores of every document, (n_docs, nO): the sum of two terms.
@@ -35,10 +35,11 @@ def ClassHead(
     hidden_width: of a maxout layer over the pooled vectors, 0 for none.
     dropout: of what the output layer of the first term sees; None for that of the training.
     ngrams: the second term, an `NgramLinear`; None for none.
-    separate: the scores are the mean of the terms, and each can learn from a loss of its own: in
-        training, `term_scores` has the scores of each, and backward takes a gradient for each,
-        (n_terms, n_docs, nO), as well as one of the mean. Terms that learn from one loss leave to
-        each other what the other has learned first.
+    ngram_share: from 0 to 1; the scores are the mean of the terms, in which n-grams have this
+        share, and each can learn from a loss of its own: in training, `term_scores` has the scores
+        of each, and backward takes a gradient for each, (n_terms, n_docs, nO), as well as one of
+        the mean. Terms that learn from one loss leave to each other what the other has learned
+        first. None for the sum.
     encoder_gradient: what the gradient of the token vectors is multiplied by.
     """
     output = Linear(zero_init)
@@ -54,7 +55,7 @@ def ClassHead(
         refs={"output": output} if ngrams is None else {"output": output, "sparse": ngrams},
         attrs={
             "resize": resize_columns,
-            "separate": separate,
+            "ngram_share": ngram_share,
             "encoder_gradient": encoder_gradient,
         },
     )
@@ -62,7 +63,7 @@ def ClassHead(
 
 
 def term_scores(packed: Packed, scores: Floats2d) -> list[Floats2d]:
-    """The scores of each term, if a `ClassHead` with `separate` terms gave these in training."""
+    """The scores of each term, if a `ClassHead` of separate terms gave these in training."""
     _, terms = packed.notes.get((_TERMS, id(scores)), (scores, [scores]))
     found: list[Floats2d] = terms
     return found
@@ -73,15 +74,17 @@ def _forward(
 ) -> tuple[Floats2d, Callable[[Any], Floats2d]]:
     terms = [layer(packed, is_train) for layer in model.layers]
     each: list[Any] = [scores for scores, _ in terms]
-    share = 1 / len(terms) if model.attrs["separate"] else 1.0
-    scores: Any = sum(each) * share
-    if is_train and model.attrs["separate"]:
+    share = model.attrs["ngram_share"]
+    separate = len(terms) == 2 and share is not None
+    shares = (1 - share, share) if separate else (1.0, 1.0)
+    scores: Any = sum(part * scores for part, scores in zip(shares, each, strict=False))
+    if is_train and separate:
         packed.notes[_TERMS, id(scores)] = (scores, each)
 
     def backprop(dY: Any) -> Floats2d:
-        gradients = dY if dY.ndim == 3 else [dY * share] * len(terms)
+        gradients = dY if dY.ndim == 3 else [part * dY for part in shares]
         (_, bp_pooled), *others = terms
-        for (_, bp_term), gradient in zip(others, gradients[1:], strict=True):
+        for (_, bp_term), gradient in zip(others, gradients[1:], strict=False):
             bp_term(gradient)  # n-grams see no vectors
         dX: Floats2d = bp_pooled(gradients[0])
         dX *= model.attrs["encoder_gradient"]

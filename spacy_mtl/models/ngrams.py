@@ -122,8 +122,7 @@ def char_rows(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The table rows of the n-grams of characters within each word, and their documents."""
     words, which = np.unique(tokens, return_inverse=True)
-    strings: Any = packed.docs[0].vocab.strings if packed.docs else {}
-    texts = [f"\x02{strings[word]}\x03" for word in words.tolist()]
+    texts = [f"\x02{text}\x03" for text in _texts(words.tolist(), packed)]
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), "uint32")
     lengths = np.asarray([len(text) for text in texts], "int32")
     rows, word_of = ngram_rows(codes.astype("uint64"), lengths, sizes[1], n_rows, sizes[0])
@@ -134,6 +133,14 @@ def char_rows(
     places = np.arange(n_token.sum()) - np.repeat(np.cumsum(n_token) - n_token, n_token)
     doc_of = np.repeat(np.arange(len(packed.lengths)), packed.lengths)
     return rows[order][np.repeat(starts[which], n_token) + places], np.repeat(doc_of, n_token)
+
+
+def _texts(words: list[int], packed: Packed) -> list[str]:
+    """The words' texts; documents may be of several vocabularies."""
+    stores = list({id(doc.vocab): doc.vocab.strings for doc in packed.docs}.values())
+    if len(stores) == 1:
+        return [stores[0][word] for word in words]
+    return [next(store[word] for store in stores if word in store) for word in words]
 
 
 def ngram_rows(

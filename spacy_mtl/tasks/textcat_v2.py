@@ -46,8 +46,9 @@ class TextCat(HierarchicalTask):
     ngram_length: the length that a document's vector of n-grams is brought to, so that long
         documents learn no faster than short ones; 0 leaves it as it is.
     ngram_dropout: the share of a document's n-grams that is left out in training.
-    separate_terms: the head's two terms, of the vector and of the n-grams, each learn from a loss
-        of their own, and decide together; else both learn what the other leaves to them.
+    ngram_share: from 0 to 1; the vector and the n-grams each learn from a loss of their own, and
+        decide together, the n-grams with this share. null to let both learn from one loss, what
+        the other leaves to them.
     encoder_gradient: what the gradient of the classes into the encoder is multiplied by, 0 to
         leave the encoder to the other tasks.
     label_smoothing: of an exclusive group, the share of the target that is spread over the other
@@ -74,7 +75,7 @@ class TextCat(HierarchicalTask):
         ngram_rows: int = 65536,
         ngram_length: float = 0.0,
         ngram_dropout: float = 0.0,
-        separate_terms: bool = False,
+        ngram_share: float | None = None,
         encoder_gradient: float = 1.0,
         label_smoothing: float = 0.0,
         hierarchy: str = "",
@@ -88,7 +89,7 @@ class TextCat(HierarchicalTask):
         self.ngram_rows = ngram_rows
         self.ngram_length = ngram_length
         self.ngram_dropout = ngram_dropout
-        self.separate_terms = separate_terms
+        self.ngram_share = ngram_share
         self.encoder_gradient = encoder_gradient
         self.label_smoothing = label_smoothing
         self.hierarchy = hierarchy
@@ -106,6 +107,8 @@ class TextCat(HierarchicalTask):
         for name in ("dropout", "ngram_dropout", "label_smoothing"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise MTLError(f"Expected `{name}` from 0 to below 1, got {getattr(self, name)}.")
+        if not 0 <= (self.ngram_share or 0) <= 1:
+            raise MTLError(f"Expected `ngram_share` from 0 to 1, got {self.ngram_share}.")
         for name in ("ngram_length", "encoder_gradient"):
             if getattr(self, name) < 0:
                 raise MTLError(f"Expected `{name}` of at least 0, got {getattr(self, name)}.")
@@ -116,7 +119,7 @@ class TextCat(HierarchicalTask):
             hidden_width=self.hidden_width,
             dropout=self.dropout,
             ngrams=self._ngrams() if self.ngram_size else None,
-            separate=self.separate_terms,
+            ngram_share=self.ngram_share,
             encoder_gradient=self.encoder_gradient,
         )
 

@@ -203,9 +203,13 @@ def test_nothing_to_learn_or_to_score():
         propose([coverage("a.spacy", TAG)], coverage("dev.spacy", ENTS))
 
 
-def test_pairs_of_words_for_short_texts():
+def test_characters_for_short_texts():
+    """By the files that have the group alone."""
     long, short = coverage("a.spacy", BARE), coverage("b.spacy", MOOD)
+    for file in (long, short):
+        for layer in file.layers.values():
+            layer.labels = Counter(a=4, b=3, c=3)
     long.docs, long.tokens, short.docs, short.tokens = 10, 5000, 10, 90
     found = {task.name: task.settings for task in propose([long, short], short).tasks}
-    assert found["mood"]["ngram_size"] == 2
-    assert found["textcat"]["ngram_size"] == 1
+    assert found["mood"]["char_ngrams"] == [3, 5]
+    assert "char_ngrams" not in found["textcat"]

@@ -10,13 +10,6 @@ def settings(docs=1000, words=10.0, n_classes=2):
     return {name: value for name, (value, _) in head_settings(found).items()}
 
 
-def test_short_texts_have_pairs_of_words():
-    short, long = settings(words=39.9), settings(words=40.0)
-    assert (short["ngram_size"], short["separate_terms"]) == (2, True)
-    assert long["ngram_size"] == 1
-    assert "separate_terms" not in long
-
-
 def test_characters_for_several_classes_of_short_texts():
     assert settings(words=10.0, n_classes=3)["char_ngrams"] == [3, 5]
     for other in (settings(words=10.0, n_classes=2), settings(words=50.0, n_classes=3)):
@@ -24,8 +17,9 @@ def test_characters_for_several_classes_of_short_texts():
 
 
 def test_smoothing_where_a_class_has_few_documents():
-    assert settings(docs=1499, n_classes=10)["label_smoothing"] == 0.1
-    assert "label_smoothing" not in settings(docs=1500, n_classes=10)
+    assert settings(docs=499, n_classes=10)["label_smoothing"] == 0.1
+    assert "label_smoothing" not in settings(docs=500, n_classes=10)
+    assert "label_smoothing" not in settings(docs=499, n_classes=10, words=50.0)
     several = Found(labels=("A", "B"), exclusive=False, docs=10, words=5.0)
     assert "label_smoothing" not in head_settings(several)
 

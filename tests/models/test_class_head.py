@@ -13,9 +13,9 @@ def packed(make_doc, pack):
     return pack([make_doc("a b a"), make_doc(""), make_doc("c d")])
 
 
-def make_head(packed, separate=True, **settings):
+def make_head(packed, ngram_share=0.7, **settings):
     ngrams = NgramLinear(1, 32, "ORTH")
-    head = ClassHead(pooling=["mean"], ngrams=ngrams, separate=separate, **settings)
+    head = ClassHead(pooling=["mean"], ngrams=ngrams, ngram_share=ngram_share, **settings)
     set_outputs(head, N_CLASSES)
     head.initialize(X=packed)
     rng = np.random.default_rng(0)
@@ -32,16 +32,16 @@ def test_scores_are_the_mean_of_the_terms(packed):
     head = make_head(packed)
     scores, _ = head(packed, True)
     dense, sparse = term_scores(packed, scores)
-    np.testing.assert_allclose(scores, (dense + sparse) / 2, atol=1e-6)
+    np.testing.assert_allclose(scores, 0.3 * dense + 0.7 * sparse, atol=1e-6)
     np.testing.assert_allclose(sparse, head.get_ref("sparse").predict(packed), atol=1e-6)
     np.testing.assert_allclose(head.predict(packed), scores, atol=1e-6)
 
 
 def test_scores_are_the_sum_of_terms_with_one_loss(packed):
-    head, separate = make_head(packed, separate=False), make_head(packed)
+    head, halves = make_head(packed, ngram_share=None), make_head(packed, ngram_share=0.5)
     scores, _ = head(packed, True)
     assert term_scores(packed, scores) == [scores]
-    np.testing.assert_allclose(scores, 2 * separate.predict(packed), atol=1e-6)
+    np.testing.assert_allclose(scores, 2 * halves.predict(packed), atol=1e-6)
 
 
 def test_prediction_notes_no_terms(packed):

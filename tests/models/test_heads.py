@@ -19,7 +19,7 @@ HEADS = {
     "classes, separate": lambda: ClassHead(
         pooling=["mean"],
         ngrams=NgramLinear(1, 32, "NORM", char_sizes=(1, 2), gain=2.0),
-        separate=True,
+        ngram_share=0.5,
     ),
     "classes, hidden": lambda: ClassHead(pooling=["mean"], hidden_width=5),
 }
