@@ -25,6 +25,6 @@ def print_thresholds(name: str, path: Path, found: LabelDecisions) -> None:
             continue
         shown = [f"{side[label]['f']:.3f}" if label in side else "-" for side in (before, after)]
         rows.append((label, f"{task.label_thresholds[label]:.3f}", f"{either['gold']:,}", *shown))
-    rows.append(("macro F", "", "", f"{one.score():.3f}", f"{own.score():.3f}"))
+    rows.append(("mean", "", "", f"{one.score():.3f}", f"{own.score():.3f}"))
     Printer().divider(f"{name}: thresholds, {path}")
     print_table(HEADER, rows)

@@ -20,7 +20,7 @@ from ..models.packed import Packed
 from .base import Task
 from .class_scores import ClassScores, cats_scores
 from .confusion import Confusion
-from .labels import LabelledTask, some
+from .labels import some
 from .losses import (
     binary_cross_entropy,
     partial_cross_entropy,
@@ -31,10 +31,10 @@ from .losses import (
 from .positives import PositivesWarning
 from .scored import Decoded
 from .targets import CellTargets, ClassTargets, ColumnTargets
-from .thresholds import ThresholdedLabels
+from .thresholds import ThresholdedTask
 
 
-class ClassTask(ThresholdedLabels, LabelledTask):
+class ClassTask(ThresholdedTask):
     """Classify documents: the labels of one group in `doc.cats`; heads are subclasses' matter.
 
     The group's labels are those given in the config, else the keys that begin with `group` and

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from ..errors import MTLError
+from .labels import LabelledTask, some
 
 STATE = "thresholds"
 
@@ -39,16 +40,20 @@ class Thresholds:
         return xp.asarray([*self.of(labels).values()], dtype="float64")
 
 
-class ThresholdedLabels:
+class ThresholdedTask(LabelledTask):
     """A task that decides about each label by a threshold; see `ThresholdedByLabel`.
 
-    Put it before the other bases.
+    exclusive: each document has exactly one label, and there is nothing to decide by a threshold.
     """
 
-    name: str
     exclusive: bool
-    _labels: tuple[str, ...]
     _thresholds: Thresholds
+
+    def set_labels(self, labels: Iterable[str]) -> None:
+        """Replace the labels. Those that stay keep their thresholds."""
+        super().set_labels(labels)
+        own = self._thresholds.own
+        self.label_thresholds = {label: own[label] for label in self.labels if label in own}
 
     @property
     def threshold(self) -> float:
@@ -69,17 +74,22 @@ class ThresholdedLabels:
         Set those of some labels: all others have `threshold`.
         RAISES (MTLError): If one is set of what is no label, or outside 0 to 1.
         """
-        return {} if self.exclusive else self._thresholds.of(self._labels)
+        return {} if self.exclusive else self._thresholds.of(self.labels)
 
     @label_thresholds.setter
     def label_thresholds(self, values: dict[str, float]) -> None:
-        known = () if self.exclusive else self._labels
+        known = () if self.exclusive else self.labels
         if unknown := [label for label in values if label not in known]:
             raise MTLError(
                 f"Expected thresholds of labels of the task '{self.name}', which decides about "
-                f"{', '.join(known) or 'no label by itself'}, got {', '.join(map(str, unknown))}."
+                f"{some(known) or 'no label by itself'}, got {some(map(str, unknown))}."
             )
-        self._thresholds = Thresholds(self.threshold, values)
+        given = Thresholds(self.threshold, values)
+        self._thresholds = Thresholds(self.threshold, self.consistent(given))
+
+    def consistent(self, thresholds: Thresholds) -> Mapping[str, float]:
+        """The thresholds that labels get of their own if these are set."""
+        return thresholds.own
 
     @property
     def depends_on_temperature(self) -> bool:
@@ -89,8 +99,8 @@ class ThresholdedLabels:
 
     def state(self) -> dict[str, Any]:
         """See `Task`: the thresholds that labels have of their own, and beside which."""
-        own = {label: t for label, t in self._thresholds.own.items() if label in self._labels}
-        return {STATE: {"common": self.threshold, "own": own}} if own else {}
+        own = self._thresholds.own
+        return {STATE: {"common": self.threshold, "own": dict(own)}} if own else {}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Set what `state` gave. Thresholds of labels are passed over if `threshold` is no longer

@@ -137,6 +137,8 @@ def test_they_are_saved_with_what_they_were_chosen_beside(task):
     assert changed.label_thresholds == dict.fromkeys(LABELS, 0.4)
     task.set_labels(["A", "B"])
     assert task.state()["thresholds"]["own"] == {"A": 0.2}
+    task.set_labels(LABELS)
+    assert task.label_thresholds == {"A": 0.2, "B": 0.5, "C": 0.5}
 
 
 @pytest.mark.parametrize(
