@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import copytree
 from typing import Annotated
@@ -25,6 +25,7 @@ from ..evaluation.temperature import (
     can_be_calibrated,
     labelled_scores,
 )
+from ..evaluation.thresholds import label_decisions
 from ..files import write_folder_whole
 from ..pipeline.live import multitasks, tasks_by_name
 from ..pipeline.saving import write_cfg
@@ -34,6 +35,7 @@ from ._app import app
 from ._loading import load_pipeline, use_device
 from ._options import Code, GpuId
 from ._printing import print_table
+from ._thresholds import print_thresholds
 
 Both = tuple[Measured, Measured]
 NEARLY = 0.99
@@ -51,8 +53,12 @@ def calibrate(
         Option(metavar="DIR", file_okay=False, help="Write the calibrated pipeline there."),
     ] = None,
     in_place: Annotated[
-        bool, Option("--in-place", help="Store the temperatures in MODEL, a folder.")
+        bool, Option("--in-place", help="Store what is fitted in MODEL, a folder.")
     ] = False,
+    thresholds: Annotated[
+        bool,
+        Option("--thresholds/--no-thresholds", help="Choose thresholds for multi-label tasks."),
+    ] = True,
     test: Annotated[
         Path | None,
         Option(metavar="FILE", exists=True, help="Measure there too, without fitting."),
@@ -66,12 +72,15 @@ def calibrate(
     It is that of the highest likelihood of what DEV says, which should not be the data that the
     pipeline was trained on. Tags, entities and the best class stay as they are; confidences and
     the scores in doc.cats change. A task without such probabilities is named and passed over.
+    Then each label of a multi-label task gets the threshold from which on it is assigned with the
+    highest F on DEV; where a label is rare, mostly by what its probabilities expect.
     Nothing is stored without --output or --in-place.
 
     The tables show each task's temperature T and, before and after, the mean negative
     log-likelihood in nats of a labelled token, document or class (NLL), and the expected
     calibration error (ECE): the mean distance between confidence and the share of decisions
-    that is right, in 15 bins of confidence.
+    that is right, in 15 bins of confidence. Those of thresholds show F with the task's one and
+    with the label's own, which is flattered on DEV: look at that on the documents of --test.
 
     \b
     Examples:
@@ -94,8 +103,9 @@ def calibrate(
     for path, found in scores.items():
         after = [each.measure() for each in found]
         _print_measured(path, names, list(zip(before[path], after, strict=True)))
+    chosen = _choose_thresholds(names, scores, dev) if thresholds else set()
     for name, each, is_fitted in zip(names, scores[dev], fitted, strict=True):
-        _print_warning(name, each, is_fitted)
+        _print_warning(name, each, is_fitted, name in chosen)
     for name in without:
         Printer().warn(f"{name}: has no probabilities to calibrate, and is passed over.")
     _store(nlp, {each.component for each in scores[dev]}, output, in_place)
@@ -159,7 +169,26 @@ def _row(name: str, both: Both) -> tuple[str, ...]:
     return (*row, f"{other.n:,}", f"{other.right:.1%}", f"{one.ece:.4f}", f"{other.ece:.4f}")
 
 
-def _print_warning(name: str, found: LabelledScores, is_fitted: bool) -> None:
+def _choose_thresholds(
+    names: Sequence[str], scores: Mapping[Path, list[LabelledScores]], dev: Path
+) -> set[str]:
+    """Choose them on dev, print them, and name the tasks that have some."""
+    chosen = set()
+    for place, name in enumerate(names):
+        found = {path: label_decisions(tasks[place]) for path, tasks in scores.items()}
+        if (on_dev := found[dev]) is None:
+            continue
+        on_dev.choose()
+        chosen.add(name)
+        for path, decisions in found.items():
+            if decisions is not None:
+                print_thresholds(name, path, decisions)
+    return chosen
+
+
+def _print_warning(
+    name: str, found: LabelledScores, is_fitted: bool, has_new_thresholds: bool
+) -> None:
     printer, task = Printer(), found.task
     if not found.n_units:
         printer.warn(f"{name}: nothing to fit on, it keeps its temperature.")
@@ -174,7 +203,7 @@ def _print_warning(name: str, found: LabelledScores, is_fitted: bool) -> None:
             f"{name}: the higher the temperature, the better, as where its scores say nothing of "
             "what is right. Look at its scores, and at the documents."
         )
-    elif isinstance(task, Thresholded) and task.depends_on_temperature:
+    elif not has_new_thresholds and isinstance(task, Thresholded) and task.depends_on_temperature:
         printer.warn(
             f"{name}: which scores reach its threshold of {task.threshold:g} has changed. Choose "
             "it anew."
@@ -197,7 +226,7 @@ def _store(nlp: Language, components: set[str], output: Path | None, in_place: b
         write_folder_whole(output, write_copy)
     else:
         typer.echo("Nothing is stored. --output DIR writes the calibrated pipeline, and --in-place")
-        typer.echo("stores the temperatures in MODEL.")
+        typer.echo("stores what was fitted in MODEL.")
         return
     typer.echo(f"Wrote {output or nlp.path}")
     if outdated:

@@ -23,7 +23,8 @@ class Tunable:
     @property
     def cfg(self) -> dict[str, Any]:
         """The threshold of each task that has one, under the same names as in the config:
-        {"tasks": {"topics": {"threshold": 0.5}}}. A copy; assign it to change thresholds.
+        {"tasks": {"topics": {"threshold": 0.5}}}. A copy; assign it to change thresholds, which
+        sets the thresholds of these tasks' labels aside.
 
         RAISES (MTLError): On assignment, for what is no task's threshold, or no number from 0 to 1.
         """

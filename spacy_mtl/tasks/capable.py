@@ -96,6 +96,20 @@ class Thresholded(Protocol):
 
 
 @runtime_checkable
+class ThresholdedByLabel(Thresholded, Protocol):
+    """Its labels can have thresholds of their own.
+
+    threshold: of all labels that have none; setting it sets those of the labels aside.
+    label_thresholds: the threshold of each label, none where it does not decide about each label
+        by itself. Setting those of some labels leaves `threshold` to all others. They are part of
+        the task's state. Of a task that is `Calibrated` they are chosen by what `decode` gives
+        as probabilities, (n_units, n_labels), and by `gold` and `mask` of its targets.
+    """
+
+    label_thresholds: dict[str, float]
+
+
+@runtime_checkable
 class Confident(Protocol):
     """The predicted documents say how sure it was."""
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from spacy.scorer import Scorer
+from spacy.tokens import Doc
+from spacy.training import Example
 
 from .confusion import Confusion, unit_confusion
+from .thresholds import Thresholds
 
 Decisions = NDArray[np.bool_]
 
@@ -19,14 +24,14 @@ class ClassScores:
 
     labels: (n_labels,) of the task. gold, guess: (n_docs, n_labels) what both sides of each
         document say, from 0 to 1, NaN where one says nothing.
-    threshold: from which value on a class is assigned; None where each document has exactly one,
-        which is the one that scores highest.
+    threshold: from which value on a class is assigned, or (n_labels,) from which on each; None
+        where each document has exactly one, which is the one that scores highest.
     """
 
     labels: tuple[str, ...]
     gold: NDArray[np.float64]
     guess: NDArray[np.float64]
-    threshold: float | None
+    threshold: float | NDArray[np.float64] | None
 
     def decided(self) -> tuple[Decisions, Decisions]:
         """(n_docs, n_labels) the gold classes, and those assigned where the gold says anything."""
@@ -82,3 +87,53 @@ class ClassScores:
             return np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64")
         gold, guess = (np.nan_to_num(side).argmax(axis=1) for side in (self.gold, self.guess))
         return gold, guess
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What `Scorer` asks of an example: the values of its classes."""
+
+    predicted: Mapping[str, float]
+    reference: Mapping[str, float]
+
+
+def cats_scores(
+    examples: Sequence[Example],
+    getter: Callable[[Doc, str], dict[str, float]],
+    labels: Sequence[str],
+    thresholds: Thresholds | None,
+) -> dict[str, Any]:
+    """`Scorer.score_cats`, also of labels that have thresholds of their own.
+
+    getter: gives the values of a document's classes. thresholds: None of an exclusive group.
+    """
+
+    def scored(examples: Any, getter: Any, threshold: float) -> dict[str, Any]:
+        return Scorer.score_cats(
+            examples,
+            "cats",
+            getter=getter,
+            labels=labels,
+            multi_label=thresholds is not None,
+            threshold=threshold,
+        )
+
+    scores = scored(examples, getter, 0.0 if thresholds is None else thresholds.common)
+    if thresholds is None or not thresholds.own:
+        return scores
+    of_labels = thresholds.of(labels)
+    decided = [
+        _Sides(_decided(getter(eg.predicted, "cats"), of_labels), getter(eg.reference, "cats"))
+        for eg in examples
+    ]
+    found = scored(decided, lambda values, _: values, 0.5)
+    return {**found, **{key: scores[key] for key in _OF_ALL_THRESHOLDS}}
+
+
+def _decided(values: Mapping[str, float], thresholds: Mapping[str, float]) -> dict[str, float]:
+    """1 for each class that is assigned, 0 for the others."""
+    return {label: float(values.get(label, 0.0) >= t) for label, t in thresholds.items()}
+
+
+# What does not depend on thresholds: the areas under the curves that go through all of them.
+_OF_ALL_THRESHOLDS = ("cats_score", "cats_score_desc", "cats_macro_auc", "cats_auc_per_type")

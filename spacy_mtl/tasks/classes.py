@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.scorer import Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 from thinc.api import Ops, get_array_module, to_numpy
@@ -20,9 +18,9 @@ from ..marks import LABELS
 from ..metrics.f_score import Counts
 from ..models.packed import Packed
 from .base import Task
-from .class_scores import ClassScores
+from .class_scores import ClassScores, cats_scores
 from .confusion import Confusion
-from .labels import LabelledTask, some
+from .labels import some
 from .losses import (
     binary_cross_entropy,
     partial_cross_entropy,
@@ -33,9 +31,10 @@ from .losses import (
 from .positives import PositivesWarning
 from .scored import Decoded
 from .targets import CellTargets, ClassTargets, ColumnTargets
+from .thresholds import ThresholdedTask
 
 
-class ClassTask(LabelledTask):
+class ClassTask(ThresholdedTask):
     """Classify documents: the labels of one group in `doc.cats`; heads are subclasses' matter.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
@@ -46,14 +45,13 @@ class ClassTask(LabelledTask):
         more, and multi-label documents are labelled key by key; what is missing is masked,
         never a negative. An exclusive document of which only classes that it has not are known,
         as 0, teaches that it has one of the others, and is not scored.
-    threshold: from which score on a class counts as assigned, for the scores of evaluation.
+    threshold: from which score on a class counts as assigned, for the scores of evaluation, if it
+        has no threshold of its own, as `spacy mtl calibrate` chooses them.
     group: what the group's keys begin with, by default the task's name.
     overwrite: replace scores that are already on the Doc.
     others_negative: for a multi-label group, the classes that a document does not name do not
         apply to it if it names any. Without it they are missing.
     """
-
-    _threshold: float
 
     def __init__(
         self,
@@ -74,22 +72,6 @@ class ClassTask(LabelledTask):
         self.overwrite = overwrite
         self.others_negative = others_negative
         super().__init__("textcat")
-
-    @property
-    def threshold(self) -> float:
-        """From which score on a class counts as assigned; MTLError if it is set outside 0 to 1."""
-        return self._threshold
-
-    @threshold.setter
-    def threshold(self, value: float) -> None:
-        if not isinstance(value, Real) or not 0.0 <= value <= 1.0:
-            raise MTLError(f"Expected `threshold` between 0 and 1, got {value!r}.")
-        self._threshold = float(value)
-
-    @property
-    def depends_on_temperature(self) -> bool:
-        """See `Thresholded`: what is above 0.5 stays there, and the best class the best."""
-        return not self.exclusive and self.threshold != 0.5
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -207,7 +189,7 @@ class ClassTask(LabelledTask):
     def assigned(self, probabilities: Any) -> Decoded:
         """The decision of a multi-label group. probabilities: (n_docs, n_labels)."""
         xp: Any = get_array_module(probabilities)
-        decisions = probabilities >= self.threshold
+        decisions = probabilities >= self._thresholds.values(self._labels, xp)
 
         def confidences() -> ArrayXd:
             chosen: ArrayXd = xp.where(decisions, probabilities, 1 - probabilities)
@@ -235,15 +217,10 @@ class ClassTask(LabelledTask):
         gold = [self.gold_classes(eg.reference) for eg in labelled]
         if not self.exclusive:
             self._positives.check(self.name, gold)
-        labels = self.scored_labels
-        known = labels if self.exclusive else {key for cats in gold for key in cats}
-        scores: dict[str, Any] = Scorer.score_cats(
-            labelled,
-            "cats",
-            getter=self.gold_classes,
-            labels=[label for label in labels if label in known],
-            multi_label=not self.exclusive,
-            threshold=0.0 if self.exclusive else self.threshold,
+        known = self._labels if self.exclusive else {key for cats in gold for key in cats}
+        labels = [label for label in self.scored_labels if label in known]
+        scores = cats_scores(
+            labelled, self.gold_classes, labels, None if self.exclusive else self._thresholds
         )
         # Of a class that is always or never there, no ranking can be right or wrong.
         areas = [area for area in scores["cats_auc_per_type"].values() if area is not None]
@@ -274,7 +251,8 @@ class ClassTask(LabelledTask):
             sides = self.gold_classes(example.reference), example.predicted.cats
             values[:, row] = [[cats.get(label, np.nan) for label in labels] for cats in sides]
         gold, guess = values
-        return ClassScores(labels, gold, guess, None if self.exclusive else self.threshold)
+        threshold = None if self.exclusive else self._thresholds.values(labels)
+        return ClassScores(labels, gold, guess, threshold)
 
     @property
     def main_score(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan, nan
 from typing import Any
@@ -31,6 +31,7 @@ from .hierarchy_losses import (
 from .labels import some
 from .scored import Decoded
 from .targets import CellTargets, ColumnTargets
+from .thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,16 @@ class HierarchicalTask(ClassTask):
         """See `Thresholded`: the probability of a label is a product over the levels."""
         in_levels = self.tree is not None and not self.exclusive
         return in_levels or super().depends_on_temperature
+
+    def consistent(self, thresholds: Thresholds) -> Mapping[str, float]:
+        """With a hierarchy, no label has a higher threshold than one below it: as it is never
+        less probable, none is assigned without those above it."""
+        if self.tree is None or not thresholds.own:
+            return thresholds.own
+        values = np.asarray([*thresholds.of(self.labels).values()])
+        lowest = np.where(self.tree.paths, values[:, None], np.inf).min(axis=0).tolist()
+        own = zip(self.labels, lowest, strict=True)
+        return {label: value for label, value in own if value != thresholds.common}
 
     def columns_of(self, labels: Iterable[str]) -> list[str]:
         return with_parents(labels, self.hierarchy, self._prefix) if self.hierarchy else [*labels]
@@ -236,5 +247,5 @@ class HierarchicalTask(ClassTask):
             columns = np.flatnonzero(self.tree.level == level)
             cells = np.ix_(said[:, columns].any(axis=1), columns)
             labels = tuple(self._labels[column] for column in columns)
-            threshold = 0.5 if self.exclusive else self.threshold
+            threshold = 0.5 if self.exclusive else self._thresholds.values(labels)
             yield ClassScores(labels, gold[cells], guess[cells], threshold)

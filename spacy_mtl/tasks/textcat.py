@@ -19,7 +19,8 @@ class TextCat(ClassTask):
         more, and multi-label documents are labelled key by key; what is missing is masked,
         never a negative. An exclusive document of which only classes that it has not are known,
         as 0, teaches that it has one of the others, and is not scored.
-    threshold: from which score on a class counts as assigned, for the scores of evaluation.
+    threshold: from which score on a class counts as assigned, for the scores of evaluation, if it
+        has no threshold of its own, as `spacy mtl calibrate` chooses them.
     group: what the group's keys begin with, by default the task's name.
     ngram_size, ngram_rows, ngram_attr: of the bag of n-grams, see `DocumentHead`.
     overwrite: replace scores that are already on the Doc.

@@ -4,8 +4,9 @@ import pytest
 import spacy
 import srsly
 from metrics.regressor import BLOCKS
-from pipeline.helpers import LAYERS, annotations, make_nlp, multitask, trained, write_corpus
+from pipeline.helpers import LAYERS, annotations, bare, make_nlp, multitask, trained, write_corpus
 from spacy.tokens import DocBin
+from spacy.training import Example
 from typer.testing import CliRunner
 
 from spacy_mtl.card.card import MARK
@@ -49,10 +50,23 @@ def calibrate(*args):
 
 
 def tables(output):
-    """Of each table, the numbers of each task as they are printed."""
-    parts = output.split("\n=====")[1:]
-    rows = [[line.split() for line in part.splitlines()] for part in parts]
-    return [{row[0]: row[1:] for row in part if row and row[0] in LAYERS} for part in rows]
+    """Of each table of tasks, the numbers of each task as they are printed."""
+    found = [{row[0]: row[1:] for row in part if row[0] in LAYERS} for part in parts(output)]
+    return [table for table in found if table]
+
+
+def thresholds(output):
+    """Of each table of thresholds, the numbers of each label as they are printed."""
+    found = [
+        {row[0]: row[1:] for row in part if row[0].startswith("topic=")} for part in parts(output)
+    ]
+    return [table for table in found if table]
+
+
+def parts(output):
+    """The words of each line of each part."""
+    divided = output.split("\n=====")[1:]
+    return [[line.split() for line in part.splitlines() if line.strip()] for part in divided]
 
 
 def contents(folder):
@@ -84,9 +98,9 @@ def test_likelihood_grows_and_annotation_stays(tmp_path):
         }
     old, new = contents("model"), contents(tmp_path / "out")
     cfg = Path("multitask/cfg")
-    assert {**old, cfg: b""} == {**new, cfg: b""}  # labels and temperatures alone are written
+    assert {**old, cfg: b""} == {**new, cfg: b""}  # what was fitted alone is written
     written, labels = srsly.json_loads(new[cfg]), srsly.json_loads(old[cfg])["labels"]
-    assert written["labels"] == labels and set(written) == {"labels", "temperatures"}
+    assert written["labels"] == labels and set(written) == {"labels", "temperatures", "states"}
 
 
 def test_nothing_is_stored_unless_asked_for():
@@ -142,8 +156,34 @@ def test_threshold_is_warned_of(tmp_path):
     nlp = trained(make_nlp(tasks), 12, layers=["topic"])
     multitask(nlp).tasks["topic"].temperature = 0.1
     nlp.to_disk(tmp_path / "model")
-    result = calibrate(str(tmp_path / "model"), "dev.spacy")
-    assert "topic: which scores reach its threshold of 0.3 has changed" in result.output
+    warning = "topic: which scores reach its threshold of 0.3 has changed"
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--no-thresholds")
+    assert warning in result.output and not thresholds(result.output)
+    result = calibrate(str(tmp_path / "model"), "dev.spacy")  # chooses it anew
+    assert warning not in result.output and thresholds(result.output)
+
+
+def test_thresholds_of_labels(tmp_path):
+    result = calibrate("model", "dev.spacy", "--test", "few.spacy", "--output", str(tmp_path / "o"))
+    (table,) = thresholds(result.output)  # few.spacy has none of these labels
+    nlp = spacy.load(tmp_path / "o")
+    task = multitask(nlp).tasks["topic"]
+    assert list(table) == list(task.labels)
+    assert [float(row[0]) for row in table.values()] == pytest.approx(
+        list(task.label_thresholds.values()), abs=1e-3
+    )
+    assert set(task.label_thresholds.values()) != {0.5}
+    docs = DocBin().from_disk("dev.spacy").get_docs(nlp.vocab)
+    examples = [Example(bare(doc), doc) for doc in docs]
+    f = nlp.evaluate(examples)["topic_f_per_type"]
+    for label, (_, gold, before, after) in table.items():
+        assert float(after) == pytest.approx(f[label]["f"], abs=1e-3)
+        assert float(after) >= float(before)
+        assert int(gold) == sum(example.reference.cats[label] for example in examples)
+    for changed in (spacy.load(tmp_path / "o"), spacy.load("model")):
+        multitask(changed).tasks["topic"].threshold = 0.5
+        assert changed.evaluate(examples)["topic_f_per_type"] != f
+    assert "mean" in result.output
 
 
 def test_who_has_no_probabilities_is_named_and_passed_over(tmp_path):

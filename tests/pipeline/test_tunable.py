@@ -82,3 +82,34 @@ def test_what_cannot_be_set(settings, message):
     with pytest.raises(MTLError, match=message):
         component.cfg = settings
     assert component.cfg == TOPIC
+
+
+def test_thresholds_of_labels_are_set_aside_by_one_for_all(saved, tmp_path):
+    nlp = spacy.load(saved / "model")
+    nlp.get_pipe("shared").tasks["topic"].label_thresholds = {"topic=food": 1.0, "topic=rail": 0.0}
+    nlp.to_disk(tmp_path / "model")
+    examples = list(Corpus(saved / "dev.spacy")(nlp))
+    model, key = str(tmp_path / "model"), "tasks.topic.threshold"
+    own = spacy.load(model).evaluate(examples)["topic_micro_f"]
+    assert own == nlp.evaluate(examples)["topic_micro_f"]
+    found = [
+        find_threshold(str(each), saved / "dev.spacy", "shared", key, "topic_micro_f", n_trials=3)
+        for each in (model, saved / "model")
+    ]
+    assert found[0] == found[1] and own not in found[0][2].values()
+    changed = spacy.load(model, config={f"components.shared.{key}": 0.4})
+    assert set(changed.get_pipe("shared").tasks["topic"].label_thresholds.values()) == {0.4}
+
+
+def test_thresholds_of_labels_are_kept_and_go_with_a_new_training(saved):
+    nlp = spacy.load(saved / "model")
+    task = nlp.get_pipe("shared").tasks["topic"]
+    task.label_thresholds = {"topic=food": 0.1 + 0.2}
+    copied = spacy.load(saved / "model").from_bytes(nlp.to_bytes())
+    assert copied.get_pipe("shared").tasks["topic"].label_thresholds == task.label_thresholds
+    assert copied.to_bytes() == nlp.to_bytes()
+    nlp.get_pipe("shared").add_label("topic:topic=new")
+    assert task.label_thresholds["topic=new"] == 0.5
+    assert task.label_thresholds["topic=food"] == 0.1 + 0.2
+    nlp.initialize(lambda: make_examples(nlp))
+    assert set(task.label_thresholds.values()) == {0.5}

@@ -203,6 +203,27 @@ def test_any_labels_are_consistent_at_every_threshold(pack, make_doc):
     assert task.depends_on_temperature and not topic().depends_on_temperature
 
 
+def test_thresholds_of_labels_are_at_most_those_below(example, pack, make_doc):
+    task = topic(exclusive=False)
+    task.label_thresholds = {GOLF: 0.2, CHESS: 0.9, SPORT: 0.8, FOOD: 0.6}
+    expected = {FOOD: 0.6, GOLF: 0.2, POOL: 0.5, CHESS: 0.9, SPORT: 0.2, BALL: 0.2}
+    assert task.label_thresholds == expected
+    scores = np.random.default_rng(0).normal(size=(50, 6)).astype("f")
+    decided = task.decode(scores, pack([make_doc("a b")] * 50), OPS).labels
+    for node, path in enumerate(task.tree.paths):
+        assert decided[decided[:, node]][:, path].all()
+    guessed = {FOOD: 0.55, SPORT: 0.3, CHESS: 0.1, BALL: 0.25, GOLF: 0.21, POOL: 0.1}
+    found = task.score([example({GOLF: 1.0, FOOD: 0.0, CHESS: 0.0, POOL: 0.0}, guessed)])
+    assert [found[f"cats_acc_level_{level}"] for level in (1, 2, 3)] == [1.0, 1.0, 1.0]
+    other = topic(exclusive=False)
+    other.load_state(task.state())
+    assert other.label_thresholds == expected
+    task.set_labels([*LABELS, "topic=sport/ball/golf/mini"])
+    assert task.label_thresholds == {**expected, "topic=sport/ball/golf/mini": 0.5}
+    task.set_labels([FOOD, "topic=food/soup"])
+    assert task.label_thresholds == {FOOD: 0.5, "topic=food/soup": 0.5}  # as it is above it now
+
+
 @pytest.mark.parametrize("exclusive", [True, False])
 def test_temperature(exclusive, example, pack):
     """The likelihood of the scores divided by it is that of the probabilities."""
