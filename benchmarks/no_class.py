@@ -30,7 +30,7 @@ from spacy_mtl.evaluation.refusal import auroc, doubts
 from spacy_mtl.evaluation.runs import Result, Run, execute
 from spacy_mtl.evaluation.temperature import scored_batches
 from spacy_mtl.models.packed import Packed
-from spacy_mtl.models.topologies.base import Head, head_of
+from spacy_mtl.models.topologies.base import head_of
 from spacy_mtl.pipeline.live import multitasks
 from spacy_mtl.tasks.losses import softmax
 from spacy_mtl.tasks.refusal import entropy
@@ -45,7 +45,7 @@ OUT_OF_SCOPE = "test_out_of_scope.jsonl"
 N_HELD_OUT = 15
 SHARE = 0.05  # of the in-scope documents of dev that may be refused
 SHRINKAGE = 0.1  # of a covariance towards a multiple of the identity
-Floats = NDArray[np.float64]
+Floats = Any  # an array of float, (n_docs, ...)
 
 app = typer.Typer(add_completion=False)
 
@@ -126,7 +126,8 @@ class Seen:
 def _seen(nlp: Language, path: Path) -> Seen:
     (pipe,) = multitasks(nlp).values()
     ((name, task),) = pipe.labelled_tasks.items()
-    head, rows = head_of(pipe.model, name), []
+    head: Any = head_of(pipe.model, name)
+    rows = []
     for _, batch, scores, packed in scored_batches(nlp, gold_token_examples(path, nlp)):
         gold = [_number(task.labels, example) for example in batch]
         rows.append((scores, *_first_term(head, packed), np.asarray(gold)))
@@ -138,7 +139,7 @@ def _number(labels: Sequence[str], example: Example) -> int:
     return labels.index(class_of(example.reference)) if max(cats.values()) >= 0.5 else -1
 
 
-def _first_term(head: Head, packed: Packed) -> tuple[Any, Any]:
+def _first_term(head: Any, packed: Packed) -> tuple[Any, Any]:
     vectors: Any = packed
     *before, output = head.layers[0].layers
     for layer in before:
@@ -175,28 +176,36 @@ def _centroids(train: Seen) -> Floats:
 
 
 def _euclidean(seen: Seen, train: Seen) -> Floats:
-    centroids = _centroids(train)
-    return np.stack([((seen.vectors - c) ** 2).sum(axis=1) for c in centroids]).min(axis=0)
+    return _nearest(seen.vectors, _centroids(train))
 
 
 def _mahalanobis(seen: Seen, train: Seen) -> Floats:
     """To the nearest centroid, by the covariance within classes."""
     centroids = _centroids(train)
-    within = train.vectors - centroids[train.classes]
-    return np.stack([_distance(seen.vectors - c, within) for c in centroids]).min(axis=0)
+    whitened = _whitening(train.vectors - centroids[train.classes])
+    return _nearest(seen.vectors @ whitened, centroids @ whitened)
 
 
 def _relative_mahalanobis(seen: Seen, train: Seen) -> Floats:
     """Less the distance to the mean of all, by the covariance of all."""
-    mean = train.vectors.mean(axis=0)
-    return _mahalanobis(seen, train) - _distance(seen.vectors - mean, train.vectors - mean)
+    mean = train.vectors.mean(axis=0, keepdims=True)
+    whitened = _whitening(train.vectors - mean)
+    return _mahalanobis(seen, train) - _nearest(seen.vectors @ whitened, mean @ whitened)
 
 
-def _distance(vectors: Floats, spread: Floats) -> Floats:
-    covariance = spread.T.astype("float64") @ spread / len(spread)
+def _nearest(vectors: Floats, centroids: Floats) -> Floats:
+    """(n_docs,) the squared distance to the nearest centroid."""
+    squares = (vectors**2).sum(axis=1)[:, None] + (centroids**2).sum(axis=1)
+    return (squares - 2 * vectors @ centroids.T).min(axis=1)
+
+
+def _whitening(spread: Floats) -> Floats:
+    """By which vectors are multiplied to have the identity as covariance; shrunk."""
+    exact = spread.astype("float64")
+    covariance = exact.T @ exact / len(exact)
     size = np.trace(covariance) / len(covariance)
     shrunk = (1 - SHRINKAGE) * covariance + SHRINKAGE * size * np.eye(len(covariance))
-    return np.einsum("ij,jk,ik->i", vectors, np.linalg.inv(shrunk), vectors)
+    return np.linalg.cholesky(np.linalg.inv(shrunk))
 
 
 # Higher for documents that fit no class.
