@@ -113,13 +113,14 @@ class Seen:
     """What a head makes of documents.
 
     scores: (n_docs, n_classes). vectors: (n_docs, width) what the output layer of its first term
-    sees, the pooled token vectors. dense: (n_docs, n_classes) what this term adds to the scores.
-    classes: (n_docs,) the gold ones, -1 for none.
+    sees, the pooled token vectors. dense, sparse: (n_docs, n_classes) the scores of this term and
+    of that of n-grams. classes: (n_docs,) the gold ones, -1 for none.
     """
 
     scores: Floats
     vectors: Floats
     dense: Floats
+    sparse: Floats
     classes: NDArray[np.int64]
 
 
@@ -130,7 +131,7 @@ def _seen(nlp: Language, path: Path) -> Seen:
     rows = []
     for _, batch, scores, packed in scored_batches(nlp, gold_token_examples(path, nlp)):
         gold = [_number(task.labels, example) for example in batch]
-        rows.append((scores, *_first_term(head, packed), np.asarray(gold)))
+        rows.append((scores, *_terms(head, packed), np.asarray(gold)))
     return Seen(*(np.concatenate(part) for part in zip(*rows, strict=True)))
 
 
@@ -139,12 +140,12 @@ def _number(labels: Sequence[str], example: Example) -> int:
     return labels.index(class_of(example.reference)) if max(cats.values()) >= 0.5 else -1
 
 
-def _first_term(head: Any, packed: Packed) -> tuple[Any, Any]:
+def _terms(head: Any, packed: Packed) -> tuple[Any, Any, Any]:
     vectors: Any = packed
-    *before, output = head.layers[0].layers
-    for layer in before:
+    pooled, ngrams = head.layers
+    for layer in pooled.layers[:-1]:
         vectors = layer.predict(vectors)
-    return vectors, output.predict(vectors)
+    return vectors, pooled.layers[-1].predict(vectors), ngrams.predict(packed)
 
 
 def _on_dev(result: Result, corpus: tuple[BenchmarkCorpus, Path]) -> dict[str, tuple[float, float]]:
@@ -166,31 +167,32 @@ def _highest(values: Floats) -> Floats:
 
 
 def _energy(scores: Floats) -> Floats:
+    """Liu et al. 2020."""
     highest = scores.max(axis=1)
     return -highest - np.log(np.exp(scores - highest[:, None]).sum(axis=1))
 
 
-def _centroids(train: Seen) -> Floats:
+def _centroids(vectors: Floats, train: Seen) -> Floats:
     numbers = range(train.scores.shape[1])
-    return np.stack([train.vectors[train.classes == k].mean(axis=0) for k in numbers])
+    return np.stack([vectors[train.classes == k].mean(axis=0) for k in numbers])
 
 
 def _euclidean(seen: Seen, train: Seen) -> Floats:
-    return _nearest(seen.vectors, _centroids(train))
+    return _nearest(seen.vectors, _centroids(train.vectors, train))
 
 
-def _mahalanobis(seen: Seen, train: Seen) -> Floats:
-    """To the nearest centroid, by the covariance within classes."""
-    centroids = _centroids(train)
-    whitened = _whitening(train.vectors - centroids[train.classes])
-    return _nearest(seen.vectors @ whitened, centroids @ whitened)
+def _mahalanobis(vectors: Floats, known: Floats, train: Seen) -> Floats:
+    """To the nearest centroid, by the covariance within classes (Lee et al. 2018)."""
+    centroids = _centroids(known, train)
+    whitened = _whitening(known - centroids[train.classes])
+    return _nearest(vectors @ whitened, centroids @ whitened)
 
 
-def _relative_mahalanobis(seen: Seen, train: Seen) -> Floats:
-    """Less the distance to the mean of all, by the covariance of all."""
-    mean = train.vectors.mean(axis=0, keepdims=True)
-    whitened = _whitening(train.vectors - mean)
-    return _mahalanobis(seen, train) - _nearest(seen.vectors @ whitened, mean @ whitened)
+def _relative_mahalanobis(vectors: Floats, known: Floats, train: Seen) -> Floats:
+    """Less the distance to the mean of all, by the covariance of all (Ren et al. 2021)."""
+    mean = known.mean(axis=0, keepdims=True)
+    whitened = _whitening(known - mean)
+    return _mahalanobis(vectors, known, train) - _nearest(vectors @ whitened, mean @ whitened)
 
 
 def _nearest(vectors: Floats, centroids: Floats) -> Floats:
@@ -212,7 +214,7 @@ def _whitening(spread: Floats) -> Floats:
 METHODS: dict[str, Callable[[Seen, Seen], Any]] = {
     "entropy": lambda seen, _: entropy(softmax(seen.scores)),
     "entropy, without n-grams": lambda seen, _: entropy(softmax(seen.dense)),
-    "entropy, n-grams alone": lambda seen, _: entropy(softmax(seen.scores - seen.dense)),
+    "entropy, n-grams alone": lambda seen, _: entropy(softmax(seen.sparse)),
     "maximum probability": lambda seen, _: _highest(softmax(seen.scores)),
     "maximum probability, T = 2": lambda seen, _: _highest(softmax(seen.scores / 2)),
     "maximum probability, without n-grams": lambda seen, _: _highest(softmax(seen.dense)),
@@ -223,8 +225,13 @@ METHODS: dict[str, Callable[[Seen, Seen], Any]] = {
         seen.scores - seen.scores.mean(axis=1, keepdims=True)
     ),
     "Euclidean distance": _euclidean,
-    "Mahalanobis distance": _mahalanobis,
-    "relative Mahalanobis distance": _relative_mahalanobis,
+    "Mahalanobis distance": lambda seen, train: _mahalanobis(seen.vectors, train.vectors, train),
+    "relative Mahalanobis distance": lambda seen, train: _relative_mahalanobis(
+        seen.vectors, train.vectors, train
+    ),
+    "relative Mahalanobis distance of scores": lambda seen, train: _relative_mahalanobis(
+        seen.scores, train.scores, train
+    ),
 }
 
 
