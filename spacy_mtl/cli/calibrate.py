@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shutil import copytree
 from typing import Annotated
@@ -18,6 +18,7 @@ from ..card.card import README, is_card
 from ..corpora.coverage import files_of
 from ..corpora.readers import gold_token_examples
 from ..errors import MTLError
+from ..evaluation.refusal import Doubts, doubts
 from ..evaluation.temperature import (
     HIGHEST,
     LabelledScores,
@@ -35,6 +36,7 @@ from ._app import app
 from ._loading import load_pipeline, use_device
 from ._options import Code, GpuId
 from ._printing import print_table
+from ._refusal import print_refused
 from ._thresholds import print_thresholds
 
 Both = tuple[Measured, Measured]
@@ -63,6 +65,14 @@ def calibrate(
         Path | None,
         Option(metavar="FILE", exists=True, help="Measure there too, without fitting."),
     ] = None,
+    refuse: Annotated[
+        float | None,
+        Option(
+            metavar="SHARE",
+            help="Let exclusive tasks leave documents without a class, this share of those of DEV "
+            "that have one, as 0.05; 0 for none.",
+        ),
+    ] = None,
     overwrite: Annotated[bool, Option("--overwrite", help="Replace the pipeline in DIR.")] = False,
     code: Code = None,
     gpu_id: GpuId = -1,
@@ -82,10 +92,16 @@ def calibrate(
     that is right, in 15 bins of confidence. Those of thresholds show F with the task's one and
     with the label's own, which is flattered on DEV: look at that on the documents of --test.
 
+    With --refuse, a task leaves all classes at 0 where the entropy of their probabilities is above
+    that of all but this share of the documents of DEV that have a class. A table shows it, and the
+    share that is refused of them and of documents that have none: all classes are 0 in their
+    annotation. AUROC is how often one of the latter has the higher entropy, of all pairs.
+
     \b
     Examples:
       spacy mtl calibrate training/model-best dev.spacy --output training/calibrated
       spacy mtl calibrate training/model-best dev.spacy --in-place --test test.spacy
+      spacy mtl calibrate training/model-best dev.spacy --in-place --refuse 0.05
     """
     _check_target(output, in_place, overwrite)
     use_device(gpu_id, silent=True)
@@ -93,7 +109,9 @@ def calibrate(
     if in_place and not (Path(model) / "config.cfg").exists():
         raise MTLError(f"Expected a folder for --in-place, got the package {model}. Use --output.")
     without = _without_probabilities(nlp)
-    scores = {path: _scores(nlp, path) for path in (dev, test) if path is not None}
+    paths = [path for path in (dev, test) if path is not None]
+    refusals = _fit_refusals(nlp, paths, refuse) if refuse is not None else {}
+    scores = {path: labelled_scores(nlp, _examples(nlp, path)) for path in paths}
     if not any(found.n_units for found in scores[dev]):
         raise MTLError(f"Expected in {dev} annotation of the tasks of {model}, got none.")
     before = {path: [each.measure() for each in found] for path, found in scores.items()}
@@ -103,6 +121,8 @@ def calibrate(
     for path, found in scores.items():
         after = [each.measure() for each in found]
         _print_measured(path, names, list(zip(before[path], after, strict=True)))
+    for path, refusing in refusals.items():
+        print_refused(path, [shown[each.component, each.name] for each in refusing], refusing)
     chosen = _choose_thresholds(names, scores, dev) if thresholds else set()
     for name, each, is_fitted in zip(names, scores[dev], fitted, strict=True):
         _print_warning(name, each, is_fitted, name in chosen)
@@ -122,12 +142,22 @@ def _check_target(output: Path | None, in_place: bool, overwrite: bool) -> None:
         raise MTLError(f"Expected a pipeline to replace, got {output}, which is none.")
 
 
-def _scores(nlp: Language, path: Path) -> list[LabelledScores]:
+def _examples(nlp: Language, path: Path) -> Iterable[Example]:
     def examples() -> Iterator[Example]:
         for file in files_of([path]):
             yield from gold_token_examples(file, nlp)
 
-    return labelled_scores(nlp, tqdm(examples(), desc=f"Scoring {path.name}", disable=None))
+    shown: Iterable[Example] = tqdm(examples(), desc=f"Scoring {path.name}", disable=None)
+    return shown
+
+
+def _fit_refusals(nlp: Language, paths: Sequence[Path], share: float) -> dict[Path, list[Doubts]]:
+    """Fitted on the first file, to be measured on all."""
+    found = {path: doubts(nlp, _examples(nlp, path)) for path in paths}
+    for each in found[paths[0]]:
+        if not each.fit(share):
+            Printer().warn(f"{each.name}: nothing to fit on, it refuses what it did before.")
+    return found
 
 
 def _without_probabilities(nlp: Language) -> list[str]:

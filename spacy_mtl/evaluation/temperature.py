@@ -134,20 +134,32 @@ def labelled_scores(nlp: Language, examples: Iterable[Example]) -> list[Labelled
         for each in pipe.active_tasks
         if can_be_calibrated(task := pipe.tasks[each])
     }
+    for place, batch, scores, packed in scored_batches(nlp, examples):
+        if (known := found.get(place)) is not None:
+            targets = known.task.targets(batch, known.ops)
+            if targets.n_units:
+                known.batches.append((scores, targets, packed))
+    return list(found.values())
+
+
+def scored_batches(
+    nlp: Language, examples: Iterable[Example]
+) -> Iterator[tuple[tuple[str, str], list[Example], Floats2d, Packed]]:
+    """Of each batch the scores of each task whose head gives some, and the representation that they
+    are of, behind the names of its component and of the task. Components before are run.
+
+    RAISES (MTLError): If there is no component multitask.
+    """
+    pipes = _as_far_as_needed(nlp)
     for batch in minibatch(examples, BATCH_SIZE):
         docs = [example.predicted for example in batch]
         for name, pipe in pipes:
             if isinstance(pipe, MultiTask):
                 for own, (scores, packed) in pipe.task_scores(docs).items():
-                    if (name, own) not in found:
-                        continue
-                    targets = found[name, own].task.targets(batch, pipe.model.ops)
-                    if targets.n_units:
-                        found[name, own].batches.append((scores, targets, packed))
+                    yield (name, own), batch, scores, packed
                 docs = [doc.copy() for doc in docs]  # decoding looks at what is on the scored ones
             if pipe is not pipes[-1][1]:
                 docs = list(_annotated(pipe, docs))
-    return list(found.values())
 
 
 def _as_far_as_needed(nlp: Language) -> Sequence[tuple[str, Callable[[Doc], Doc]]]:

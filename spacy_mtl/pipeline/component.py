@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from math import inf
 from typing import Any
 
 from spacy.language import Language
@@ -17,7 +18,7 @@ from ..models.freezing import drop_gradients
 from ..models.heads import resize
 from ..models.topologies import base as topologies
 from ..tasks.base import Task
-from ..tasks.capable import Calibrated, Labelled, ThresholdedByLabel
+from ..tasks.capable import Calibrated, Labelled, Refusing, ThresholdedByLabel
 from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
@@ -149,8 +150,8 @@ class MultiTask(
     ) -> None:
         """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
-        What the balancer learned, the history, the tasks' temperatures, their labels' thresholds,
-        `stopped_tasks` and `frozen_encoders` go.
+        What the balancer learned, the history, the tasks' temperatures, their labels' thresholds
+        and what they refuse, `stopped_tasks` and `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others.
         RAISES (MTLError): If there is no task, a task without labels, or a label in two tasks that
@@ -233,6 +234,8 @@ class MultiTask(
                 task.temperature = 1.0
             if isinstance(task, ThresholdedByLabel):
                 task.label_thresholds = {}
+            if isinstance(task, Refusing):
+                task.refuse_above = inf
         self.stopped_tasks = set()
         self.frozen_encoders = set()
         self._stepping.clear()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.training import Example
 from thinc.api import Ops
-from thinc.types import Floats2d
+from thinc.types import ArrayXd, Floats2d
 
 from ..metrics.base import Statistics
 from ..models.packed import Packed
@@ -107,6 +107,29 @@ class ThresholdedByLabel(Thresholded, Protocol):
     """
 
     label_thresholds: dict[str, float]
+
+
+@runtime_checkable
+class Refusing(Protocol):
+    """It can leave documents without a decision: those of which it is most unsure.
+
+    refuse_above: the doubt above which a document is refused; infinite, as before `initialize`,
+        for none. Setting it raises MTLError for anything that is no number from 0 on. It is part
+        of the task's state.
+    """
+
+    refuse_above: float
+
+    @property
+    def can_refuse(self) -> bool:
+        """Whether its settings allow to refuse documents."""
+
+    def doubt(self, scores: Floats2d) -> ArrayXd:
+        """(n_docs,) how unsure it is of each document, from its scores."""
+
+    def has_class(self, example: Example) -> bool | None:
+        """Whether the reference has what the task decides for, or has nothing of it, so that it
+        should be refused; None if it does not say."""
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.scorer import Scorer
+from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
@@ -16,6 +16,7 @@ from .confusion import Confusion, unit_confusion
 from .thresholds import Thresholds
 
 Decisions = NDArray[np.bool_]
+NO_CLASS = "(no class)"
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class ClassScores:
     labels: (n_labels,) of the task. gold, guess: (n_docs, n_labels) what both sides of each
         document say, from 0 to 1, NaN where one says nothing.
     threshold: from which value on a class is assigned, or (n_labels,) from which on each; None
-        where each document has exactly one, which is the one that scores highest.
+        where each document has exactly one, which is the one that scores highest, or none: a gold
+        one with no class of 0.5 or more, a guess with no class above 0.
     """
 
     labels: tuple[str, ...]
@@ -65,15 +67,38 @@ class ClassScores:
         said = ~np.isnan(self.gold).all(axis=0) if len(self.gold) else np.zeros(len(f), dtype=bool)
         return float(f[said].mean()) if said.any() else 0.0
 
+    def class_f_scores(self) -> dict[str, Any]:
+        """Precision, recall and F of the classes, under the names of `Scorer.score_cats`, which
+        knows no document without a class."""
+        tp, fp, fn = self.counts().sum(axis=0).T.tolist()
+        found = [PRFScore(tp=t, fp=p, fn=n) for t, p, n in zip(tp, fp, fn, strict=True)]
+        micro = PRFScore(tp=sum(tp), fp=sum(fp), fn=sum(fn))
+        of_labels = {label: prf.to_dict() for label, prf in zip(self.labels, found, strict=True)}
+        macro = {
+            key: float(np.mean([prf[key] for prf in of_labels.values()])) if of_labels else 0.0
+            for key in ("p", "r", "f")
+        }
+        return {
+            **{f"cats_micro_{key}": value for key, value in micro.to_dict().items()},
+            **{f"cats_macro_{key}": value for key, value in macro.items()},
+            "cats_f_per_type": of_labels,
+            "cats_score": macro["f"],
+        }
+
     def confusion(self) -> Confusion | None:
-        """None where a document can have several classes."""
-        return unit_confusion(self.labels, *self._best()) if self.threshold is None else None
+        """Of documents that have a class; None where they can have several."""
+        if self.threshold is not None:
+            return None
+        gold, guess = self._best()
+        return unit_confusion(self.labels, gold, guess, none=NO_CLASS if (guess < 0).any() else "")
 
     def outcomes(self) -> Iterator[tuple[float, bool]]:
-        """The probability of each decision about what both sides say, and whether it is right."""
+        """The probability of each decision about what both sides say, and whether it is right;
+        that there is no class has none."""
         if self.threshold is None:
             for values, gold, guess in zip(self.guess, *self._best(), strict=True):
-                yield float(np.nan_to_num(values[guess])), bool(gold == guess)
+                if guess >= 0:
+                    yield float(np.nan_to_num(values[guess])), bool(gold == guess)
             return
         said = ~np.isnan(self.gold) & ~np.isnan(self.guess)
         golds, decided = self.decided()
@@ -82,11 +107,15 @@ class ClassScores:
 
     def _best(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(n_docs,) the number of the class that scores highest at both sides, the first of
-        equals."""
+        equals, -1 for none."""
         if not self.gold.size:  # without labels there is nothing to be highest
             return np.zeros(0, dtype="int64"), np.zeros(0, dtype="int64")
-        gold, guess = (np.nan_to_num(side).argmax(axis=1) for side in (self.gold, self.guess))
-        return gold, guess
+        gold, guess = np.nan_to_num(self.gold), np.nan_to_num(self.guess)
+        is_any = (gold >= 0.5).any(axis=1), (guess > 0).any(axis=1)
+        return (
+            np.where(is_any[0], gold.argmax(axis=1), -1),
+            np.where(is_any[1], guess.argmax(axis=1), -1),
+        )
 
 
 @dataclass(frozen=True)

@@ -197,9 +197,13 @@ class ClassTask(ThresholdedTask):
 
         return Decoded(decisions, lambda: probabilities, confidences)
 
+    def values(self, decoded: Decoded) -> ArrayXd:
+        """(n_docs, n_labels) what is written to `doc.cats`."""
+        return decoded.probabilities
+
     def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[dict[str, float]]:
         """Of each document the task's part of `doc.cats`."""
-        rows = to_numpy(decoded.probabilities).tolist()
+        rows = to_numpy(self.values(decoded)).tolist()
         standing = [dict(zip(self._labels, row, strict=True)) for row in rows]
         if not self.overwrite:
             for doc, own in zip(docs, standing, strict=True):

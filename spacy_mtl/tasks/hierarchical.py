@@ -241,7 +241,8 @@ class HierarchicalTask(ClassTask):
         guess = np.asarray(values).reshape(gold.shape)
         if self.exclusive:
             leaves = np.where(self.tree.is_leaf, np.nan_to_num(guess), -np.inf)
-            guess = self.tree.paths[leaves.argmax(axis=1)].astype(guess.dtype)
+            is_any = leaves.max(axis=1, keepdims=True) > 0  # else it was refused
+            guess = (self.tree.paths[leaves.argmax(axis=1)] & is_any).astype(guess.dtype)
         said = gold == 1 if self.exclusive else ~np.isnan(gold)
         for level in range(1, len(self.tree.levels) + 1):
             columns = np.flatnonzero(self.tree.level == level)

@@ -13,12 +13,12 @@ from ..models.heads import Head
 from ..models.ngrams import NgramLinear
 from ..models.packed import Packed
 from ..models.pooling import KINDS
-from .hierarchical import HierarchicalTask
+from .refusal import RefusingTask
 from .targets import CellTargets
 from .textcat import NGRAM_ATTRS
 
 
-class TextCat(HierarchicalTask):
+class TextCat(RefusingTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
@@ -58,6 +58,9 @@ class TextCat(HierarchicalTask):
         below "topic=sport"; "" for labels without levels. A document may name a label with or
         without those above it. One that names none below it says nothing of the levels below,
         also with `others_negative`.
+
+    An exclusive group can leave documents of which it is too unsure without a class: see
+    `spacy mtl calibrate --refuse`.
     """
 
     def __init__(

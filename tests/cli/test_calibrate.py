@@ -1,4 +1,5 @@
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import spacy
@@ -184,6 +185,35 @@ def test_thresholds_of_labels(tmp_path):
         multitask(changed).tasks["topic"].threshold = 0.5
         assert changed.evaluate(examples)["topic_f_per_type"] != f
     assert "mean" in result.output
+
+
+def test_documents_of_no_class(saved, tmp_path, monkeypatch):
+    copy(saved / "few.spacy", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    block = {"@mtl_tasks": "spacy_mtl.TextCat.v2", "ngram_rows": 64}
+    nlp = trained(make_nlp({"sentiment": block}), 12, layers=["sentiment"])
+    nlp.to_disk("model")
+    docs = [nlp.make_doc("Nothing known"), nlp.make_doc("Nor is this")]
+    for doc in docs:
+        doc.cats = {"sentiment=pos": 0.0, "sentiment=neg": 0.0}
+    DocBin(docs=docs).to_disk("none.spacy")
+    result = calibrate(
+        "model", "few.spacy", "--test", "none.spacy", "--refuse", "0.4", "--in-place"
+    )
+    assert result.exit_code == 0, result.output
+    dev, test = tables(result.output)[2:]
+    limit = spacy.load("model").get_pipe("multitask").tasks["sentiment"].refuse_above
+    assert dev["sentiment"] == [f"{limit:.3f}", "3", "33.3%", "0", "-", "-"]
+    assert test["sentiment"] == [f"{limit:.3f}", "0", "-", "2", "100.0%", "-"]
+    assert spacy.load("model")("Nothing known").cats == docs[0].cats
+    calibrate("model", "few.spacy", "--in-place")
+    assert spacy.load("model").get_pipe("multitask").tasks["sentiment"].refuse_above == limit
+    calibrate("model", "few.spacy", "--in-place", "--refuse", "0")
+    assert sum(spacy.load("model")("Nothing known").cats.values()) == pytest.approx(1.0)
+    result = calibrate(str(saved / "model"), "few.spacy", "--refuse", "0.05")
+    assert result.exit_code == 1 and "Expected a task that can refuse documents" in result.stderr
+    result = calibrate("model", "few.spacy", "--refuse", "5")
+    assert result.exit_code == 1 and "share of documents from 0 to below 1" in result.stderr
 
 
 def test_who_has_no_probabilities_is_named_and_passed_over(tmp_path):

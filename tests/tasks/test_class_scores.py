@@ -40,6 +40,18 @@ def test_a_class_without_a_score_is_not_assigned_and_nobody_was_sure_of_it() -> 
     assert list(found.outcomes()) == [(0.9, True), (0.9, False)]
 
 
+def test_one_class_or_none() -> None:
+    gold = [[0, 1, 0], [0, 1, 0], [0, 0, 0], [NOTHING, NOTHING, NOTHING]]
+    found = scores(gold, [[0, 0, 0], [0.2, 0.5, 0.3], [0.2, 0.5, 0.3], [0, 0, 0]])
+    assert found.right().tolist() == [False, True, False, True]
+    assert found.counts().sum(axis=0).tolist() == [[0, 0, 0], [1, 1, 1], [0, 0, 0]]
+    assert list(found.outcomes()) == [(0.5, True), (0.5, False)]
+    confusion = found.confusion()
+    assert confusion is not None and confusion.columns == [*LABELS, "(no class)"]
+    assert confusion.counts.tolist() == [[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0]]
+    assert found.class_f_scores()["cats_f_per_type"]["B"] == {"p": 0.5, "r": 0.5, "f": 0.5}
+
+
 def test_no_documents_and_no_labels() -> None:
     for labels in (LABELS, ()):
         for threshold in (None, 0.5):
