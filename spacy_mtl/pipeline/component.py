@@ -31,7 +31,8 @@ from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
 from .scoring import Scoring
-from .steps import apply_gradients, balanced_gradients, task_step
+from .steps import apply_gradients, balanced_gradients, restart_averages, task_step
+from .teachers import Teacher
 from .tunable import Tunable
 from .word_batches import WordBatchedPipe
 
@@ -55,6 +56,9 @@ class MultiTask(
     absent: names of tasks that the topology may know although the component is without them.
     history: the main score of each task at every call of `score`.
     stopped_tasks: tasks that are predicted and scored, but not trained.
+    teachers: by task, the earlier model that teaches it in place of the annotation.
+    restarted_heads: tasks whose heads have been set from outside: the optimizer's averages of them
+        begin anew in the next `finish_update`.
     frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
         stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
@@ -83,6 +87,8 @@ class MultiTask(
         self.confidences = confidences
         self.history = ScoreHistory()
         self.stopped_tasks: set[str] = set()
+        self.teachers: dict[str, Teacher] = {}
+        self.restarted_heads: set[str] = set()
         self.frozen_encoders: set[str] = set()
         self._started = False
         self._active = set(tasks)
@@ -209,8 +215,8 @@ class MultiTask(
         represented = topologies.represent(self.model, docs, names, True)
         steps = {}
         for name in names:
-            task = self.tasks[name]
-            scaled = task_step(task, self.model, represented, examples, self.loss_unit)
+            task, teacher = self.tasks[name], self.teachers.get(name)
+            scaled = task_step(task, self.model, represented, examples, self.loss_unit, teacher)
             if scaled is not None:
                 steps[name] = scaled
         weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
@@ -232,6 +238,8 @@ class MultiTask(
             if isinstance(task, Calibrated):
                 task.temperature = 1.0
         self.stopped_tasks = set()
+        self.teachers = {}
+        self.restarted_heads = set()
         self.frozen_encoders = set()
         self._stepping.clear()
         self._running = RunningLosses()
@@ -247,6 +255,9 @@ class MultiTask(
         An optimizer moves a parameter also when its gradient is zero (by momentum and weight
         decay), so the heads of tasks that were absent are passed over.
         """
+        for name in self.restarted_heads:
+            restart_averages(topologies.head_of(self.model, name).walk(), sgd)
+        self.restarted_heads.clear()
         if not self._stepping:
             return
         idle = {

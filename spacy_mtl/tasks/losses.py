@@ -105,3 +105,26 @@ def binary_cross_entropy(
     losses = xp.maximum(scores, 0) + xp.log1p(xp.exp(-xp.abs(scores))) - truths * scores
     d_scores = (sigmoid(scores) - truths) * mask
     return float((losses * mask).sum()), d_scores
+
+
+def divergence(P: Floats2d, Q: Floats2d, mask: ArrayXd) -> tuple[float, Floats2d]:
+    """The summed Kullback-Leibler divergence of probabilities P from Q in nats, and its gradient at
+    the scores that P is the softmax or sigmoid of.
+
+    mask: (rows,) which rows count, each of them a distribution, or (rows, columns) which cells
+    count, each of them the probability of a yes.
+    """
+    xp: Any = get_array_module(P)
+    cells = mask.ndim == 2
+    counted: Any = mask
+    if not cells:
+        counted = counted[:, None]
+    losses = Q * _log_ratio(xp, Q, P)
+    if cells:
+        losses = losses + (1 - Q) * _log_ratio(xp, 1 - Q, 1 - P)
+    return float((losses * counted).sum()), (P - Q) * counted
+
+
+def _log_ratio(xp: Any, numerator: Floats2d, denominator: Floats2d) -> Floats2d:
+    ratio: Floats2d = xp.log(xp.maximum(numerator, 1e-30)) - xp.log(xp.maximum(denominator, 1e-30))
+    return ratio
