@@ -31,6 +31,7 @@ from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
 from .scoring import Scoring
+from .selection import Selection
 from .steps import apply_gradients, balanced_gradients, restart_averages, task_step
 from .teachers import Teacher
 from .tunable import Tunable
@@ -55,6 +56,7 @@ class MultiTask(
     confidences: note on each Doc how sure entities and tags are, see `spacy_mtl.confidences`.
     absent: names of tasks that the topology may know although the component is without them.
     history: the main score of each task at every call of `score`.
+    selection: how these become one score of the component in training, NAME_score; None for none.
     stopped_tasks: tasks that are predicted and scored, but not trained.
     teachers: by task, the earlier model that teaches it in place of the annotation.
     restarted_heads: tasks whose heads have been set from outside: the optimizer's averages of them
@@ -76,6 +78,7 @@ class MultiTask(
         conflict_every: int = 0,
         confidences: bool = False,
         absent: Collection[str] = (),
+        selection: Selection | None = None,
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -85,6 +88,7 @@ class MultiTask(
         self.loss_unit = loss_unit
         self.conflict = ConflictMeter(conflict_every)
         self.confidences = confidences
+        self.selection = selection
         self.history = ScoreHistory()
         self.stopped_tasks: set[str] = set()
         self.teachers: dict[str, Teacher] = {}
@@ -155,8 +159,8 @@ class MultiTask(
     ) -> None:
         """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
-        What the balancer learned, the history, the tasks' temperatures, `stopped_tasks` and
-        `frozen_encoders` go.
+        What the balancer learned, the history, the tasks' temperatures, `stopped_tasks`, `teachers`
+        and `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others.
         RAISES (MTLError): If there is no task, a task without labels, or a label in two tasks that

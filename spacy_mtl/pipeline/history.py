@@ -56,6 +56,11 @@ class ScoreHistory:
         """A task's main score at every evaluation, None at those that did not measure it."""
         return [row.get(task) for row in self._rows]
 
+    def by_task(self) -> dict[str, list[float]]:
+        """`scores` of each task, in the order of their names, on which sums depend."""
+        tasks = sorted({task for row in self._rows for task in row})
+        return {task: self.scores(task) for task in tasks}
+
     def state(self) -> State:
         """See `spacy_mtl.state.Stateful`."""
         tasks = sorted({task for row in self._rows for task in row})
