@@ -149,8 +149,8 @@ class Patience:
         self._unmeasured.add(task)
         warnings.warn(
             f"The task '{task}' has `patience`, but no score to go by: the dev corpus has no "
-            "labels for it, so it is not stopped. Label some of that corpus, or take `patience` "
-            f"out of [training.before_update.tasks.{task}].",
+            "labels for it, so it is not stopped. Label some of that corpus, or set `patience = "
+            f"null` in [training.before_update.tasks.{task}].",
             stacklevel=2,
         )
 
@@ -168,6 +168,6 @@ def _tell(task: str, period: TrainingPeriod, evaluations: Evaluations, restored:
         warnings.warn(
             f"The task '{task}' is stopped at step {step} by its patience: its score has been 0 "
             "at every evaluation. If it only needs longer, raise `patience` in "
-            f"[training.before_update.tasks.{task}], or take it out.",
+            f"[training.before_update.tasks.{task}], or set it to null.",
             stacklevel=2,
         )
