@@ -17,7 +17,6 @@ from ..models.topologies import base as topologies
 from ..models.topologies.base import Head, Sharing
 from ..tasks.base import Step
 from ..tasks.labels import LabelledTask
-from ..tasks.losses import divergence
 
 
 class Teacher:
@@ -33,10 +32,7 @@ class Teacher:
     def step(self, head: Head, packed: Packed, examples: Sequence[Example]) -> Step | None:
         """Run the head forward on a batch; None if the batch labels nothing of the task.
 
-        The loss is the divergence of the head's probabilities from the teacher's, summed over the
-        units that are labelled, whatever their labels. Its gradient at the scores is the difference
-        of the probabilities. For a CRF this is the gradient of the divergence between the
-        distributions of paths, while the loss is that of the tokens' marginals.
+        The loss is the task's `distill`, over the units that are labelled, whatever their labels.
         """
         mask: Any = self.task.targets(examples, head.ops).mask
         n_units = int(mask.sum())
@@ -44,8 +40,7 @@ class Teacher:
             return None
         scores, bp_head = head(packed, True)
         taught = self._scores(packed, _labelled_docs(mask, packed), scores)
-        P, Q = (self.task.decode(S, packed, head.ops).probabilities for S in (scores, taught))
-        loss, d_scores = divergence(P, Q, mask)
+        loss, d_scores = self.task.distill(scores, taught, mask, packed, head.ops)
         return Step(loss, n_units, lambda weight: bp_head(d_scores * weight))
 
     def _scores(self, packed: Packed, rows: NDArray[np.intp], like: Floats2d) -> Floats2d:

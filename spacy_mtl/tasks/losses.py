@@ -107,21 +107,20 @@ def binary_cross_entropy(
     return float((losses * mask).sum()), d_scores
 
 
-def divergence(P: Floats2d, Q: Floats2d, mask: ArrayXd) -> tuple[float, Floats2d]:
+def divergence(
+    P: Floats2d, Q: Floats2d, weights: ArrayXd, yes_or_no: bool
+) -> tuple[float, Floats2d]:
     """The summed Kullback-Leibler divergence of probabilities P from Q in nats, and its gradient at
     the scores that P is the softmax or sigmoid of.
 
-    mask: (rows,) which rows count, each of them a distribution, or (rows, columns) which cells
-    count, each of them the probability of a yes.
+    yes_or_no: whether each cell is the probability of a yes; otherwise each row, or each set of
+        cells in it, is a distribution. weights: of the cells, (rows, columns) or (rows, 1).
     """
     xp: Any = get_array_module(P)
-    cells = mask.ndim == 2
-    counted: Any = mask
-    if not cells:
-        counted = counted[:, None]
     losses = Q * _log_ratio(xp, Q, P)
-    if cells:
+    if yes_or_no:
         losses = losses + (1 - Q) * _log_ratio(xp, 1 - Q, 1 - P)
+    counted: Any = weights
     return float((losses * counted).sum()), (P - Q) * counted
 
 

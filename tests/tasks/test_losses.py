@@ -184,25 +184,25 @@ def test_nothing_labelled():
 
 
 def test_divergence_of_distributions(numeric_gradient):
-    scores, Q = SCORES.copy(), softmax(SCORES[::-1])
-    found, gradient = divergence(softmax(scores), Q, MASK)
-    assert found == pytest.approx((Q * (np.log(Q) - log_softmax(scores)))[MASK].sum())
-    expected = numeric_gradient(lambda: divergence(softmax(scores), Q, MASK)[0], scores)
+    scores, Q, weights = SCORES.copy(), softmax(SCORES[::-1]), MASK[:, None] * 2
+    found, gradient = divergence(softmax(scores), Q, weights, False)
+    assert found == pytest.approx(2 * (Q * (np.log(Q) - log_softmax(scores)))[MASK].sum())
+    expected = numeric_gradient(lambda: divergence(softmax(scores), Q, weights, False)[0], scores)
     np.testing.assert_allclose(gradient, expected, atol=1e-3)
     assert not gradient[~MASK].any()
-    assert divergence(Q, Q, MASK)[0] == 0
+    assert divergence(Q, Q, weights, False)[0] == 0
 
 
-def test_divergence_of_cells(numeric_gradient):
+def test_divergence_of_yes_and_no(numeric_gradient):
     scores, Q, mask = SCORES.copy(), sigmoid(SCORES[::-1]), SCORES > 0
     P = sigmoid(scores)
-    found, gradient = divergence(P, Q, mask)
+    found, gradient = divergence(P, Q, mask, True)
     each = Q * np.log(Q / P) + (1 - Q) * np.log((1 - Q) / (1 - P))
     assert found == pytest.approx(each[mask].sum())
-    expected = numeric_gradient(lambda: divergence(sigmoid(scores), Q, mask)[0], scores)
+    expected = numeric_gradient(lambda: divergence(sigmoid(scores), Q, mask, True)[0], scores)
     np.testing.assert_allclose(gradient, expected, atol=1e-3)
 
 
 def test_divergence_of_certainties():
     P, Q = np.asarray([[1.0, 0.0]]), np.asarray([[0.0, 1.0]])
-    assert 50 < divergence(P, Q, np.ones(1, bool))[0] < 100
+    assert 50 < divergence(P, Q, np.ones((1, 1)), False)[0] < 100
