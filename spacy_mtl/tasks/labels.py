@@ -64,9 +64,9 @@ class LabelledTask(ScoredTask):
         """The divergence of the probabilities of the scores from those of a teacher's, in nats,
         and its gradient.
 
-        mask: see `Targets`. By default the scores are those of one distribution for each unit, or where `mask` has
-        cells, of a yes for each of these. For a CRF the gradient is that of the divergence between
-        distributions of paths, while the loss is that of the tokens' marginals.
+        By default the scores are those of one distribution for each unit, or where the mask (see
+        `Targets`) is of cells, of a yes for each of these. For a CRF the gradient is that of the
+        divergence between distributions of paths, and the loss that of the tokens' marginals.
         """
         P, Q = (self.decode(S, packed, ops).probabilities for S in (scores, taught))
         cells = mask.ndim == 2
