@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from spacy.language import Language
 from spacy.training import Example
-from thinc.api import Model, Optimizer, get_array_module, set_dropout_rate, torch2xp
+from thinc.api import Optimizer, get_array_module, set_dropout_rate, torch2xp
 from thinc.shims import Shim
 from thinc.types import Floats2d, FloatsXd
 
@@ -22,7 +20,7 @@ from ..optimizing.optimizer import GroupedOptimizer
 from ..optimizing.parameter_state import value_of
 from ..optimizing.parameters import Key, Parameter
 from ..pipeline.component import MultiTask
-from ..pipeline.listeners import upstream_encoders
+from ..pipeline.listeners import copy_with_encoders, upstream_encoders
 from ..pipeline.steps import ScaledStep, task_step
 
 
@@ -49,7 +47,7 @@ class Replica:
     """
 
     def __init__(self, nlp: Language, component: MultiTask, optimizer: Optimizer) -> None:
-        self.model = _copy_with_encoders(nlp, component)
+        self.model = copy_with_encoders(nlp, component.name, component.model)
         set_dropout_rate(self.model, 0.0)
         self._component = component
         self._optimizer = optimizer
@@ -167,25 +165,6 @@ def _rectification(b2: float, steps: int) -> float | None:
         return None
     squared = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
     return float(squared**0.5)
-
-
-def _copy_with_encoders(nlp: Language, component: MultiTask) -> Model:
-    """The component's model with copies of encoders in place of the listeners to them, as
-    `nlp.replace_listeners` would put them; layers keep their numbers, by which optimizers know
-    them. Listeners to the same encoder share its copy, as they share the encoder.
-    """
-    copies: dict[int, Any] = {}
-    for upstream in upstream_encoders(nlp, component.name, component.model).values():
-        encoder = deepcopy(upstream.model)
-        replace = encoder.attrs.get("replace_listener")
-        for listener in upstream.listener_map.get(component.name, ()):
-            given = (encoder, listener, upstream)
-            copies[id(listener)] = (
-                encoder
-                if replace is None
-                else replace(*given[: len(inspect.signature(replace).parameters)])
-            )
-    return deepcopy(component.model, copies)
 
 
 def _value(parameter: Parameter) -> Any:

@@ -14,8 +14,7 @@ from ..affinity.observe import learning_multitask
 from ..errors import MTLError
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
-from ..pipeline.score_names import named_owner, own_name, standard_owners
-from ..tasks.base import Task
+from ..pipeline.score_names import component_score, named_owner, own_name, standard_owners
 from .partial import block_of, by_task, place_of, upstreams
 
 Block = dict[str, Any]
@@ -59,7 +58,7 @@ def grouped_config(nlp: Language, groups: Sequence[Sequence[str]]) -> Config:
                 section["components"][names.get(name, name)] = _renamed(own, names)
     _rename_lists(result, copies)
     _rename_patterns(result["training"], component.name, copies, groups)
-    _rename_scores(result["training"], component.tasks, groups)
+    _rename_scores(result["training"], component, copies[component.name], groups)
     return Config(result, section_order=config.section_order)
 
 
@@ -158,17 +157,27 @@ def _rename_patterns(
 
 
 def _rename_scores(
-    training: Block, tasks: Mapping[str, Task], groups: Sequence[Sequence[str]]
+    training: Block,
+    component: MultiTask,
+    copies: Sequence[str],
+    groups: Sequence[Sequence[str]],
 ) -> None:
     """Choose by a task's own scores where components would give several the same name.
 
     Within one component, the standard name ("cats_score") is that of the first task of its kind.
+    The weight of the component's one score is that of the copies', by their numbers of tasks.
     """
+    tasks = component.tasks
     weights = training.get("score_weights")
     if not isinstance(weights, dict):
         return
     renamed: Block = {}
     for key, weight in weights.items():
+        if component.selection is not None and key == component_score(component.name):
+            for copy, group in zip(copies, groups, strict=True):
+                share = None if weight is None else weight * len(group) / len(tasks)
+                renamed[component_score(copy)] = share
+            continue
         owners = standard_owners(key, tasks)
         shared = sum(any(name in group for name in owners) for group in groups) > 1
         if not shared or named_owner(key, tasks):

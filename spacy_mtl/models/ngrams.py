@@ -137,7 +137,7 @@ def char_rows(
 
 def _texts(words: list[int], packed: Packed) -> list[str]:
     """The words' texts; documents may be of several vocabularies."""
-    stores = list({id(doc.vocab): doc.vocab.strings for doc in packed.docs}.values())
+    stores: list[Any] = list({id(doc.vocab): doc.vocab.strings for doc in packed.docs}.values())
     if len(stores) == 1:
         return [stores[0][word] for word in words]
     return [next(store[word] for store in stores if word in store) for word in words]

@@ -15,6 +15,7 @@ from thinc.types import FloatsXd
 from ..errors import MTLError
 from ..models.freezing import torch_module
 from ..state import State, joined, part_of
+from .pace import pace
 from .parameter_state import value_of
 from .parameters import Key, Parameter, listed, parameters_beside, setting_for, unmatched
 from .row_adam import Rates, RowState, rows_with_gradient
@@ -130,7 +131,7 @@ class GroupedOptimizer(Optimizer):
         self, key: Key, weights: FloatsXd, gradient: FloatsXd, *, lr_scale: float = 1.0
     ) -> tuple[FloatsXd, FloatsXd]:
         """Update a parameter. One whose factor is 0 stays as it is, without weight decay."""
-        factor = self._factor(key)
+        factor = self._factor(key) * pace(key)
         if not factor:
             gradient *= 0
             return weights, gradient
@@ -204,7 +205,7 @@ class GroupedOptimizer(Optimizer):
 
     def known_factor(self, key: Key) -> float:
         """The factor of a parameter, 1 for one that has had no step yet. Changes nothing."""
-        return self._factors.get(key, 1.0)
+        return self._factors.get(key, 1.0) * pace(key)
 
     def _look_up(self, key: Key) -> None:
         """Get to know all parameters of the pipeline that has this one."""

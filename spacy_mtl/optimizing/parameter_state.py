@@ -42,7 +42,7 @@ def checked_parameters(nlp: Language) -> dict[str, Parameter]:
                 f"Expected one parameter with the path {parameter.name}, got two. Give the "
                 "components of the pipeline names without dots."
             )
-        if isinstance(parameter.owner, Shim) or parameter.owner.has_param(parameter.local):
+        if parameter.has_value:
             found[parameter.name] = parameter
     return found
 
@@ -90,14 +90,14 @@ def load_parameter_state(parameters: dict[str, Parameter], state: State) -> None
     gradients, zeros = part_of(state, "gradient"), part_of(state, "zero")
     for name, parameter in parameters.items():
         target = value_of(parameter)
-        _assign(target, values[name], name)
+        assign(target, values[name], name)
         if name in gradients:
             _set_gradient(parameter, gradients[name])
         elif name in zeros:
             _set_gradient(parameter, _zeros(tuple(target.shape), zeros[name]))
     others = part_of(state, "torch")
     for name, tensor in _other_tensors(parameters):
-        _assign(tensor, others[name], name)
+        assign(tensor, others[name], name)
 
 
 def value_of(parameter: Parameter) -> Any:
@@ -140,7 +140,7 @@ def _set_gradient(parameter: Parameter, gradient: NDArray) -> None:
         return
     tensor = value_of(parameter)
     tensor.grad = tensor.detach().clone()
-    _assign(tensor.grad, gradient, parameter.name)
+    assign(tensor.grad, gradient, parameter.name)
 
 
 def _zeros(shape: tuple[int, ...], signs: NDArray) -> NDArray:
@@ -162,7 +162,11 @@ def _other_tensors(parameters: dict[str, Parameter]) -> Iterator[tuple[str, Any]
             yield f"{path}/growth", scaler._growth_tracker
 
 
-def _assign(target: Any, values: NDArray, name: str) -> None:
+def assign(target: Any, values: NDArray, name: str) -> None:
+    """Set an array or PyTorch tensor in place. name: what it is called in messages.
+
+    RAISES (MTLError): If the shapes differ.
+    """
     if tuple(target.shape) != values.shape:
         raise MTLError(
             f"Expected {tuple(target.shape)} as the shape of {name}, got {values.shape} in the "

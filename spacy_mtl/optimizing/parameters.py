@@ -54,6 +54,11 @@ class Parameter:
         """Whether it is frozen, see `spacy_mtl.models.freezing`."""
         return self.local in frozen_names(self.owner)
 
+    @property
+    def has_value(self) -> bool:
+        """Whether it has been initialized."""
+        return isinstance(self.owner, Shim) or bool(self.owner.has_param(self.local))
+
 
 def named_parameters(nlp: Language) -> list[Parameter]:
     """All parameters of a pipeline, in the order of components and, in each, of its layers.
@@ -71,10 +76,7 @@ def named_parameters(nlp: Language) -> list[Parameter]:
         for place in _Namer(name, model).parameters()
     ]
     above: dict[str, int] = {}
-    found = [pipe.model for pipe in upstream(nlp).values()]
-    for pipe in multitasks(nlp).values():
-        found += encoders(pipe.model).values()
-    for model in found:
+    for model in encoder_models(nlp):
         inside = {id(owner) for owner in owners(model)}
         above.update(_depths([(p, block) for p, block in named if id(p.owner) in inside]))
     return [replace(p, above=above.get(p.name)) for p, _ in named]
@@ -88,6 +90,15 @@ def parameters_beside(key: Key) -> list[Parameter]:
         if any(parameter.key == key for parameter in parameters):
             return parameters
     return []
+
+
+def encoder_models(nlp: Language) -> list[Model]:
+    """The components that others listen to, and the encoders inside a `multitask`, listeners
+    among them."""
+    found = [pipe.model for pipe in upstream(nlp).values()]
+    for pipe in multitasks(nlp).values():
+        found += encoders(pipe.model).values()
+    return found
 
 
 def upstream(nlp: Language) -> dict[str, Any]:

@@ -32,7 +32,9 @@ from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
 from .scoring import Scoring
-from .steps import apply_gradients, balanced_gradients, task_step
+from .selection import Selection
+from .steps import apply_gradients, balanced_gradients, restart_averages, task_step
+from .teachers import Teacher
 from .tunable import Tunable
 from .word_batches import WordBatchedPipe
 
@@ -55,7 +57,11 @@ class MultiTask(
     confidences: note on each Doc how sure entities and tags are, see `spacy_mtl.confidences`.
     absent: names of tasks that the topology may know although the component is without them.
     history: the main score of each task at every call of `score`.
+    selection: how these become one score of the component in training, NAME_score; None for none.
     stopped_tasks: tasks that are predicted and scored, but not trained.
+    teachers: by task, the earlier model that teaches it in place of the annotation.
+    restarted_heads: tasks whose heads have been set from outside: the optimizer's averages of them
+        begin anew in the next `finish_update`.
     frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
         stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
@@ -73,6 +79,7 @@ class MultiTask(
         conflict_every: int = 0,
         confidences: bool = False,
         absent: Collection[str] = (),
+        selection: Selection | None = None,
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -82,8 +89,11 @@ class MultiTask(
         self.loss_unit = loss_unit
         self.conflict = ConflictMeter(conflict_every)
         self.confidences = confidences
+        self.selection = selection
         self.history = ScoreHistory()
         self.stopped_tasks: set[str] = set()
+        self.teachers: dict[str, Teacher] = {}
+        self.restarted_heads: set[str] = set()
         self.frozen_encoders: set[str] = set()
         self._started = False
         self._active = set(tasks)
@@ -151,7 +161,7 @@ class MultiTask(
         """Collect labels, set the heads' sizes and initialize the model: training begins anew.
 
         What the balancer learned, the history, the tasks' temperatures, their labels' thresholds
-        and what they refuse, `stopped_tasks` and `frozen_encoders` go.
+        and what they refuse, `stopped_tasks`, `teachers` and `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others.
         RAISES (MTLError): If there is no task, a task without labels, or a label in two tasks that
@@ -210,8 +220,8 @@ class MultiTask(
         represented = topologies.represent(self.model, docs, names, True)
         steps = {}
         for name in names:
-            task = self.tasks[name]
-            scaled = task_step(task, self.model, represented, examples, self.loss_unit)
+            task, teacher = self.tasks[name], self.teachers.get(name)
+            scaled = task_step(task, self.model, represented, examples, self.loss_unit, teacher)
             if scaled is not None:
                 steps[name] = scaled
         weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
@@ -237,6 +247,8 @@ class MultiTask(
             if isinstance(task, Refusing):
                 task.refuse_above = inf
         self.stopped_tasks = set()
+        self.teachers = {}
+        self.restarted_heads = set()
         self.frozen_encoders = set()
         self._stepping.clear()
         self._running = RunningLosses()
@@ -252,6 +264,9 @@ class MultiTask(
         An optimizer moves a parameter also when its gradient is zero (by momentum and weight
         decay), so the heads of tasks that were absent are passed over.
         """
+        for name in self.restarted_heads:
+            restart_averages(topologies.head_of(self.model, name).walk(), sgd)
+        self.restarted_heads.clear()
         if not self._stepping:
             return
         idle = {

@@ -15,7 +15,8 @@ from ..tasks.base import Task
 from .balancers import checked_balancer
 from .component import MultiTask
 from .live import announce
-from .score_names import check_name
+from .score_names import check_component_score, check_name
+from .selection import Selection
 from .steps import LOSS_UNITS
 
 DEFAULT_CONFIG = """
@@ -24,6 +25,7 @@ loss_unit = "sum"
 conflict_every = 0
 confidences = false
 absent = []
+selection = null
 tasks = {}
 
 [multitask.model]
@@ -63,6 +65,7 @@ def make_multitask(
     conflict_every: int,
     confidences: bool,
     absent: list[str],
+    selection: dict[str, Any] | None,
 ) -> MultiTask:
     """Make the component.
 
@@ -74,14 +77,36 @@ def make_multitask(
     confidences: whether to note on each Doc how sure entities and tags are.
     absent: tasks that the model may name although the component is without them. The commands
         that make a config with a part of the tasks (`compare`, `affinity`) write them.
+    selection: how the tasks' main scores become the one score NAME_score of the component, at most
+        1, at the evaluations of a training; null for no such score. A block with `rule`
+        ("geometric", "mean" or "worst") and either `evaluations` or `decay`, see
+        `spacy_mtl.pipeline.selection`. Named in [training.score_weights], it chooses `model-best`.
     """
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
     balancer, named = checked_balancer(balancer, name), _named(tasks, name)
     return MultiTask(
-        nlp.vocab, model, name, named, balancer, loss_unit, conflict_every, confidences, absent
+        nlp.vocab,
+        model,
+        name,
+        named,
+        balancer,
+        loss_unit,
+        conflict_every,
+        confidences,
+        absent,
+        _selection(selection, name, tasks),
     )
+
+
+def _selection(
+    settings: dict[str, Any] | None, component: str, tasks: dict[str, Any]
+) -> Selection | None:
+    if settings is None:
+        return None
+    check_component_score(component, tasks)
+    return Selection.of(settings, component)
 
 
 def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:

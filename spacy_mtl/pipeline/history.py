@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakMethod
 
 import numpy as np
 
@@ -20,6 +22,11 @@ class ScoreHistory:
 
     def __init__(self) -> None:
         self._rows: list[dict[str, float | None]] = []
+        self._watchers: list[WeakMethod[Callable[[ScoreHistory], None]]] = []
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nobody watches a copy."""
+        return {**vars(self), "_watchers": []}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -27,6 +34,15 @@ class ScoreHistory:
     def record(self, scores: Mapping[str, float | None]) -> None:
         """Add an evaluation: main score by task."""
         self._rows.append(dict(scores))
+        for watcher in [reference() for reference in self._watchers]:
+            if watcher is not None:
+                watcher(self)
+
+    def watch(self, method: Callable[[ScoreHistory], None]) -> None:
+        """Let a bound method be called at the end of each evaluation, while the parameters are
+        those that were evaluated, as long as its object lives."""
+        if (reference := WeakMethod(method)) not in self._watchers:
+            self._watchers.append(reference)
 
     def clear(self) -> None:
         """Forget all evaluations."""
@@ -39,6 +55,11 @@ class ScoreHistory:
     def at_evaluations(self, task: str) -> list[float | None]:
         """A task's main score at every evaluation, None at those that did not measure it."""
         return [row.get(task) for row in self._rows]
+
+    def by_task(self) -> dict[str, list[float]]:
+        """`scores` of each task, in the order of their names, on which sums depend."""
+        tasks = sorted({task for row in self._rows for task in row})
+        return {task: self.scores(task) for task in tasks}
 
     def state(self) -> State:
         """See `spacy_mtl.state.Stateful`."""

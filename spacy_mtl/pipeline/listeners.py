@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 from spacy.language import Language
@@ -45,6 +47,29 @@ def upstream_encoders(nlp: Language, component: str, model: Model) -> dict[str, 
     before = {name: pipe for name, pipe in before.items() if _hands_on(pipe)}
     heard = (_heard(listener, before)[-1:] for listener in _listeners(model))
     return {name: before[name] for names in heard for name in names}
+
+
+def copy_with_encoders(
+    nlp: Language, component: str, model: Model, shared: Iterable[Model] = ()
+) -> Model:
+    """A copy of a component's model with copies of encoders in place of the listeners to them, as
+    `nlp.replace_listeners` would put them; layers keep their numbers, by which optimizers know
+    them. Listeners to the same encoder share its copy, as they share the encoder.
+
+    shared: layers that are not copied: they are in both models.
+    """
+    copies: dict[int, Any] = {id(layer): layer for layer in shared}
+    for upstream in upstream_encoders(nlp, component, model).values():
+        encoder = deepcopy(upstream.model)
+        replace = encoder.attrs.get("replace_listener")
+        for listener in upstream.listener_map.get(component, ()):
+            given = (encoder, listener, upstream)
+            copies[id(listener)] = (
+                encoder
+                if replace is None
+                else replace(*given[: len(inspect.signature(replace).parameters)])
+            )
+    return deepcopy(model, copies)
 
 
 def _names_before(nlp: Language, component: str) -> list[str]:

@@ -26,6 +26,23 @@ def main_name(task: Task) -> str:
     return own_name(task, task.main_score)
 
 
+def component_score(component: str) -> str:
+    """The name of a component's one score, see `spacy_mtl.pipeline.selection`."""
+    return f"{component}_score"
+
+
+def check_component_score(component: str, tasks: Iterable[str]) -> None:
+    """RAISES (MTLError): If the component's score has the name of a task's or of spaCy's own."""
+    score = component_score(component)
+    owner = named_owner(score, tasks)
+    if owner is not None or component in RESERVED:
+        what = "one of spaCy's scores" if owner is None else f"a score of the task '{owner}'"
+        raise MTLError(
+            f"Expected for the `selection` of '{component}' a name '{score}' that no other score "
+            f"can have, got that of {what}. Rename the component, or the task."
+        )
+
+
 def score_owner(score: str, tasks: Mapping[str, Task]) -> str | None:
     """The task that a score is of, None if it is of something else, as "speed" is."""
     return named_owner(score, tasks) or next(iter(standard_owners(score, tasks)), None)

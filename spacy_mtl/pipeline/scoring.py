@@ -11,19 +11,24 @@ from ..errors import MTLError
 from ..tasks.base import Task
 from ..tasks.capable import Labelled
 from .history import ScoreHistory
-from .score_names import own_name
+from .score_names import component_score, own_name
+from .selection import Selection
 
 
 class Scoring:
     """The component's scores, and their history."""
 
+    name: str
     tasks: dict[str, Task]
     history: ScoreHistory
+    selection: Selection | None
+    _started: bool
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         """Metrics of every task under its name ("ner_f"), and under spaCy's standard names
         ("ents_f") for the first task of its kind. Those of a task are None if the references
-        label nothing of it, and otherwise numbers, whatever is predicted."""
+        label nothing of it, and otherwise numbers, whatever is predicted. During a training also
+        the component's one score, if it has a `selection`."""
         examples = list(examples)
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
@@ -37,6 +42,8 @@ class Scoring:
                 scores.setdefault(key, value)
                 scores[own_name(task, key)] = value
         self.history.record(main)
+        if self.selection is not None and self._started:
+            scores[component_score(self.name)] = self.selection.score(self.history)
         return scores
 
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spacy.training import Example
-from thinc.api import Model, Optimizer
+from thinc.api import Model, Optimizer, torch2xp
 from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..models.freezing import torch_module
 from ..models.topologies.base import Represented, Sharing, head_of
 from ..tasks.base import Step, Task
+from .teachers import Teacher
 
 # What a task's summed loss is divided by, given its number of labelled units in the batch.
 LOSS_UNITS: dict[str, Callable[[int], float]] = {
@@ -51,11 +54,15 @@ def task_step(
     represented: Represented,
     examples: Sequence[Example],
     loss_unit: str,
+    teacher: Teacher | None = None,
 ) -> ScaledStep | None:
-    """Run a task's head forward; None if the examples label nothing of the task."""
+    """Run a task's head forward; None if the examples label nothing of the task.
+
+    teacher: whose scores the task learns in place of the annotation, if any.
+    """
     packed = represented.packed[task.name]
     head = represented.ran.get(task.name) or head_of(model, task.name)
-    step = task.learn(head, packed, examples)
+    step = (task.learn if teacher is None else teacher.step)(head, packed, examples)
     if step is None:
         return None
     scale = 1 / LOSS_UNITS[loss_unit](step.n_units)
@@ -73,6 +80,20 @@ def apply_gradients(nodes: Iterable[Model], sgd: Optimizer) -> None:
                 value, grad = sgd(key, node.get_param(param), node.get_grad(param))
                 node.set_param(param, value)
                 node.set_grad(param, grad)
+
+
+def restart_averages(nodes: Iterable[Model], sgd: Optimizer) -> None:
+    """Let the optimizer's averages of these nodes' parameters be what the parameters are."""
+    averages: Any = sgd.averages or {}
+    for node in nodes:
+        for param in node.param_names:
+            if (node.id, param) in averages:
+                averages[node.id, param][...] = node.get_param(param)
+        for shim in node.shims:
+            module = torch_module(shim)
+            for name, tensor in [] if module is None else module.state_dict().items():
+                if (key := f"pytorch_{shim.id}_{name}") in averages:
+                    averages[key][...] = torch2xp(tensor)
 
 
 def balanced_gradients(

@@ -27,6 +27,7 @@ from .hierarchy_losses import (
     node_cross_entropy,
     path_cross_entropy,
     probabilities,
+    tree_divergence,
 )
 from .labels import some
 from .scored import Decoded
@@ -190,6 +191,14 @@ class HierarchicalTask(ClassTask):
         found: Any = log_probabilities(self.tree, self.tempered(scores))
         leaves = xp.where(xp.asarray(self.tree.is_leaf), found, -xp.inf)
         return Decoded(leaves.argmax(axis=1), lambda: xp.exp(found))
+
+    def distill(
+        self, scores: Floats2d, taught: Floats2d, mask: Any, packed: Packed, ops: Ops
+    ) -> tuple[float, Floats2d]:
+        """See `LabelledTask`; with a hierarchy that of all labels together."""
+        if self.tree is None:
+            return super().distill(scores, taught, mask, packed, ops)
+        return tree_divergence(self.tree, scores, taught, mask, self.exclusive)
 
     def gold_classes(self, doc: Doc, attr: str = "cats") -> dict[str, float]:
         """With a hierarchy those of the leaves, also what follows from other levels."""

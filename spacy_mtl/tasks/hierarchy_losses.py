@@ -17,7 +17,7 @@ from thinc.api import get_array_module
 from thinc.types import ArrayXd, Floats2d
 
 from .hierarchy import Hierarchy, Siblings
-from .losses import sigmoid
+from .losses import divergence, sigmoid
 
 # An array of numpy or cupy; thinc's types do not know all of their common interface.
 Array = Any
@@ -83,6 +83,28 @@ def path_cross_entropy(
             target = _smoothed(xp, target, xp.isfinite(log_p), xp.isfinite(through), smoothing)
         d_scores[:, children] = reach[:, parents][:, :, None] * (xp.exp(log_p) - target)
     return -float(inside[:, tree.root].sum()), xp.ascontiguousarray(d_scores[:, : tree.root])
+
+
+def tree_divergence(
+    tree: Hierarchy, scores: Floats2d, taught: Floats2d, mask: Array, one_leaf: bool
+) -> tuple[float, Floats2d]:
+    """The summed Kullback-Leibler divergence of the distribution over a document's labels from that
+    of a teacher's scores, and its gradient: that of each choice counts by how probable the teacher
+    takes it to be that what is above applies.
+
+    mask: (n_docs,) the documents that count, or (n_docs, n_labels) their labels. one_leaf: whether
+        each document has one leaf, or any labels.
+    """
+    if one_leaf:
+        logs = [log_probabilities(tree, each) for each in (scores, taught)]
+        xp: Any = get_array_module(scores)
+        above = [_widened(tree, each, 0.0)[:, tree.parent] for each in logs]
+        P, Q = (xp.exp(each - parents) for each, parents in zip(logs, above, strict=True))
+        weights = xp.exp(above[1]) * mask[:, None]
+    else:
+        P, Q = sigmoid(scores), sigmoid(taught)
+        weights = _widened(tree, probabilities(tree, taught), 1.0)[:, tree.parent] * mask
+    return divergence(P, Q, weights, not one_leaf)
 
 
 def _smoothed(xp: Any, target: Array, there: Array, left: Array, smoothing: float) -> Array:

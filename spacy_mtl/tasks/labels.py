@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import to_numpy
+from thinc.api import Ops, to_numpy
 from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..marks import CORPUS, LABELS
 from ..models.packed import Packed
 from .base import Task
+from .losses import divergence
 from .scored import Decoded, ScoredTask
 
 
@@ -56,6 +57,20 @@ class LabelledTask(ScoredTask):
     def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
         """See `Calibrated`; the same as the loss."""
         return self.loss(scores, targets, packed)[0]
+
+    def distill(
+        self, scores: Floats2d, taught: Floats2d, mask: Any, packed: Packed, ops: Ops
+    ) -> tuple[float, Floats2d]:
+        """The divergence of the probabilities of the scores from those of a teacher's, in nats,
+        and its gradient.
+
+        By default the scores are those of one distribution for each unit, or where the mask (see
+        `Targets`) is of cells, of a yes for each of these. For a CRF the gradient is that of the
+        divergence between distributions of paths, and the loss that of the tokens' marginals.
+        """
+        P, Q = (self.decode(S, packed, ops).probabilities for S in (scores, taught))
+        cells = mask.ndim == 2
+        return divergence(P, Q, mask if cells else mask[:, None], cells)
 
     def outcomes(self, decoded: Decoded, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
         """See `Calibrated`."""

@@ -105,3 +105,25 @@ def binary_cross_entropy(
     losses = xp.maximum(scores, 0) + xp.log1p(xp.exp(-xp.abs(scores))) - truths * scores
     d_scores = (sigmoid(scores) - truths) * mask
     return float((losses * mask).sum()), d_scores
+
+
+def divergence(
+    P: Floats2d, Q: Floats2d, weights: ArrayXd, yes_or_no: bool
+) -> tuple[float, Floats2d]:
+    """The summed Kullback-Leibler divergence of probabilities P from Q in nats, and its gradient at
+    the scores that P is the softmax or sigmoid of.
+
+    yes_or_no: whether each cell is the probability of a yes; otherwise each row, or each set of
+        cells in it, is a distribution. weights: of the cells, (rows, columns) or (rows, 1).
+    """
+    xp: Any = get_array_module(P)
+    losses = Q * _log_ratio(xp, Q, P)
+    if yes_or_no:
+        losses = losses + (1 - Q) * _log_ratio(xp, 1 - Q, 1 - P)
+    counted: Any = weights
+    return float((losses * counted).sum()), (P - Q) * counted
+
+
+def _log_ratio(xp: Any, numerator: Floats2d, denominator: Floats2d) -> Floats2d:
+    ratio: Floats2d = xp.log(xp.maximum(numerator, 1e-30)) - xp.log(xp.maximum(denominator, 1e-30))
+    return ratio

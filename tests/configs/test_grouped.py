@@ -139,6 +139,20 @@ def test_scores_of_several_groups_keep_their_tasks(tmp_path: Path) -> None:
     assert together["training"]["score_weights"]["cats_macro_auc"] == 0.3
 
 
+def test_the_score_of_a_component_becomes_those_of_its_copies(tmp_path: Path) -> None:
+    config = weighted(tmp_path)
+    config["components"]["multitask"]["selection"] = {"rule": "worst"}
+    unused = dict.fromkeys(["tag_acc", "pos_acc", "morph_acc", "ents_f", "cats_score"])
+    weights = {**unused, "multitask_score": 0.75, "ner_f": 0.25}
+    config["training"]["score_weights"] = weights
+    found = grouped(config)
+    weights = found["training"]["score_weights"]
+    assert weights["multitask_1_score"] == 0.25 and weights["multitask_2_score"] == 0.5
+    assert weights["ner_f"] == 0.25 and "multitask_score" not in weights
+    blocks = found["components"]
+    assert [blocks[f"multitask_{i}"]["selection"] for i in (1, 2)] == [{"rule": "worst"}] * 2
+
+
 def test_name_that_is_taken(tmp_path: Path) -> None:
     config = mixed(tmp_path)
     nlp = make_nlp(["tagger", "ner", "sentiment"])

@@ -29,7 +29,8 @@ from thinc.api import Adam, Config
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.parameters import named_parameters
-from spacy_mtl.optimizing.unfreeze import TrainingPeriod, create_unfreeze
+from spacy_mtl.optimizing.periods import TrainingPeriod
+from spacy_mtl.optimizing.unfreeze import create_unfreeze
 
 NAMES = ["tagger", "ner", "sentiment"]
 
@@ -443,6 +444,29 @@ patience = 800
     found = registry.resolve(Config().from_str(text))["training"]["before_update"]
     assert (found.encoder, found.gradual, found.layers) == (500, 100, {"tok2vec.embed": -1})
     assert found.tasks == {"ner": TrainingPeriod(200, 1500, 800)}
+
+
+def test_a_block_of_the_second_version():
+    text = """
+[training]
+
+[training.before_update]
+@callbacks = "spacy_mtl.unfreeze.v2"
+encoder = 500
+patience = 800
+protect = "distill"
+
+[training.before_update.tasks]
+
+[training.before_update.tasks.ner]
+start = 200
+
+[training.before_update.tasks.tagger]
+patience = null
+"""
+    found = registry.resolve(Config().from_str(text))["training"]["before_update"]
+    assert found.encoder == 500
+    assert found.tasks == {"ner": TrainingPeriod(200, patience=800), "tagger": TrainingPeriod()}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from pipeline.helpers import make_examples, make_nlp, multitask, trained
 from spacy_mtl.errors import MTLError
 from spacy_mtl.pipeline.score_names import (
     RESERVED,
+    check_component_score,
     check_name,
+    component_score,
     main_name,
     named_owner,
     own_name,
@@ -71,3 +73,12 @@ def test_names_that_spacys_scores_begin_with(tasks: dict[str, Task]) -> None:
     check_name("ents", tasks["ner"])  # which has these scores itself
     with pytest.raises(MTLError, match="got 'cats'. Rename it, to 'cats_task'"):
         check_name("cats", tasks["ner"])
+
+
+def test_the_score_of_a_component_is_of_no_task(tasks: dict[str, Task]) -> None:
+    assert component_score("multitask") == "multitask_score"
+    assert score_owner("multitask_score", tasks) is None
+    check_component_score("multitask", tasks)
+    for name in ("ner", "ner_of", "cats", "token"):
+        with pytest.raises(MTLError, match="that no other score can have"):
+            check_component_score(name, tasks)

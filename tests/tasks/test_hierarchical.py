@@ -340,3 +340,22 @@ def test_always_numbers(exclusive, example):
         for key in ("cats_score", "cats_acc", "cats_acc_level_3", "cats_macro_f_level_3"):
             assert found[key] == 0.0
     assert topic(exclusive, labels=()).score([example([], sure(GOLF))])["cats_acc"] == 0.0
+
+
+# A teacher
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+@pytest.mark.parametrize("labels", [LEAVES, ["topic=a", "topic=b"]])
+def test_a_teacher_is_followed_at_what_is_labelled(exclusive, labels, example, pack):
+    task = topic(exclusive, labels)
+    examples = [example({labels[0]: 1.0}), example({})]
+    packed = pack([each.predicted for each in examples])
+    mask = task.targets(examples, OPS).mask
+    scores, taught = np.random.default_rng(0).normal(size=(2, 2, len(task.labels))).astype("f")
+    same, none = task.distill(taught, taught, mask, packed, OPS)
+    assert same == pytest.approx(0) and not none.any()
+    loss, d_scores = task.distill(scores, taught, mask, packed, OPS)
+    assert loss > 0 and d_scores[0].any() and not d_scores[1].any()
+    closer = scores - 0.5 * d_scores
+    assert task.distill(closer, taught, mask, packed, OPS)[0] < loss

@@ -9,6 +9,7 @@ from spacy_mtl.tasks.hierarchy_losses import (
     node_cross_entropy,
     path_cross_entropy,
     probabilities,
+    tree_divergence,
 )
 from spacy_mtl.tasks.losses import binary_cross_entropy, sigmoid, softmax_cross_entropy
 
@@ -192,3 +193,36 @@ def test_extreme_scores(size):
         gold = TREE.any_of(columns(label)[None], columns("a/x/2")[None])
         _, d_scores = node_cross_entropy(TREE, scores, np.nan_to_num(gold), ~np.isnan(gold))
         assert np.isfinite(d_scores).all()
+
+
+def test_divergence_where_each_document_has_one_leaf(rng, numeric_gradient):
+    scores, taught = scores_of(rng), scores_of(rng)
+    mask = np.asarray([True, False, True, True])
+    loss, d_scores = tree_divergence(TREE, scores, taught, mask, True)
+    log_p, log_q = (log_probabilities(TREE, each)[:, LEAVES] for each in (scores, taught))
+    expected = (np.exp(log_q) * (log_q - log_p))[mask].sum()
+    assert loss == pytest.approx(expected)
+    numeric = numeric_gradient(lambda: tree_divergence(TREE, scores, taught, mask, True)[0], scores)
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-3)
+    assert not d_scores[1].any()
+
+
+def test_divergence_where_documents_have_any_labels(rng, numeric_gradient):
+    tree = Hierarchy(["a", "a/x", "b"], "/")
+    scores, taught = rng.normal(size=(2, 1, 3))
+    mask = np.ones((1, 3), dtype=bool)
+
+    def joint(each):
+        """The probability of each set of labels that goes with the tree."""
+        a, x, b = sigmoid(each)[0]
+        of_a = np.asarray([1 - a, a * (1 - x), a * x])
+        return np.outer(of_a, [1 - b, b])
+
+    P, Q = joint(scores), joint(taught)
+    loss, d_scores = tree_divergence(tree, scores, taught, mask, False)
+    assert loss == pytest.approx((Q * np.log(Q / P)).sum())
+    numeric = numeric_gradient(
+        lambda: tree_divergence(tree, scores, taught, mask, False)[0], scores
+    )
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-3)
+    assert tree_divergence(tree, taught, taught, mask, False)[0] == 0

@@ -3,6 +3,7 @@ import pytest
 
 from spacy_mtl.tasks.losses import (
     binary_cross_entropy,
+    divergence,
     partial_cross_entropy,
     sigmoid,
     softmax,
@@ -180,3 +181,28 @@ def test_nothing_labelled():
     assert loss == 0.0 and not d_scores.any() and d_scores.shape == SCORES.shape
     loss, d_scores = binary_cross_entropy(SCORES, SCORES, np.zeros(SCORES.shape, dtype=bool))
     assert loss == 0.0 and not d_scores.any()
+
+
+def test_divergence_of_distributions(numeric_gradient):
+    scores, Q, weights = SCORES.copy(), softmax(SCORES[::-1]), MASK[:, None] * 2
+    found, gradient = divergence(softmax(scores), Q, weights, False)
+    assert found == pytest.approx(2 * (Q * (np.log(Q) - log_softmax(scores)))[MASK].sum())
+    expected = numeric_gradient(lambda: divergence(softmax(scores), Q, weights, False)[0], scores)
+    np.testing.assert_allclose(gradient, expected, atol=1e-3)
+    assert not gradient[~MASK].any()
+    assert divergence(Q, Q, weights, False)[0] == 0
+
+
+def test_divergence_of_yes_and_no(numeric_gradient):
+    scores, Q, mask = SCORES.copy(), sigmoid(SCORES[::-1]), SCORES > 0
+    P = sigmoid(scores)
+    found, gradient = divergence(P, Q, mask, True)
+    each = Q * np.log(Q / P) + (1 - Q) * np.log((1 - Q) / (1 - P))
+    assert found == pytest.approx(each[mask].sum())
+    expected = numeric_gradient(lambda: divergence(sigmoid(scores), Q, mask, True)[0], scores)
+    np.testing.assert_allclose(gradient, expected, atol=1e-3)
+
+
+def test_divergence_of_certainties():
+    P, Q = np.asarray([[1.0, 0.0]]), np.asarray([[0.0, 1.0]])
+    assert 50 < divergence(P, Q, np.ones((1, 1)), False)[0] < 100

@@ -88,6 +88,24 @@ def mixed(folder: Path, **settings: Any) -> Config:
     return _short(config)
 
 
+def stopping(folder: Path, **settings: Any) -> Config:
+    """Tasks that patience stops while another learns on, and a score over several evaluations.
+
+    settings: of the callback.
+    """
+    selection = {"rule": "worst", "evaluations": 2}
+    balancer = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1"}
+    config: Any = mixed(folder, balancer=balancer, selection=selection)
+    config["components"]["multitask"]["tasks"]["sentiment"]["ngram_rows"] = 1500
+    callback = {"@callbacks": "spacy_mtl.unfreeze.v2", "patience": 2, "smoothing": 2}
+    tasks = {"ner": {"patience": None}}
+    config["training"]["before_update"] = {**callback, "tasks": tasks, **settings}
+    unused = dict.fromkeys(["tag_acc", "pos_acc", "morph_acc", "ents_f", "cats_score"])
+    config["training"]["score_weights"] = {**unused, "multitask_score": 1.0}
+    config["training"].update(max_steps=19, eval_frequency=2)
+    return Config(config)
+
+
 def stock(folder: Path, **training: Any) -> Config:
     """spaCy's own components on one encoder, with spaCy's own optimizer, batcher and dropout."""
     nlp = small_nlp()

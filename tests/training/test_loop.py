@@ -11,9 +11,9 @@ from thinc.api import Config
 
 from spacy_mtl.training.trainer import train
 
-from .runs import frozen, log, mixed, models, plain, run, stock
+from .runs import frozen, log, mixed, models, plain, run, stock, stopping
 
-CONFIGS = {"mixed": mixed, "stock": stock, "frozen": frozen}
+CONFIGS = {"mixed": mixed, "stock": stock, "frozen": frozen, "stopping": stopping}
 # What differs from the settings that the others have, for spaCy's components.
 SETTINGS: dict[str, dict[str, Any]] = {
     "patience": {"patience": 3, "max_steps": 40},

@@ -6,15 +6,17 @@ from pathlib import Path
 from shutil import copytree
 from typing import Any
 
+import numpy as np
 import pytest
 import spacy
 from pipeline.helpers import LAYERS, TASKS, make_examples, multitask, step
 from spacy.language import Language
 from thinc.api import Adam
 
+from spacy_mtl.models.topologies.base import head_of, represent
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.optimizing.parameters import named_parameters
-from spacy_mtl.optimizing.unfreeze import create_unfreeze
+from spacy_mtl.optimizing.unfreeze import create_unfreeze, create_unfreeze_v2
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
@@ -113,6 +115,34 @@ def test_all_tasks_are_stopped(nlp):
     callback = create_unfreeze(tasks={name: {"stop": 1} for name in LAYERS})
     with pytest.warns(UserWarning, match="No task is trained"):
         assert moved(nlp, optimizer, callback, [1, 2]) == set()
+
+
+@pytest.mark.parametrize(("protect", "still"), [("freeze", (LOWEST, MIDDLE)), ("distill", ())])
+def test_a_stopped_task_is_protected(nlp, protect, still):
+    optimizer = create_grouped_optimizer(0.01, average=0.9)
+    callback = create_unfreeze_v2(patience=1, protect=protect)
+    moved(nlp, optimizer, callback, [0])
+    with nlp.use_params(optimizer.averages):
+        best = scores(nlp)
+        multitask(nlp).history.record({**dict.fromkeys(LAYERS, 0.5)})
+    moved(nlp, optimizer, callback, [1])
+    multitask(nlp).history.record({**dict.fromkeys(LAYERS, 0.6), "ner": 0.4})
+    found = moved(nlp, optimizer, callback, [2])
+    assert of(nlp, "encoder.layer", LOWEST) - found == of(nlp, *still) if still else found
+    if protect == "distill":
+        teacher = multitask(nlp).teachers["ner"]
+        docs = [example.predicted for example in make_examples(nlp)]
+        packed = represent(teacher.model, docs, ["ner"], False).packed["ner"]
+        taught = head_of(teacher.model, "ner").predict(packed)
+        np.testing.assert_allclose(taught, best["ner"], atol=1e-5)
+
+
+def scores(nlp: Language) -> dict[str, Any]:
+    """Of each task with the present parameters."""
+    docs = [example.predicted for example in make_examples(nlp)]
+    transformer: Any = nlp.get_pipe("transformer")
+    transformer.set_annotations(docs, transformer.predict(docs))
+    return {name: found for name, (found, _) in multitask(nlp).task_scores(docs).items()}
 
 
 @pytest.mark.parametrize("last", [True, False])

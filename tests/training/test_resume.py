@@ -21,7 +21,18 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.training.checkpoints import ARRAYS, read_checkpoint
 from spacy_mtl.training.loop import Loop
 
-from .runs import Killed, frozen, interrupted, killed_at, log, mixed, models, run, stock
+from .runs import (
+    Killed,
+    frozen,
+    interrupted,
+    killed_at,
+    log,
+    mixed,
+    models,
+    run,
+    stock,
+    stopping,
+)
 
 KILLS = [5, 11]
 
@@ -99,6 +110,19 @@ def radam(learn_rate: float = 0.01) -> dict[str, Any]:
     return {"@optimizers": "RAdam.v1", "learn_rate": rates, "L2": 0.1, "use_averages": False}
 
 
+def protected(protect: str, optimizer: Any = None) -> Callable[[Path], Config]:
+    """Tasks that stop. optimizer: in place of ours, with averages."""
+
+    def changed(folder: Path) -> Config:
+        config = stopping(folder, protect=protect)
+        if optimizer is not None:
+            config["training"]["optimizer"] = optimizer
+        return config
+
+    return changed
+
+
+ADAM = {"@optimizers": "Adam.v1", "learn_rate": 0.01, "use_averages": True}
 PADDED = {
     "@batchers": "spacy.batch_by_padded.v1",
     "size": {"@schedules": "compounding.v1", "start": 8, "stop": 30, "compound": 1.4},
@@ -113,6 +137,8 @@ CONFIGS: dict[str, Callable[[Path], Config]] = {
     "stock, streamed and augmented": streamed(stock),
     "balanced": balanced,
     "two encoders, and a task with a state": foreign,
+    "stopping": protected("none"),
+    "stopping, Adam, distilled": protected("distill", ADAM),
 }
 MORE: dict[str, Callable[[Path], Config]] = {
     "stacked": stacked,
@@ -120,6 +146,11 @@ MORE: dict[str, Callable[[Path], Config]] = {
     "stock, accumulated": with_training(stock, accumulate_gradient=2),
     "stock, RAdam and padded": with_training(stock, optimizer=radam(), batcher=PADDED),
     "stock, frozen": frozen,
+    "stopping, Adam": protected("none", ADAM),
+    "stopping, Adam without averages": protected("none", {**ADAM, "use_averages": False}),
+    "stopping, frozen": protected("freeze"),
+    "stopping, slower": protected("slow"),
+    "stopping, distilled": protected("distill"),
     "mixed, UW": with_balancer("spacy_mtl.Scalarization.v1", method="UW"),
     "mixed, NashMTL": with_balancer("spacy_mtl.GramianWeighting.v1", method="NashMTL", every=3),
 }
@@ -144,6 +175,26 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
     interrupted(config, tmp_path / "parts", list(range(13)), every=1)
     assert models(tmp_path / "parts") == models(tmp_path / "whole")
     assert log(tmp_path / "parts") == log(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(
+    ("protect", "part"),
+    [
+        ("none", "before_update/best_heads/head"),
+        ("none", "before_update/best_heads/places"),
+        ("none", "before_update/multitask"),
+        ("distill", "before_update/best_heads/encoders"),
+    ],
+)
+def test_what_stops_tasks_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protect: str, part: str
+) -> None:
+    """Killed between the best evaluation of a task, at step 4, and its stop after step 6."""
+    config = stopping(tmp_path, protect=protect)
+    run(config, tmp_path / "whole")
+    with pytest.raises(Killed), killed_at(6):
+        run(config, tmp_path / "parts")
+    check_that_it_counts(part, config, tmp_path, tmp_path / "out", monkeypatch)
 
 
 def test_the_state_of_a_task_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

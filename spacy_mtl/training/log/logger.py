@@ -17,7 +17,7 @@ from wasabi import Printer
 
 from ...errors import MTLError
 from .rows import Row, RowMaker, trackable_scores
-from .table import Table
+from .table import Table, percent
 
 FILE_NAME = "training.jsonl"
 WIDTH = 160  # of a file or pipe, where the output has none of its own
@@ -43,8 +43,9 @@ def create_console_logger(
 
     A row has each task's loss, weight and score, then the score by which the best model is
     chosen, the speed, the time until `max_steps`, and the share of the steps in conflict if the
-    component measures it (`conflict_every`). The loggers behind it in a `spacy.ChainLogger.v1`
-    see the weights and the conflict too, and scores by names that MLflow takes.
+    component measures it (`conflict_every`). At the end comes each task's best score with its step.
+    The loggers behind it in a `spacy.ChainLogger.v1` see the weights and the conflict too, and
+    scores by names that MLflow takes.
 
     progress_bar: "eval" for a bar until the next evaluation, "train" until the end; on stderr,
         if it is a terminal. True is "eval", False and None are no bar, as for spaCy's loggers.
@@ -78,23 +79,30 @@ def create_console_logger(
             progress.evaluated(row)
             info.update(row.stats(), other_scores=trackable_scores(info["other_scores"]))
 
-        return log_step, progress.close
+        def close() -> None:
+            progress.close()
+            if console is not None:
+                console.close()
+
+        return log_step, close
 
     return setup
 
 
 class Console:
-    """Prints the rows, whose first tells what the table looks like."""
+    """Prints the rows, whose first tells what the table looks like, and what they came to."""
 
     def __init__(self, maker: RowMaker, progress: "Progress", stdout: IO[str]) -> None:
         self._maker = maker
         self._progress = progress
         self._stdout = stdout
         self._table: Table | None = None
+        self._last: Row | None = None
 
     def print(self, row: Row, path: Path | None) -> None:
         """Print a row; `path` is the file that has it too."""
         lines: list[str] = []
+        self._last = row
         if self._table is None:
             maker, width = self._maker, _width(self._stdout)
             self._table = Table(row, width, maker.weighted, maker.measured)
@@ -102,6 +110,17 @@ class Console:
                 lines += [Printer(no_print=True).info("Rows as JSON lines:"), str(path)]
             lines += self._table.header()
         self._progress.print_above([*lines, *self._table.lines(row)], self._stdout)
+
+    def close(self) -> None:
+        """Print when each task was best."""
+        tasks = self._last.tasks if self._last is not None else {}
+        best = [
+            f"{name} {percent(figures.best_score)} (step {figures.best_step})"
+            for name, figures in tasks.items()
+            if figures.best_step is not None
+        ]
+        if best:
+            print(f"Best scores: {', '.join(best)}", file=self._stdout, flush=True)
 
 
 class Progress:

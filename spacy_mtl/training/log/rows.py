@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
@@ -25,11 +25,15 @@ class TaskFigures:
 
     loss: mean per labelled unit, or of a component of spaCy's the sum that it reports.
     weight: mean over the batches that had it. score: the task's main score, from 0 to 1.
+    best_score, best_step: the best of it so far, of equal ones the first, and when that was; None
+        for a component of spaCy's.
     """
 
     loss: float | None
     weight: float | None
     score: float | None
+    best_score: float | None = None
+    best_step: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,8 +114,9 @@ class RowMaker:
     def row(self, info: Mapping[str, Any]) -> Row:
         """The row of an evaluation; `info` is what spaCy's loop hands to a logger."""
         scores, losses = info["other_scores"], info["losses"]
+        steps = [step for _, step in info["checkpoints"]]
         tasks = {
-            name: source.figures(losses, scores)
+            name: source.figures(losses, scores, steps)
             for name, source in zip(self._names, self._sources, strict=True)
         }
         shown = {key for source in self._sources for key in source.shown}
@@ -159,13 +164,14 @@ def _weighs(component: Any) -> bool:
 class _Source:
     """Where a task's figures are found.
 
-    shown: the scores that they stand for. figures: from the loop's losses and scores.
+    shown: the scores that they stand for. figures: from the loop's losses and scores, and the steps
+    of all evaluations.
     """
 
     component: str
     task: str
     shown: set[str]
-    figures: Callable[[Mapping[str, float], Mapping[str, Any]], TaskFigures]
+    figures: Callable[[Mapping[str, float], Mapping[str, Any], Sequence[int]], TaskFigures]
 
 
 def _sources(nlp: Language, components: list[tuple[str, Any]]) -> Iterator[_Source]:
@@ -182,12 +188,22 @@ def _sources(nlp: Language, components: list[tuple[str, Any]]) -> Iterator[_Sour
 def _of_task(name: str, component: MultiTask, task: str) -> _Source:
     own = main_name(component.tasks[task])
 
-    def figures(losses: Mapping[str, float], scores: Mapping[str, Any]) -> TaskFigures:
-        return TaskFigures(
-            component.task_losses.get(task), component.task_weights.get(task), scores.get(own)
-        )
+    def figures(
+        losses: Mapping[str, float], scores: Mapping[str, Any], steps: Sequence[int]
+    ) -> TaskFigures:
+        loss, weight = component.task_losses.get(task), component.task_weights.get(task)
+        best = _best(component.history.at_evaluations(task), steps)
+        return TaskFigures(loss, weight, scores.get(own), *best)
 
     return _Source(name, task, {component.tasks[task].main_score, own}, figures)
+
+
+def _best(scores: Sequence[float | None], steps: Sequence[int]) -> tuple[float | None, int | None]:
+    """The best score and its step. scores: at all evaluations, the last of which the steps are
+    of."""
+    together = zip(reversed(scores), reversed(steps), strict=False)
+    measured = [(score, step) for score, step in together if score is not None]
+    return max(measured, key=lambda pair: (pair[0], -pair[1]), default=(None, None))
 
 
 def _of_component(nlp: Language, name: str, encoders: list[Any]) -> _Source:
@@ -195,7 +211,9 @@ def _of_component(nlp: Language, name: str, encoders: list[Any]) -> _Source:
     defaults = nlp.get_pipe_meta(name).default_score_weights or {}
     parts = {key: weight for key, weight in defaults.items() if weight}
 
-    def figures(losses: Mapping[str, float], scores: Mapping[str, Any]) -> TaskFigures:
+    def figures(
+        losses: Mapping[str, float], scores: Mapping[str, Any], steps: Sequence[int]
+    ) -> TaskFigures:
         found = {key: weight for key, weight in parts.items() if key in scores}
         total = sum(found.values())
         score = (

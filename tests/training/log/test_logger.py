@@ -47,6 +47,7 @@ def test_a_training(tmp_path):
     lines = printed.splitlines()
     assert str(path) in lines
     check_table(lines, rows)
+    check_best(lines, rows)
 
 
 def check_table(lines: list[str], rows: list[dict[str, Any]]) -> None:
@@ -66,6 +67,20 @@ def check_table(lines: list[str], rows: list[dict[str, Any]]) -> None:
         assert cells[12].endswith("*") == row["best"]
         shares = [of["conflict"] for of in row["conflict"].values()]
         assert cells[15] == (f"{shares[0]:.0%}" if shares else "-")
+
+
+def check_best(lines: list[str], rows: list[dict[str, Any]]) -> None:
+    """Rows have each task's best score so far, and the last line those of the training."""
+    for number, row in enumerate(rows, 1):
+        for name, figures in row["tasks"].items():
+            scores = [earlier["tasks"][name]["score"] for earlier in rows[:number]]
+            assert figures["best_score"] == max(scores)
+            assert figures["best_step"] == rows[scores.index(max(scores))]["step"]
+    found = [
+        f"{name} {100 * figures['best_score']:.2f} (step {figures['best_step']})"
+        for name, figures in rows[-1]["tasks"].items()
+    ]
+    assert f"Best scores: {', '.join(found)}" in lines
 
 
 def test_a_task_without_labels(tmp_path):

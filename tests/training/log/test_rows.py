@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy
 import pytest
 import spacy
+from pipeline.helpers import make_nlp, multitask
 from spacy.language import Language
 
 from spacy_mtl.training.log.rows import RowMaker, TaskFigures, trackable_scores
@@ -81,6 +82,21 @@ def test_best():
     maker = RowMaker(blank())
     assert maker.row(step_info(1, score=0.4)).best
     assert not maker.row(step_info(2, score=0.3)).best
+
+
+def test_best_scores_of_tasks():
+    nlp = make_nlp(["tagger", "ner"])
+    history, maker = multitask(nlp).history, RowMaker(nlp)
+    history.record({"tagger": 0.9, "ner": 0.9})  # before this training
+    found = []
+    for step, scores in enumerate([(0.5, None), (0.7, None), (0.7, None), (0.6, None)]):
+        history.record(dict(zip(["tagger", "ner"], scores, strict=True)))
+        checkpoints = [(0.5, 10 * earlier) for earlier in range(step + 1)]
+        row = maker.row(step_info(10 * step, checkpoints=checkpoints))
+        found.append(row.tasks["tagger"])
+        assert (row.tasks["ner"].best_score, row.tasks["ner"].best_step) == (None, None)
+    assert [figures.best_score for figures in found] == [0.5, 0.7, 0.7, 0.7]
+    assert [figures.best_step for figures in found] == [0, 10, 10, 10]
 
 
 def test_conflict_share_of_several_components():

@@ -1,0 +1,65 @@
+"""A task that is taught by what an earlier model says, in place of the annotation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from spacy.tokens import Doc
+from spacy.training import Example
+from thinc.api import to_numpy
+from thinc.types import Floats2d
+
+from ..models.packed import Packed
+from ..models.topologies import base as topologies
+from ..models.topologies.base import Head, Sharing
+from ..tasks.base import Step
+from ..tasks.labels import LabelledTask
+
+
+class Teacher:
+    """A copy of a component's model with the encoders in it, which is not trained.
+
+    task: the one that it teaches.
+    """
+
+    def __init__(self, model: Sharing, task: LabelledTask) -> None:
+        self.model = model
+        self.task = task
+
+    def step(self, head: Head, packed: Packed, examples: Sequence[Example]) -> Step | None:
+        """Run the head forward on a batch; None if the batch labels nothing of the task.
+
+        The loss is the task's `distill`, over the units that are labelled, whatever their labels.
+        """
+        mask: Any = self.task.targets(examples, head.ops).mask
+        n_units = int(mask.sum())
+        if not n_units:
+            return None
+        scores, bp_head = head(packed, True)
+        taught = self._scores(packed, _labelled_docs(mask, packed), scores)
+        loss, d_scores = self.task.distill(scores, taught, mask, packed, head.ops)
+        return Step(loss, n_units, lambda weight: bp_head(d_scores * weight))
+
+    def _scores(self, packed: Packed, rows: NDArray[np.intp], like: Floats2d) -> Floats2d:
+        """The teacher's scores of some documents of the batch, zeros for the others."""
+        docs: list[Doc] = [packed.docs[row] for row in rows]
+        represented = topologies.represent(self.model, docs, [self.task.name], False)
+        head = represented.ran.get(self.task.name) or topologies.head_of(self.model, self.task.name)
+        scores: Any = head.ops.xp.zeros_like(like)
+        chosen = np.zeros(len(packed.docs), dtype=bool)
+        chosen[rows] = True
+        if len(like) != len(packed.docs):
+            chosen = np.repeat(chosen, packed.lengths)
+        scores[head.ops.xp.asarray(chosen)] = head.predict(represented.packed[self.task.name])
+        return scores
+
+
+def _labelled_docs(mask: Any, packed: Packed) -> NDArray[np.intp]:
+    """The numbers of the documents of which a unit is labelled. mask: see `Targets`."""
+    labelled = to_numpy(mask).reshape(len(mask), -1).any(axis=1)
+    if len(labelled) == len(packed.docs):
+        return np.flatnonzero(labelled)
+    return np.unique(np.repeat(np.arange(len(packed.docs)), packed.lengths)[labelled])
