@@ -82,6 +82,8 @@ def _forward(
         packed.notes[_TERMS, id(scores)] = (scores, each)
 
     def backprop(dY: Any) -> Floats2d:
+        if not len(packed.lengths):  # thinc's maxout cannot go back over nothing
+            return model.ops.alloc2f(*packed.X.shape)
         gradients = dY if dY.ndim == 3 else [part * dY for part in shares]
         (_, bp_pooled), *others = terms
         for (_, bp_term), gradient in zip(others, gradients[1:], strict=False):

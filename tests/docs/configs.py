@@ -69,6 +69,6 @@ def _sections(text: str) -> Sections:
     found: Sections = {}
     for part in re.split(r"^(?=\[)", text, flags=re.M)[1:]:
         header, *lines = part.splitlines()
-        pairs = [line.split(" = ", 1) for line in lines if line.strip()]
+        pairs = [line.split(" = ", 1) for line in lines if line.strip() and line[0] != "#"]
         found[header.strip("[]")] = {key: value for key, value in pairs}
     return found

@@ -26,6 +26,7 @@ BLOCK = {
     "hierarchy": "/",
     "ngram_size": 1,
     "ngram_rows": 512,
+    "label_smoothing": 0.1,
 }
 
 

@@ -79,7 +79,7 @@ def test_a_task_name_with_a_dot() -> None:
     task, balancer = NER(), FixedWeights()
     model = HardSharing(registry.resolve({"model": ENCODER})["model"])
     with pytest.raises(MTLError, match="a task name without '.' and ':', got 'a.b'"):
-        make_multitask(nlp, "it", model, {"a.b": task}, balancer, "sum", 0, False, [])
+        make_multitask(nlp, "it", model, {"a.b": task}, balancer, "sum", 0, False, [], None)
 
 
 def test_two_tasks_of_one_name() -> None:
