@@ -103,7 +103,8 @@ class Line:
 
 
 def lines_of(store: Store, runs: Sequence[Finished]) -> list[Line]:
-    """A line for each corpus that ours and a stock system have been trained on."""
+    """A line for each corpus that ours and a stock system have been trained on, over the seeds
+    that all have in common."""
     by_corpus: dict[str, dict[str, list[Finished]]] = {}
     for run in runs:
         by_corpus.setdefault(run.corpus, {}).setdefault(run.system, []).append(run)
@@ -116,6 +117,11 @@ def lines_of(store: Store, runs: Sequence[Finished]) -> list[Line]:
 
 def _line(store: Store, corpus: str, systems: Mapping[str, Sequence[Finished]]) -> Line:
     metric = metric_of(corpus)
+    common = set.intersection(*({run.seed for run in runs} for runs in systems.values()))
+    systems = {
+        name: sorted((run for run in runs if run.seed in common), key=lambda run: run.seed)
+        for name, runs in systems.items()
+    }
     average: Average = "macro" if metric == "macro F" else "micro"
     scores = resample(
         {name: [store.counts(run, average) for run in runs] for name, runs in systems.items()},
