@@ -7,7 +7,7 @@ from typing import Any
 
 from .class_corpora import THINNED
 from .corpora import BenchmarkCorpus
-from .sharing import proposed
+from .proposed import proposed
 from .systems import BAG_OF_WORDS, ENCODER, LISTENER, Settings, stock
 
 ARCHITECTURES: dict[str, Settings] = {

@@ -10,24 +10,21 @@ Settings are overridden as for `spacy train`, for example --training.batcher.siz
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from spacy.cli._util import parse_config_overrides
-from thinc.api import Config
 from typer import Option
 
 from spacy_mtl.comparison.compare import compare
 from spacy_mtl.comparison.plan import Settled, make_plan
 from spacy_mtl.comparison.progress import RunBars
 from spacy_mtl.comparison.results import Results
-from spacy_mtl.configs.proposal import propose
-from spacy_mtl.corpora.coverage import measure
 
-from .corpora import CLASSES, BenchmarkCorpus, prepare
+from .corpora import CLASSES, prepare
 from .mixture import NAME, prepare_mixture
+from .proposed import proposed
 from .quality import DEFAULT_CACHE
 from .sharing_page import markdown, plot
 
@@ -81,25 +78,6 @@ def main(
         typer.echo(markdown(name, results) + "\n")
     if image is not None:
         plot(found, image)
-
-
-def proposed(corpus: BenchmarkCorpus, overrides: Mapping[str, Any]) -> Config:
-    """The config of `init-config` for a corpus, read on its own tokens."""
-    files = sorted(set(corpus.train.values()))
-    config = propose([measure(file) for file in files], measure(corpus.dev)).config
-    for reader in _readers(config["corpora"]):
-        reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
-        reader.pop("gold_preproc")
-    return Config().from_str(config.to_str(), interpolate=False, overrides=dict(overrides))
-
-
-def _readers(block: Any) -> list[dict[str, Any]]:
-    """The blocks of spaCy's reader, at any depth."""
-    if not isinstance(block, dict):
-        return []
-    if block.get("@readers") == "spacy.Corpus.v1":
-        return [block]
-    return [reader for inner in block.values() for reader in _readers(inner)]
 
 
 if __name__ == "__main__":

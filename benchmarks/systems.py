@@ -13,6 +13,7 @@ from spacy.cli.init_config import init_config
 from spacy_mtl.configs.proposal import OPTIMIZER, SAMPLING
 
 from .corpora import BenchmarkCorpus
+from .proposed import proposed
 
 Settings = dict[str, Any]
 
@@ -56,12 +57,12 @@ BAG_OF_WORDS: Settings = {
     "length": 262144,
     "nO": None,
 }
-SCORES = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_macro_auc"}
+SCORES = {"tag": "tag_acc", "ents": "ents_f", "cats": "cats_score"}
 COMPONENTS = {"tag": "tagger", "ents": "ner", "cats": "textcat"}
 TASKS: Settings = {
     "tag": ("tagger", {"@mtl_tasks": "spacy_mtl.Tagger.v1"}),
     "ents": ("ner", {"@mtl_tasks": "spacy_mtl.NER.v1"}),
-    "cats": ("textcat", {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": True}),
+    "cats": ("textcat", {"@mtl_tasks": "spacy_mtl.TextCat.v2"}),  # with settings of the corpus
 }
 
 
@@ -158,8 +159,9 @@ def single(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> dict[str, Set
 
 
 def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
-    """Our component with its defaults; `changes` are dotted paths with `__` for the dots.
+    """Our component with its defaults, and classes as `init-config` sets them.
 
+    changes: dotted paths with `__` for the dots.
     Raises typer.BadParameter for a change outside of the config's sections.
     """
     config = init_config(lang="en", pipeline=["tagger"], optimize="efficiency", silent=True)
@@ -175,16 +177,23 @@ def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
     }
     names = [SCORES[layer] for layer in corpus.layers]
     unused = dict.fromkeys(("tag_acc", "pos_acc", "morph_acc", "ents_f", "cats_score"))
+    if "cats" in corpus.layers:
+        settings["components"]["multitask"]["tasks"]["textcat"] = _classes(corpus)
     settings["training"]["score_weights"] = {**unused, **dict.fromkeys(names, 1 / len(names))}
     settings["training"]["optimizer"].update(OPTIMIZER)
     settings = with_data(settings, corpus, steps, corpus.train_all)
     if len(set(corpus.train.values())) > 1:
         _mix(settings, corpus)
-    if corpus.name == "snips" and "cats" in corpus.layers:  # short texts
-        settings["components"]["multitask"]["tasks"]["textcat"]["ngram_size"] = 2
     for path, value in changes.items():
         _set(settings, path.split("__"), value)
     return settings
+
+
+def _classes(corpus: BenchmarkCorpus) -> Settings:
+    """The task of the only group of classes, as `init-config` writes it."""
+    tasks: Settings = proposed(corpus, {})["components"]["multitask"]["tasks"]
+    (block,) = (task for task in tasks.values() if task["@mtl_tasks"] == "spacy_mtl.TextCat.v2")
+    return {setting: value for setting, value in block.items() if setting != "group"}
 
 
 VARIANTS: dict[str, Settings] = {

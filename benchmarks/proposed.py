@@ -1,0 +1,32 @@
+"""What `spacy mtl init-config` writes for a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from thinc.api import Config
+
+from spacy_mtl.configs.proposal import propose
+from spacy_mtl.corpora.coverage import measure
+
+from .corpora import BenchmarkCorpus
+
+
+def proposed(corpus: BenchmarkCorpus, overrides: Mapping[str, Any]) -> Config:
+    """The config of `init-config` for a corpus, read on its own tokens."""
+    files = sorted(set(corpus.train.values()))
+    config = propose([measure(file) for file in files], measure(corpus.dev)).config
+    for reader in _readers(config["corpora"]):
+        reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
+        reader.pop("gold_preproc")
+    return Config().from_str(config.to_str(), interpolate=False, overrides=dict(overrides))
+
+
+def _readers(block: Any) -> list[dict[str, Any]]:
+    """The blocks of spaCy's reader, at any depth."""
+    if not isinstance(block, dict):
+        return []
+    if block.get("@readers") == "spacy.Corpus.v1":
+        return [block]
+    return [reader for inner in block.values() for reader in _readers(inner)]
