@@ -34,6 +34,8 @@ from .proposed_tasks import (
     propose_tasks,
     unlearned,
 )
+from .stopping import COMMENTS as STOPPING_COMMENTS
+from .stopping import stopping
 from .unset_layers import unset_layers
 
 # What was measured to be better than the defaults of `spacy init config`, see docs/results.md.
@@ -109,13 +111,16 @@ def propose(
     filled = nlp.config
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
-    findings = [*unset_layers(multitasks(nlp)["multitask"].tasks, {t.layer.kind for t in tasks})]
+    made = multitasks(nlp)["multitask"].tasks
+    if not gpu:  # the copies that distillation keeps of an encoder are too large there
+        filled["training"]["before_update"] = stopping(made, scores)
+    findings = [*unset_layers(made, {task.layer.kind for task in tasks})]
     return Proposal(filled, tasks, corpora, _comments(tasks), notes, findings)
 
 
 def _comments(tasks: Sequence[ProposedTask]) -> dict[str, str]:
     where = "components.multitask.tasks"
-    return {
+    return STOPPING_COMMENTS | {
         f"{where}.{task.name}.{setting}": comment
         for task in tasks
         for setting, comment in task.comments.items()

@@ -154,6 +154,8 @@ def single_task(
     _keep_corpora(config, gone, silent)
     removed = {(component, name) for name in gone} | {(name, None) for name in before - set(blocks)}
     _keep_training(config["training"], gone, removed)
+    if len(kept) == 1:
+        _stop_nothing(config["training"])
     return config
 
 
@@ -265,6 +267,16 @@ def _keep_training(
             }
     if isinstance(callback.get("tasks"), dict):
         callback["tasks"] = {n: own for n, own in callback["tasks"].items() if n not in gone}
+
+
+def _stop_nothing(training: Settings) -> None:
+    """Leave it to [training.patience] to stop a task that is alone."""
+    callback = training.get("before_update") or {}
+    if callback.get("patience") is None:
+        return
+    callback["patience"] = None
+    if not any(callback.get(key) for key in ("encoder", "gradual", "layers", "tasks")):
+        training["before_update"] = None
 
 
 def plain(config: Config, seed: int) -> Settings:

@@ -130,6 +130,19 @@ def test_the_main_task_alone_has_a_weight():
         propose([train], dev, main_task="pos")
 
 
+def test_tasks_stop_by_themselves_but_for_those_that_dev_lacks():
+    train = coverage("a.spacy", TAG, ENTS, MOOD)
+    config = propose([train], coverage("dev.spacy", TAG, ENTS)).config
+    stopping = config["training"]["before_update"]
+    assert (stopping["patience"], stopping["protect"]) == (1000, "distill")
+    assert stopping["tasks"] == {"mood": {"patience": None}}
+    callback = registry.resolve({"before_update": stopping})["before_update"]
+    assert callback.tasks["mood"].patience is None
+    assert propose([train], train).comments["training.before_update.patience"]
+    alone = coverage("a.spacy", TAG)
+    assert propose([alone], alone).config["training"]["before_update"] is None
+
+
 def test_first_group_has_the_standard_score_in_the_order_of_the_written_config():
     train = coverage("a.spacy", *(Layer("cats", name) for name in ["alpha", "beta"]))
     proposed = propose([train], train)

@@ -133,6 +133,17 @@ def test_layers_and_tasks_that_are_gone_have_no_settings(plan: Plan, config: Con
     assert single["optimizer"]["factors"] == {"tok2vec.*": 0.1, "*.b": 2.0}
 
 
+@pytest.mark.parametrize("setting", [{}, {"encoder": 3}])
+def test_a_task_alone_is_not_stopped_by_a_patience_of_its_own(
+    plan: Plan, config: Config, setting: dict[str, int]
+) -> None:
+    changed = copy.deepcopy(plain(config, 0))
+    block = {"@callbacks": "spacy_mtl.unfreeze.v2", "patience": 9, **setting}
+    changed["training"]["before_update"] = block
+    single = single_task(changed, plan.survey.nlp, "ner", plan.survey.without)["training"]
+    assert single["before_update"] == ({**block, "patience": None} if setting else None)
+
+
 def test_too_few_tasks() -> None:
     with pytest.raises(MTLError, match="two tasks or more .*, got none"):
         tasks_of(spacy.blank("en"))
