@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import reweighted
 from .class_corpora import THINNED
 from .corpora import BenchmarkCorpus
 from .proposed import proposed
@@ -47,6 +48,19 @@ def config_of(
         settings = _stock(system, corpus, steps)
     settings["training"]["batcher"]["size"].update(BATCHES)
     return settings
+
+
+def set_class_task(config: Settings, settings: Mapping[str, Any]) -> str | None:
+    """Give the class task other settings; those of `benchmarks.reweighted` need its file, which is
+    returned."""
+    tasks = config["components"]["multitask"]["tasks"]
+    weights = {name: value for name, value in settings.items() if name in reweighted.SETTINGS}
+    for name, block in tasks.items():
+        if block["@mtl_tasks"] == "spacy_mtl.TextCat.v2":
+            block.update((key, value) for key, value in settings.items() if key not in weights)
+            if weights:
+                tasks[name] = {"@mtl_tasks": reweighted.NAME, "task": block, **weights}
+    return reweighted.__file__ if weights else None
 
 
 def _stock(architecture: str, corpus: BenchmarkCorpus, steps: int) -> Settings:

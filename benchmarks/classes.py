@@ -9,6 +9,7 @@ Runs whose predictions are in `benchmarks/finished` are not trained again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from spacy_mtl.evaluation.runs import Result, Run, execute
 from spacy_mtl.metrics.f_score import Average
 
 from .class_corpora import REVIEWS, THINNED, WHOLE, prepare_classes
-from .class_systems import ARCHITECTURES, OURS, config_of, metric_of
+from .class_systems import ARCHITECTURES, OURS, config_of, metric_of, set_class_task
 from .corpora import BenchmarkCorpus
 from .finished import FINISHED, Finished, Store, best_of
 from .quality import DEFAULT_CACHE
@@ -45,14 +46,21 @@ def main(
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...; of the reviews, the first")] = 3,
     steps: Annotated[int, Option(help="Training steps of every run")] = 1000,
     dev: Annotated[bool, Option("--dev", help="Score dev in place of test, to choose by")] = False,
+    setting: Annotated[
+        list[str],
+        Option(metavar="NAME=JSON", help="Of the class task of ours, with --dev; may be repeated"),
+    ] = [],  # noqa: B006
     save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
 ) -> None:
     """Train what is not in the cache, then print a table."""
+    if setting and not dev:
+        raise typer.BadParameter("Expected --setting with --dev: test data choose nothing.")
     overrides = parse_config_overrides(ctx.args)
+    settings = {name: json.loads(value) for name, _, value in (s.partition("=") for s in setting)}
     corpora = {name: prepare_classes(data, cache, name) for name in corpus}
     runs = [
-        run_of(kind, corpora[name], steps, seed, overrides, dev=dev)
+        run_of(kind, corpora[name], steps, seed, overrides, dev=dev, settings=settings)
         for seed in range(seeds)
         for name in corpus
         for kind in system
@@ -79,11 +87,16 @@ def run_of(
     overrides: Mapping[str, Any],
     *,
     dev: bool,
+    settings: Mapping[str, Any] | None = None,
 ) -> Run:
-    """A system on a corpus, scored on its test documents, or on those of dev."""
+    """A system on a corpus, scored on its test documents, or on those of dev.
+
+    settings: of the class task of ours, in place of those that are proposed.
+    """
     config = config_of(system, corpus, steps, overrides)
-    test = corpus.dev if dev else corpus.test
-    return Run(f"{corpus.name}/{system}", config, seed, str(test))
+    test = str(corpus.dev if dev else corpus.test)
+    code = set_class_task(config, settings) if settings and system == OURS else None
+    return Run(f"{corpus.name}/{system}", config, seed, test, code)
 
 
 @dataclass(frozen=True)
