@@ -39,7 +39,7 @@ def reweighted(task: Any, class_weights: float = 0.0, focal: float = 0.0) -> Tex
         counts += np.bincount(gold, minlength=len(counts))
         by_class = counts**-class_weights
         by_class *= counts.sum() / (by_class * counts).sum()
-        p = np.clip(softmax(scores)[rows, gold], 1e-6, 1 - 1e-6)
+        p = np.clip(to_numpy(softmax(scores))[rows, gold], 1e-6, 1 - 1e-6)
         by_doubt = (1 - p) ** focal - focal * (1 - p) ** (focal - 1) * p * np.log(p)
         gradient[rows] *= (by_class[gold] * by_doubt).astype("float32")[:, None]
         return loss, gradient
