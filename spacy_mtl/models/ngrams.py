@@ -92,16 +92,23 @@ def init(model: Model[Packed, Floats2d], X: Packed | None = None, Y: object = No
 def _weighted(
     model: Model[Packed, Floats2d], packed: Packed
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
-    """The distinct rows of each document, how much each counts, and how many each has."""
+    kind = noted_as(model)
+    return packed.once(kind, lambda: count_ngrams(packed, *kind[1:]))
+
+
+def noted_as(model: Model[Packed, Floats2d]) -> tuple[Any, ...]:
+    """Under which key the notes of a batch have what `count_ngrams` gives for this layer."""
     size, attr, gain = (model.attrs[name] for name in ("ngram_size", "attr", "gain"))
-    chars, n_rows = tuple(model.attrs["char_sizes"]), model.get_dim("nI")
-    place = ("ngrams", size, attr, chars, gain, n_rows)
-    return packed.once(place, lambda: _count(packed, size, attr, chars, gain, n_rows))
+    return "ngrams", size, attr, tuple(model.attrs["char_sizes"]), gain, model.get_dim("nI")
 
 
-def _count(
+def count_ngrams(
     packed: Packed, size: int, attr: str, chars: tuple[int, int], gain: float, n_rows: int
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    """The distinct rows of each document, how much each counts, and how many each has.
+
+    See `NgramLinear`; n_rows: of the table.
+    """
     tokens = packed.attributes(attr)[:, 0]
     rows, docs = ngram_rows(tokens, packed.lengths, size, n_rows)
     if chars[1]:
