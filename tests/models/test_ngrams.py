@@ -142,8 +142,8 @@ def test_counted_once_for_all_heads(make_doc, pack, monkeypatch):
     """Of the same settings; others count for themselves."""
     packed = pack([make_doc("a b a"), make_doc("c")])
     calls = []
-    counted = ngrams._count
-    monkeypatch.setattr(ngrams, "_count", lambda *args: calls.append(args[1:]) or counted(*args))
+    counted = ngrams.count_ngrams
+    monkeypatch.setattr(ngrams, "count_ngrams", lambda *args: calls.append(args[1:]) or counted(*args))
     one, other, third = layer(), layer(n_classes=3), layer(size=1)
     for model in (one, other, third):
         expected = model.predict(pack(packed.docs))
