@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 from spacy.language import Language
@@ -10,7 +11,7 @@ from spacy.language import Language
 from ..comparison.results import COSTS, NONE, Results
 from ..layers import table
 from ..tasks.base import Task
-from ..tasks.capable import Calibrated, Labelled
+from ..tasks.capable import Calibrated, Labelled, Refusing, ThresholdedByLabel
 from ..wording import counted, difference, interval, joined
 from .evaluate import TEST, Evaluation, TaskEvaluation
 from .markdown import bullets, code, text
@@ -40,7 +41,10 @@ def _written(task: Task) -> str:
 
 def limits(tested: Evaluation, results: Results | None) -> str:
     """What is true of every such pipeline, and what the test and the comparison have shown."""
-    return bullets([*_of_tasks(tested), *_of_sharing(results), *_of_confidences(tested.tasks)])
+    tasks = [each.task for each in tested.tasks]
+    decisions = (*_of_thresholds(tasks), *_of_refusal(tasks))
+    confidences = _of_confidences(tested.tasks)
+    return bullets([*_of_tasks(tested), *_of_sharing(results), *decisions, *confidences])
 
 
 def training_corpora(nlp: Language, results: Results | None) -> list[str]:
@@ -111,6 +115,30 @@ def _of_sharing(results: Results | None) -> Iterator[str]:
         )
     if results.not_compared:
         yield text(results.not_compared)
+
+
+def _of_thresholds(tasks: Sequence[Task]) -> Iterator[str]:
+    """Of the tasks whose labels do not all have the same."""
+    for task in tasks:
+        if not isinstance(task, ThresholdedByLabel):
+            continue
+        found = set(task.label_thresholds.values())
+        if len(found) > 1:
+            yield (
+                f"A label of {code(task.name)} counts as assigned from a threshold of its own, "
+                f"from {min(found):.2f} to {max(found):.2f}; the scores above are by these."
+            )
+
+
+def _of_refusal(tasks: Sequence[Task]) -> Iterator[str]:
+    refusing = [
+        task.name for task in tasks if isinstance(task, Refusing) and isfinite(task.refuse_above)
+    ]
+    if refusing:
+        yield (
+            f"{_names(refusing)} can leave a text without a class: then all class scores are 0. "
+            "What share of other texts that concerns, the test data need not show."
+        )
 
 
 def _of_confidences(tasks: Sequence[TaskEvaluation]) -> Iterator[str]:

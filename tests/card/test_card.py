@@ -6,14 +6,17 @@ from typing import Any
 
 import pytest
 import srsly
+from pipeline.helpers import make_nlp
 from report.made import BLOCKS, LABELS, ODD, Made, make
 from spacy.language import Language
 
 from spacy_mtl.card.card import MARK, Words, check_readme, make_card, read_meta
 from spacy_mtl.card.evaluate import Evaluation, evaluate, evaluated_tasks
+from spacy_mtl.card.limits import limits
 from spacy_mtl.card.sharing import comparison_of
 from spacy_mtl.comparison.results import Results
 from spacy_mtl.errors import MTLError
+from spacy_mtl.pipeline.live import multitasks
 
 from .made import make_pipeline
 
@@ -174,3 +177,29 @@ def test_a_readme_of_others_is_kept(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("# My own\n")
     with pytest.raises(MTLError, match="--force replaces it"):
         check_readme(tmp_path)
+
+
+def test_how_tasks_decide(nlp: Language, tested: Evaluation) -> None:
+    """By thresholds of labels, and not at all of what is refused."""
+    blocks = {
+        "topic": {"@mtl_tasks": "spacy_mtl.TextCat.v2", "exclusive": False},
+        "intent": {"@mtl_tasks": "spacy_mtl.TextCat.v2"},
+    }
+    other = make_nlp(blocks)
+    tasks = multitasks(other)["multitask"].tasks
+    tasks["topic"].set_labels(["topic=a", "topic=b"])
+    tasks["intent"].set_labels(["intent=a", "intent=b"])
+
+    def lines() -> list[str]:
+        each = [dataclasses.replace(tested.tasks[0], task=task) for task in tasks.values()]
+        found = limits(dataclasses.replace(tested, tasks=each), None).splitlines()
+        return [line for line in found if "threshold" in line or "without a class" in line]
+
+    assert lines() == []
+    tasks["topic"].label_thresholds = {"topic=a": 0.2}
+    tasks["intent"].refuse_above = 1.0
+    by_threshold, refusing = lines()
+    assert "of `topic` counts as assigned from a threshold of its own, from 0.20 to 0.50" in (
+        by_threshold
+    )
+    assert refusing.startswith("- `intent` can leave a text without a class")

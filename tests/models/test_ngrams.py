@@ -143,7 +143,9 @@ def test_counted_once_for_all_heads(make_doc, pack, monkeypatch):
     packed = pack([make_doc("a b a"), make_doc("c")])
     calls = []
     counted = ngrams.count_ngrams
-    monkeypatch.setattr(ngrams, "count_ngrams", lambda *args: calls.append(args[1:]) or counted(*args))
+    monkeypatch.setattr(
+        ngrams, "count_ngrams", lambda *args: calls.append(args[1:]) or counted(*args)
+    )
     one, other, third = layer(), layer(n_classes=3), layer(size=1)
     for model in (one, other, third):
         expected = model.predict(pack(packed.docs))
