@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from math import isnan
 
 from spacy.language import Language
 from spacy.util import logger
@@ -15,7 +16,7 @@ from ..pipeline.live import multitasks, task_names
 from ..state import State, joined, part_of
 from .best_heads import BestHeads
 from .evaluations import EvaluationSteps
-from .periods import Evaluations, TrainingPeriod, smoothed
+from .periods import Evaluations, TrainingPeriod, risen, smoothed
 from .protection import Protection
 
 _KEPT = "best_heads"  # the part of the state with the heads
@@ -63,7 +64,7 @@ class Patience:
             )
         self._nlp = nlp
         self.stopped.clear()
-        self.protection.prepare(nlp, {name for name in known if self._is_patient(name)})
+        self._prepare_protection()
         if self._best is not None:
             for component in multitasks(nlp).values():
                 component.history.watch(self._keep_best)
@@ -86,7 +87,8 @@ class Patience:
                 if (name, task) not in self.stopped:
                     self.stopped.add((name, task))
                     self._stop(component, task, evaluations)
-        return waiting | (stopped - self.protection.learning(component, stopped))
+        resting = waiting | stopped
+        return resting - self.protection.learning(component, stopped, resting)
 
     def state(self) -> State:
         """The steps of the evaluations so far, by component, and the heads that are kept."""
@@ -99,6 +101,10 @@ class Patience:
         if self._best is not None:
             self._best.load_state(part_of(state, _KEPT))
 
+    def _prepare_protection(self) -> None:
+        known = task_names(multitasks(self._nlp))
+        self.protection.prepare(self._nlp, {name for name in known if self._is_patient(name)})
+
     def _period(self, task: str) -> TrainingPeriod:
         return self.tasks.get(task, self._other)
 
@@ -110,13 +116,20 @@ class Patience:
         self.stopped = {place for place in self.stopped if place[0] != name}
         if self._best is not None:
             self._best.forget(component)
+        if not self.stopped:
+            self._prepare_protection()
 
     def _evaluations(self, steps: list[int], history: ScoreHistory, task: str) -> Evaluations:
-        """A task's evaluations since its start, as patience looks at them."""
+        """A task's evaluations since its start, as patience looks at them.
+
+        Where heads are put back, patience begins when the score has risen for the first time: a
+        task that has not begun to learn has no head worth keeping.
+        """
         scores = zip(steps, history.at_evaluations(task), strict=True)
         start = self._period(task).start
-        found = [(at, score) for at, score in scores if score is not None and at >= start]
-        return smoothed(found, self._smoothing)
+        measured = [(at, score) for at, score in scores if score is not None and at >= start]
+        found = smoothed([each for each in measured if not isnan(each[1])], self._smoothing)
+        return found if self._best is None else risen(found)
 
     def _stop(self, component: MultiTask, task: str, evaluations: Evaluations) -> None:
         """Say that patience has stopped a task, and put its best head back."""
@@ -137,7 +150,8 @@ class Patience:
 
     def _is_best(self, steps: list[int], history: ScoreHistory, task: str) -> bool:
         """Whether the last evaluation is the task's best."""
-        if history.at_evaluations(task)[-1] is None:
+        last = history.at_evaluations(task)[-1]
+        if last is None or isnan(last):
             return False
         evaluations = self._evaluations(steps, history, task)
         return bool(evaluations) and self._period(task).best(evaluations) == len(evaluations) - 1

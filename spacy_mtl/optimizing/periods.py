@@ -17,16 +17,12 @@ class TrainingPeriod:
 
     start: the first step. stop: the first step without it, None to go on. patience: steps
     between the best evaluation since the start and one at which the task is stopped for good,
-    None for never; of equal scores, the first is the best.
+    None for never; of equal scores, it is counted from the first, and the last is the best.
     """
 
     start: int = 0
     stop: int | None = None
     patience: int | None = None
-
-    def trained(self, step: int, evaluations: Evaluations) -> bool:
-        """Whether it is trained at a step, after these evaluations."""
-        return self.includes(step) and self.exhausted(evaluations) is None
 
     def includes(self, step: int) -> bool:
         """Whether a step is in it, whatever the scores."""
@@ -52,7 +48,10 @@ class TrainingPeriod:
         for number, (step, score) in enumerate(evaluations):
             if step >= self.start and score > highest:
                 best, best_step, highest = number, step, score
-            elif self.patience is not None and step - best_step >= self.patience:
+                continue
+            if score == highest:
+                best = number
+            if self.patience is not None and step - best_step >= self.patience:
                 return best, step
         return best, None
 
@@ -63,6 +62,14 @@ def smoothed(evaluations: Evaluations, length: int) -> list[tuple[int, float]]:
     parts = (scores[max(0, i + 1 - length) : i + 1] for i in range(len(scores)))
     means = (sum(part) / len(part) for part in parts)
     return [(step, mean) for (step, _), mean in zip(evaluations, means, strict=True)]
+
+
+def risen(evaluations: Evaluations) -> Evaluations:
+    """The evaluations from that on which is the first to be better than the very first one."""
+    for number, (_, score) in enumerate(evaluations):
+        if score > evaluations[0][1]:
+            return evaluations[number:]
+    return []
 
 
 def periods(tasks: Mapping[str, Any] | None, patience: int | None) -> dict[str, TrainingPeriod]:

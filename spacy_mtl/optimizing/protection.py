@@ -48,8 +48,11 @@ class Protection:
         """What is frozen, once a task has been stopped."""
         return set()
 
-    def learning(self, component: MultiTask, stopped: Collection[str]) -> set[str]:
-        """Those of a component's stopped tasks that are trained nevertheless."""
+    def learning(
+        self, component: MultiTask, stopped: Collection[str], resting: Collection[str]
+    ) -> set[str]:
+        """Those of a component's stopped tasks that are trained nevertheless. resting: the stopped
+        and all others that are not trained at this step."""
         return set()
 
 
@@ -91,7 +94,7 @@ class Slow(Protection):
 
 class Distill(Protection):
     """A stopped task goes on with other targets: what it said at its best evaluation (Li and Hoiem
-    2016, https://arxiv.org/abs/1606.09282). A component of which all tasks have been stopped stands
+    2016, https://arxiv.org/abs/1606.09282). A component of which no other task is trained stands
     still."""
 
     needs_encoders = True
@@ -121,8 +124,10 @@ class Distill(Protection):
         taught: Any = component.tasks[task]  # a `LabelledTask`, see `prepare`
         component.teachers[task] = Teacher(model, taught)
 
-    def learning(self, component: MultiTask, stopped: Collection[str]) -> set[str]:
-        return set() if set(component.active_tasks) <= set(stopped) else set(stopped)
+    def learning(
+        self, component: MultiTask, stopped: Collection[str], resting: Collection[str]
+    ) -> set[str]:
+        return set() if set(component.active_tasks) <= set(resting) else set(stopped)
 
 
 PROTECTIONS: dict[str, Callable[[float], Protection]] = {

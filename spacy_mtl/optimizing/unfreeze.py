@@ -131,9 +131,8 @@ def create_unfreeze_v2(
     """Decide at each step which layers and tasks learn; for [training.before_update].
 
     What is frozen or stopped does not move at all. All numbers are steps, counted from 0. A task
-    that patience stops gets the head back that it had at its best evaluation, and is named once:
-    in spaCy's log, or in a warning if it never scored above 0. A task that is not trained is
-    predicted and scored nevertheless.
+    that patience stops gets the head back that it had at its best evaluation, and is named once in
+    spaCy's log. A task that is not trained is predicted and scored nevertheless.
 
     encoder: at which the encoder begins to learn; -1 for never (feature extraction).
     gradual: between one layer of the encoder and the next below, from the top (Howard and
@@ -143,7 +142,8 @@ def create_unfreeze_v2(
         `spacy_mtl.optimizing.parameters`.
     tasks: by name `start`, `stop` and `patience`, see `TrainingPeriod`.
     patience: of tasks that `tasks` gives none: the steps since its best evaluation after which a
-        task is stopped; null for never. With `patience = null` in `tasks`, one task never is.
+        task is stopped; null for never. It begins when the score is first above that of the first
+        evaluation: before that, no head is worth putting back. With `patience = null` in `tasks`, one task never is.
     smoothing: how many evaluations, the last ones, a score is the mean of before patience looks at
         it; 1 for each by itself.
     protect: what keeps the encoder, which the other tasks go on training, fit for a head that was

@@ -3,21 +3,20 @@
 import pytest
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.optimizing.periods import TrainingPeriod, periods, smoothed
+from spacy_mtl.optimizing.periods import TrainingPeriod, periods, risen, smoothed
 
 RISES_AND_FALLS = [(0, 0.1), (2, 0.5), (4, 0.5), (6, 0.4), (8, 0.9)]
 
 
 @pytest.mark.parametrize(
     ("patience", "end", "best"),
-    [(None, None, 4), (1, 4, 1), (2, 4, 1), (3, 6, 1), (4, 6, 1), (5, None, 4)],
+    [(None, None, 4), (1, 4, 2), (2, 4, 2), (3, 6, 2), (4, 6, 2), (5, None, 4)],
 )
 def test_patience_counts_from_the_best(patience, end, best):
     period = TrainingPeriod(patience=patience)
     assert period.exhausted(RISES_AND_FALLS) == end
     assert period.best(RISES_AND_FALLS) == best
     assert period.stopped(RISES_AND_FALLS) == (end is not None)
-    assert period.trained(9, RISES_AND_FALLS) == (end is None)
 
 
 def test_what_was_before_the_start_does_not_count():
@@ -38,6 +37,12 @@ def test_smoothed():
     means = [score for _, score in smoothed(RISES_AND_FALLS, 2)]
     assert means == pytest.approx([0.1, 0.3, 0.5, 0.45, 0.65])
     assert smoothed([], 3) == []
+
+
+def test_from_when_on_a_score_has_risen():
+    assert risen(RISES_AND_FALLS) == RISES_AND_FALLS[1:]
+    assert risen([(0, 0.3), (2, 0.0), (4, 0.3), (6, 0.4), (8, 0.1)]) == [(6, 0.4), (8, 0.1)]
+    assert risen([(0, 0.0), (2, 0.0)]) == risen([(0, 0.5), (2, 0.1)]) == risen([]) == []
 
 
 def test_periods_of_settings():

@@ -52,6 +52,8 @@ def stop(nlp: Language, callback: Any, *tasks: str, at: int = 0) -> None:
     """Let patience run out for these tasks, after an evaluation that was the best of all."""
     callback(nlp, {"step": at})
     history = multitask(nlp).history
+    if not len(history):
+        history.record(dict.fromkeys(NAMES, 0.2))
     best = {name: (history.scores(name) or [0.5])[-1] + 0.1 for name in NAMES}
     history.record(best)
     callback(nlp, {"step": at + 5})
@@ -121,6 +123,7 @@ def test_a_distilled_task_goes_on_with_what_was_said_at_its_best():
     step(nlp, optimizer, make_examples(nlp, NAMES))
     with nlp.use_params(optimizer.averages):
         best = {name: [doc.copy() for doc in found] for name, found in predicted(nlp).items()}
+        component.history.record(dict.fromkeys(NAMES, 0.2))
         component.history.record(dict.fromkeys(NAMES, 0.5))
     for _ in range(3):
         step(nlp, optimizer, make_examples(nlp, NAMES))
@@ -153,6 +156,27 @@ def test_when_all_tasks_are_distilled_nothing_moves():
         stop(nlp, patient(protect="distill"), *NAMES)
     assert multitask(nlp).stopped_tasks == set(NAMES)
     assert not any(moved(nlp, Adam(0.01)).values())
+
+
+def test_a_distilled_task_rests_with_the_last_of_the_others():
+    """Whether patience has stopped that one, or its period is over."""
+    nlp = pipeline(tasks=("tagger", "ner"))
+    callback = patient(protect="distill", tasks={"tagger": {"stop": 20, "patience": None}})
+    stop(nlp, callback, "ner")
+    assert multitask(nlp).stopped_tasks == set()
+    with pytest.warns(UserWarning, match="No task is trained"):
+        callback(nlp, {"step": 20})
+    assert multitask(nlp).stopped_tasks == {"tagger", "ner"}
+
+
+def test_a_second_training_begins_at_the_full_rate():
+    nlp = pipeline()
+    callback = patient(protect="slow", slow=0.25)
+    stop(nlp, callback, "ner")
+    nlp.initialize(lambda: make_examples(nlp, NAMES))
+    callback(nlp, {"step": 0})
+    factors = {create_grouped_optimizer(1.0).known_factor(p.key) for p in named_parameters(nlp)}
+    assert factors == {1.0}
 
 
 def test_only_tasks_with_labels_can_be_distilled():
