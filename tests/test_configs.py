@@ -35,7 +35,7 @@ def filled(name: str) -> Config:
 
 def proposed(gpu: bool, optimize: str = "efficiency") -> Config:
     """What is proposed for tags, entities and exclusive classes."""
-    found = LayerCoverage(1000, Counter(A=500, B=500), one_class=1000)
+    found = LayerCoverage(1000, Counter(A=500, B=500), one_class=1000, docs=1000, words=100_000)
     layers = dict.fromkeys([Layer("tag"), Layer("ents"), Layer("cats")], found)
     file = Coverage(Path("all.spacy"), docs=1000, tokens=100_000, layers=layers)
     config = propose([file], file, gpu=gpu, optimize=optimize).config

@@ -124,8 +124,9 @@ def calibrate(
     for path, refusing in refusals.items():
         print_refused(path, [shown[each.component, each.name] for each in refusing], refusing)
     chosen = _choose_thresholds(names, scores, dev) if thresholds else set()
-    for name, each, is_fitted in zip(names, scores[dev], fitted, strict=True):
-        _print_warning(name, each, is_fitted, name in chosen)
+    for name, each, was, is_fitted in zip(names, scores[dev], before[dev], fitted, strict=True):
+        has_moved = each.task.temperature != was.temperature
+        _print_warning(name, each, is_fitted, has_moved and name not in chosen)
     for name in without:
         Printer().warn(f"{name}: has no probabilities to calibrate, and is passed over.")
     _store(nlp, {each.component for each in scores[dev]}, output, in_place)
@@ -217,7 +218,7 @@ def _choose_thresholds(
 
 
 def _print_warning(
-    name: str, found: LabelledScores, is_fitted: bool, has_new_thresholds: bool
+    name: str, found: LabelledScores, is_fitted: bool, has_old_thresholds: bool
 ) -> None:
     printer, task = Printer(), found.task
     if not found.n_units:
@@ -233,10 +234,10 @@ def _print_warning(
             f"{name}: the higher the temperature, the better, as where its scores say nothing of "
             "what is right. Look at its scores, and at the documents."
         )
-    elif not has_new_thresholds and isinstance(task, Thresholded) and task.depends_on_temperature:
+    elif has_old_thresholds and isinstance(task, Thresholded) and task.depends_on_temperature:
         printer.warn(
-            f"{name}: which scores reach its threshold of {task.threshold:g} has changed. Choose "
-            "it anew."
+            f"{name}: which scores reach its thresholds has changed. Choose them anew, by this "
+            "command without --no-thresholds or by `spacy find-threshold`."
         )
 
 

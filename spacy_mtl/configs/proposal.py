@@ -93,7 +93,7 @@ def propose(
         no package for transformers.
     """
     known = combine(train)
-    tasks = propose_tasks(known, combine([*train, dev]), train)
+    tasks = propose_tasks(known, combine([*train, dev]))
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "

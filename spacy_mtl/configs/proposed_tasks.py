@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..corpora.coverage import Coverage
 from ..corpora.layer_coverage import REJECTED, Layer
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
@@ -36,7 +35,6 @@ class ProposedTask:
 def propose_tasks(
     known: Mapping[Layer, LayerCoverage],
     everything: Mapping[Layer, LayerCoverage],
-    files: Sequence[Coverage] = (),
 ) -> list[ProposedTask]:
     """A task for each layer that has something to learn.
 
@@ -44,7 +42,6 @@ def propose_tasks(
 
     known: What the training files have.
     everything: What all files have, by which a class group is exclusive or not.
-    files: The training files.
     """
     tasks: list[ProposedTask] = []
     for layer, coverage in known.items():
@@ -52,14 +49,13 @@ def propose_tasks(
         nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
         if layer == REJECTED or nothing:
             continue
-        docs, tokens = _size_of(layer, files)
         found = Found(
             group=layer.group,
             labels=tuple(sorted(coverage.labels)),
             exclusive=exclusive,
             counts=dict(coverage.labels),
-            docs=docs,
-            words=tokens / max(docs, 1),
+            docs=coverage.docs,
+            words=coverage.words / max(coverage.docs, 1),
             rejected=REJECTED in known,
             first=all(task.layer.kind != layer.kind for task in tasks),
             taken=frozenset(task.name for task in tasks),
@@ -78,12 +74,6 @@ def unlearned(known: Mapping[Layer, LayerCoverage]) -> list[str]:
     """The layers for which there is no task."""
     kinds = dict.fromkeys(layer.kind for layer in known)
     return [kind for kind in kinds if layer_named(kind).propose(Found()) is None]
-
-
-def _size_of(layer: Layer, files: Sequence[Coverage]) -> tuple[int, int]:
-    """The documents and tokens of the files that have a layer."""
-    having = [file for file in files if layer in file.layers]
-    return sum(file.docs for file in having), sum(file.tokens for file in having)
 
 
 def _main_score(name: str, settings: Block) -> str:

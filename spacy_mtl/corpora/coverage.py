@@ -68,7 +68,10 @@ class Coverage:
             self.texts.add(text)
         self.unknown.update(unknown_attributes(doc))
         for layer, found in layers_of(doc):
-            self.layers.setdefault(layer, LayerCoverage()).add(found)
+            coverage = self.layers.setdefault(layer, LayerCoverage())
+            coverage.add(found)
+            coverage.docs += 1
+            coverage.words += len(doc)
 
     def share(self, layer: Layer) -> float:
         """How much of the file is labelled in a layer, from 0 to 1."""

@@ -34,8 +34,8 @@ class Doubts:
     unknown: list[float] = field(default_factory=list)
 
     def fit(self, share: float) -> bool:
-        """Let the task refuse this share of the documents that have a class; with 0, none at all,
-        whatever the documents. False if there is none to fit on, and the task stays as it is.
+        """Let the task refuse this share of the documents that have a class, or less; with 0, none
+        at all, whatever the documents. False if there is none to fit on: the task stays as it is.
 
         RAISES (MTLError): If it is no share below 1.
         """
@@ -43,7 +43,8 @@ class Doubts:
             raise MTLError(f"Expected a share of documents from 0 to below 1, got {share}.")
         if share and not self.known:
             return False
-        self.task.refuse_above = float(np.quantile(self.known, 1 - share)) if share else np.inf
+        allowed = int(share * len(self.known) + 1e-9)
+        self.task.refuse_above = float(np.sort(self.known)[-1 - allowed]) if share else np.inf
         return True
 
     def refused(self) -> tuple[float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log2, sqrt
+from statistics import median
 from typing import Any
 
 from .proposals import Found
@@ -32,7 +33,7 @@ def head_settings(found: Found) -> Chosen:
         "ngram_share": (NGRAM_SHARE, "N-grams and encoder learn apart, and decide together."),
         "ngram_length": (
             max(round(sqrt(n_grams) / 2, 1), 1.0),
-            f"{found.words:.0f} words in a document, in the mean: half the root of its n-grams.",
+            f"Half the root of the number of n-grams in {found.words:.0f} words, the mean length.",
         ),
         "ngram_rows": (
             _rows(found, n_grams),
@@ -44,10 +45,11 @@ def head_settings(found: Found) -> Chosen:
             CHARACTERS,
             f"{n_classes} classes of short texts: forms of a word are alike.",
         )
-    if is_short and found.exclusive and found.docs < FEW * n_classes:
+    typical = median(found.counts.values()) if found.counts else 0
+    if is_short and found.exclusive and typical < FEW:
         settings["label_smoothing"] = (
             SMOOTHING,
-            f"{found.docs / n_classes:.0f} documents of a class: too few to be sure by.",
+            f"Half of the classes have {typical:.0f} documents or fewer: too few to be sure by.",
         )
     return settings
 
@@ -56,4 +58,4 @@ def _rows(found: Found, n_grams: float) -> int:
     """A power of two that holds the different n-grams, as far as memory allows."""
     wanted = 2 ** round(log2(max(found.docs * n_grams * DISTINCT, 1)))
     allowed = 2 ** int(log2(MAX_PARAMETERS / max(len(found.labels), 1)))
-    return int(min(max(wanted, MIN_ROWS), MAX_ROWS, max(allowed, MIN_ROWS)))
+    return int(min(max(wanted, MIN_ROWS), MAX_ROWS, allowed))

@@ -20,6 +20,7 @@ class LayerCoverage:
         whether they have them.
     at_blanks: Number of entities or spans that begin or end with a token of whitespace.
     across_sentences: Number of entities in which a sentence begins.
+    docs, words: Number of the Docs that have it, and of all their tokens.
     """
 
     units: int = 0
@@ -30,6 +31,8 @@ class LayerCoverage:
     shapes: Counter[tuple[int, int]] = field(default_factory=Counter)
     at_blanks: int = 0
     across_sentences: int = 0
+    docs: int = 0
+    words: int = 0
 
     @property
     def exclusive(self) -> bool:
@@ -61,3 +64,5 @@ class LayerCoverage:
         self.shapes.update(other.shapes)
         self.at_blanks += other.at_blanks
         self.across_sentences += other.across_sentences
+        self.docs += other.docs
+        self.words += other.words

@@ -20,7 +20,7 @@ class Found:
     labels: Those of the training files, sorted.
     exclusive: Of a class group, whether each document has one class.
     counts: How often each of these labels occurs.
-    docs, words: How many documents the files with this layer have, and their mean length.
+    docs, words: How many documents have it, and their mean length in tokens.
     rejected: Whether there are spans that are known to be no entities.
     first: Whether no other task learns from this layer.
     taken: Names that the task cannot have.

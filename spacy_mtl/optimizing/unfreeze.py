@@ -143,7 +143,8 @@ def create_unfreeze_v2(
     tasks: by name `start`, `stop` and `patience`, see `TrainingPeriod`.
     patience: of tasks that `tasks` gives none: the steps since its best evaluation after which a
         task is stopped; null for never. It begins when the score is first above that of the first
-        evaluation: before that, no head is worth putting back. With `patience = null` in `tasks`, one task never is.
+        evaluation: before that, no head is worth putting back. With `patience = null` in `tasks`,
+        one task is never stopped.
     smoothing: how many evaluations, the last ones, a score is the mean of before patience looks at
         it; 1 for each by itself.
     protect: what keeps the encoder, which the other tasks go on training, fit for a head that was

@@ -54,7 +54,7 @@ def _reported(task: Task, key: str, value: Any, labelled: bool) -> Any:
     if not labelled:
         return None
     if value is None and isinstance(task, Labelled):  # shares of what is right
-        return {} if "_per_" in key else 0.0
+        return {} if "_per_" in key else task.score_of_nothing
     if key == task.main_score and not (isinstance(value, (int, float)) and value <= 1):
         raise MTLError(
             f"Expected as the main score `{key}` of the task '{task.name}' a number of at most 1, "

@@ -112,6 +112,10 @@ class Task(ABC):
     def note_confidences(self, docs: Sequence[Doc], prediction: Any) -> None:  # noqa: B027
         """Note how sure it is of what `annotate`, which is called next, is going to write."""
 
+    #: What stands for a share of what is right that spaCy's scorer leaves out although something
+    #: is labelled.
+    score_of_nothing: float | None = 0.0
+
     @abstractmethod
     def is_labelled(self, example: Example) -> bool:
         """Whether the reference labels any unit, so that there is something to score."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -106,7 +106,7 @@ class ThresholdedByLabel(Thresholded, Protocol):
         as probabilities, (n_units, n_labels), and by `gold` and `mask` of its targets.
     """
 
-    label_thresholds: dict[str, float]
+    label_thresholds: Mapping[str, float]
 
 
 @runtime_checkable

@@ -78,6 +78,7 @@ class HierarchicalTask(ClassTask):
         """Replace the labels; with a hierarchy, missing parents are added behind them."""
         self.tree = Hierarchy(labels, self.hierarchy, self._prefix) if self.hierarchy else None
         super().set_labels(labels if self.tree is None else self.tree.labels)
+        self.score_of_nothing = 0.0 if self.tree is None else None  # no leaf may be labelled
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
         found = super().find_labels(examples, others)
@@ -233,6 +234,8 @@ class HierarchicalTask(ClassTask):
         examples = list(examples)
         scores = super().score(examples)
         if self.tree is not None:
+            if not any(map(super().is_labelled, examples)):  # no leaf
+                scores = {key: None for key in scores if "_per_" not in key}
             predicted = [example for example in examples if self._is_predicted(example)]
             for level, found in enumerate(self._by_level(predicted), start=1):
                 scores[f"cats_acc_level_{level}"] = found.accuracy()

@@ -73,13 +73,13 @@ class TextCat(RefusingTask):
         pooling: Sequence[str] = ("mean", "maximum"),
         hidden_width: int = 0,
         dropout: float | None = None,
-        ngram_size: int = 1,
+        ngram_size: int = 2,
         ngram_attr: str = "NORM",
         char_ngrams: Sequence[int] = (),
         ngram_rows: int = 65536,
         ngram_length: float = 0.0,
         ngram_dropout: float = 0.0,
-        ngram_share: float | None = None,
+        ngram_share: float | None = 0.67,
         encoder_gradient: float = 1.0,
         label_smoothing: float = 0.0,
         hierarchy: str = "",
@@ -111,6 +111,11 @@ class TextCat(RefusingTask):
         for name in ("dropout", "ngram_dropout", "label_smoothing"):
             if not 0 <= (getattr(self, name) or 0) < 1:
                 raise MTLError(f"Expected `{name}` from 0 to below 1, got {getattr(self, name)}.")
+        if self.char_ngrams[1] and not self.ngram_size:
+            raise MTLError(
+                "Expected n-grams of tokens, `ngram_size` of at least 1, beside those of "
+                "characters, `char_ngrams`, got 0."
+            )
         if not 0 <= (self.ngram_share or 0) <= 1:
             raise MTLError(f"Expected `ngram_share` from 0 to 1, got {self.ngram_share}.")
         for name in ("ngram_length", "encoder_gradient"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -68,16 +69,17 @@ class ThresholdedTask(LabelledTask):
         self._thresholds = Thresholds(value)
 
     @property
-    def label_thresholds(self) -> dict[str, float]:
-        """The threshold of each label, none where each document has exactly one label.
+    def label_thresholds(self) -> Mapping[str, float]:
+        """The threshold of each label, to be read only; none where each document has exactly one
+        label.
 
-        Set those of some labels: all others have `threshold`.
+        Assign those of some labels: all others then have `threshold`.
         RAISES (MTLError): If one is set of what is no label, or outside 0 to 1.
         """
-        return {} if self.exclusive else self._thresholds.of(self.labels)
+        return MappingProxyType({} if self.exclusive else self._thresholds.of(self.labels))
 
     @label_thresholds.setter
-    def label_thresholds(self, values: dict[str, float]) -> None:
+    def label_thresholds(self, values: Mapping[str, float]) -> None:
         known = () if self.exclusive else self.labels
         if unknown := [label for label in values if label not in known]:
             raise MTLError(

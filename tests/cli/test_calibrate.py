@@ -157,9 +157,11 @@ def test_threshold_is_warned_of(tmp_path):
     nlp = trained(make_nlp(tasks), 12, layers=["topic"])
     multitask(nlp).tasks["topic"].temperature = 0.1
     nlp.to_disk(tmp_path / "model")
-    warning = "topic: which scores reach its threshold of 0.3 has changed"
-    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--no-thresholds")
+    warning = "topic: which scores reach its thresholds has changed"
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--no-thresholds", "--in-place")
     assert warning in result.output and not thresholds(result.output)
+    result = calibrate(str(tmp_path / "model"), "dev.spacy", "--no-thresholds")
+    assert warning not in result.output  # nor has the temperature
     result = calibrate(str(tmp_path / "model"), "dev.spacy")  # chooses it anew
     assert warning not in result.output and thresholds(result.output)
 

@@ -217,12 +217,12 @@ def test_nothing_to_learn_or_to_score():
 
 
 def test_characters_for_short_texts():
-    """By the files that have the group alone."""
-    long, short = coverage("a.spacy", BARE), coverage("b.spacy", MOOD)
-    for file in (long, short):
-        for layer in file.layers.values():
-            layer.labels = Counter(a=4, b=3, c=3)
-    long.docs, long.tokens, short.docs, short.tokens = 10, 5000, 10, 90
-    found = {task.name: task.settings for task in propose([long, short], short).tasks}
+    """By the documents that have the group alone."""
+    counts = Counter(a=4, b=3, c=3)
+    long, short = (
+        LayerCoverage(10, counts, one_class=10, docs=10, words=words) for words in (5000, 90)
+    )
+    file = Coverage(Path("a.spacy"), docs=1000, tokens=9000, layers={BARE: long, MOOD: short})
+    found = {task.name: task.settings for task in propose([file], file).tasks}
     assert found["mood"]["char_ngrams"] == [3, 5]
     assert "char_ngrams" not in found["textcat"]

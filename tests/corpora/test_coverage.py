@@ -54,9 +54,11 @@ def test_token_layers(coverage_of, make_doc):
         make_doc("the cat sat", tags=["DT", "NN", ""], pos=["DET", "NOUN", "VERB"]),
         make_doc("cat", tags=["NN"], morphs=["Number=Sing"]),
     )
-    assert coverage.layers[Layer("tag")] == LayerCoverage(3, Counter(DT=1, NN=2))
+    assert coverage.layers[Layer("tag")] == LayerCoverage(3, Counter(DT=1, NN=2), docs=2, words=4)
     assert coverage.layers[Layer("pos")].labels == Counter(DET=1, NOUN=1, VERB=1)
-    assert coverage.layers[Layer("morph")] == LayerCoverage(1, Counter({"Number=Sing": 1}))
+    assert coverage.layers[Layer("morph")] == LayerCoverage(
+        1, Counter({"Number=Sing": 1}), docs=1, words=1
+    )
     assert coverage.share(Layer("tag")) == 3 / 4
     assert coverage.share(Layer("ents")) == 0.0
 
@@ -77,7 +79,9 @@ def test_entities_are_counted_and_outside_is_labelled(coverage_of, make_doc):
         make_doc("no one", ents=["O", "O"]),
         make_doc("not looked at"),
     )
-    assert coverage.layers[Layer("ents")] == LayerCoverage(6, Counter(PER=1, LOC=1))
+    assert coverage.layers[Layer("ents")] == LayerCoverage(
+        6, Counter(PER=1, LOC=1), docs=2, words=6
+    )
 
 
 def test_span_groups_are_layers_of_their_own(coverage_of, make_doc):
@@ -88,7 +92,7 @@ def test_span_groups_are_layers_of_their_own(coverage_of, make_doc):
     coverage = coverage_of(doc, empty)
     assert list(coverage.layers) == [Layer("spans", "x"), Layer("spans", "y")]
     assert coverage.layers[Layer("spans", "x")] == LayerCoverage(
-        2, Counter(A=2, B=1), overlapping=2
+        2, Counter(A=2, B=1), overlapping=2, docs=2, words=5
     )
     assert coverage.layers[Layer("spans", "y")].overlapping == 0
 
@@ -130,7 +134,7 @@ def test_combine_and_unseen_labels(coverage_of, make_doc):
     more = coverage_of(make_doc("c", tags=["X"], ents=["B-A"]), name="more.spacy")
     dev = coverage_of(make_doc("d e f", tags=["Z", "Z", "X"], pos=["X"] * 3), name="dev.spacy")
     known = combine([more, tags])
-    assert known[Layer("tag")] == LayerCoverage(3, Counter(X=2, Y=1))
+    assert known[Layer("tag")] == LayerCoverage(3, Counter(X=2, Y=1), docs=2, words=3)
     assert list(known) == [Layer("tag"), Layer("ents")]
     assert tags.layers[Layer("tag")].units == 2
     assert unseen_labels(known, dev) == {Layer("tag"): {"Z": 2}}

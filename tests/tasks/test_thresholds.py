@@ -46,7 +46,8 @@ def test_setting_the_common_one_sets_the_others_aside(task):
     assert isinstance(task, ThresholdedByLabel)
     task.label_thresholds = OWN
     assert task.label_thresholds == {"A": 0.2, "B": 0.5, "C": 0.75}
-    task.label_thresholds["B"] = 0.9  # a copy
+    with pytest.raises(TypeError):
+        task.label_thresholds["B"] = 0.9
     assert task.label_thresholds["B"] == 0.5 and task.threshold == 0.5
     with pytest.raises(MTLError, match="between 0 and 1, got 2"):
         task.threshold = 2
