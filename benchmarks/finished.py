@@ -39,8 +39,9 @@ class Gold:
 class Finished:
     """A run.
 
-    given: the hash of what it was made of, see `Run.given`. dev: the score of each evaluation, by
-    its step. guesses: the classes of the test documents. slots: F of entities, where there are any.
+    given: the hash of what it was made of, see `Run.given`. dev: F of the classes, by the step
+    of the evaluation. guesses: the classes of the test documents. slots: F of entities, where there
+    are any.
     """
 
     corpus: str
@@ -82,7 +83,7 @@ class Store:
         """Take over a run that was trained."""
         gold = self.gold_of(corpus)
         system = run.name.partition("/")[2]
-        history = {str(row["step"]): float(row["score"]) for row in result.history}
+        history = {str(row["step"]): float(row["scores"]["cats_score"]) for row in result.history}
         guesses = _numbers(docs_of(result.predictions), gold.labels)
         self.runs[run.given()] = Finished(
             corpus.name,

@@ -14,11 +14,7 @@ from .ngrams import NgramLinear
 from .packed import Packed
 
 Head = Model[Packed, Floats2d]
-COLUMN_REFS = (
-    "output",
-    "attention",
-    "sparse",
-)  # what a head calls the nodes with a column per score
+COLUMN_REFS = ("output", "sparse")  # what a head calls the nodes with a column per score
 # By the names of nodes: the parameters with a column per score, and which axis that is.
 _COLUMN_PARAMS = {
     "linear": [("W", 0), ("b", 0)],

@@ -124,23 +124,22 @@ def _attention(
     return pooled, backprop
 
 
-def convolution(width: int = 1) -> Pool:
+def convolution() -> Pool:
     """The highest value among a filled document's tokens of rectified linear features of each
-    token with `width` neighbours on both sides, as many as the vectors have (Kim 2014,
+    token with its two neighbours, as many as the vectors have (Kim 2014,
     https://arxiv.org/abs/1408.5882)."""
     return Model(
         "convolution",
         _convolution,
         init=_init_convolution,
         params={"W": None, "b": None},
-        attrs={"width": width},
     )
 
 
 def _init_convolution(model: Pool, X: Packed | None = None, Y: object = None) -> None:
     if X is not None:
         n_features = X.X.shape[1]
-        n_inputs = n_features * (2 * model.attrs["width"] + 1)
+        n_inputs = n_features * 3
         model.set_param("W", glorot_uniform_init(model.ops, (n_features, n_inputs)))
         model.set_param("b", model.ops.alloc1f(n_features))
 
@@ -151,7 +150,7 @@ def _convolution(
     ops: Any = model.ops
     W: Any = model.get_param("W")
     lengths = _lengths(model, packed)
-    windows: Any = ops.seq2col(packed.X, model.attrs["width"], lengths=lengths)
+    windows: Any = ops.seq2col(packed.X, 1, lengths=lengths)
     features = windows @ W.T + model.get_param("b")
     features *= features > 0
     pooled, which = ops.reduce_max(features, lengths)
@@ -160,7 +159,7 @@ def _convolution(
         d_features = ops.backprop_reduce_max(dY, which, lengths) * (features > 0)
         model.inc_grad("W", d_features.T @ windows)
         model.inc_grad("b", d_features.sum(axis=0))
-        dX: Floats2d = ops.backprop_seq2col(d_features @ W, model.attrs["width"], lengths=lengths)
+        dX: Floats2d = ops.backprop_seq2col(d_features @ W, 1, lengths=lengths)
         return dX
 
     return pooled, backprop

@@ -31,6 +31,7 @@ from .pretrained import load_pretrained
 from .progress import TrainingProgress
 from .sample import sample_docs
 from .saving import Saving
+from .score_names import check_not_chosen_by, component_score
 from .scoring import Scoring
 from .selection import Selection
 from .steps import apply_gradients, balanced_gradients, restart_averages, task_step
@@ -173,6 +174,8 @@ class MultiTask(
             warn_if_homogeneous(self.balancer, nlp)
             warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
+            if self.selection is None:
+                check_not_chosen_by(component_score(self.name), self.name, nlp)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
         check_groups(self.tasks, found)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from spacy.language import Language
+
 from ..errors import MTLError
 from ..layers import BUILT_IN
 from ..tasks.base import Task
@@ -40,6 +42,16 @@ def check_component_score(component: str, tasks: Iterable[str]) -> None:
         raise MTLError(
             f"Expected for the `selection` of '{component}' a name '{score}' that no other score "
             f"can have, got that of {what}. Rename the component, or the task."
+        )
+
+
+def check_not_chosen_by(score: str, component: str, nlp: Language) -> None:
+    """RAISES (MTLError): If the best model is chosen by the score of a component without one."""
+    if nlp.config["training"]["score_weights"].get(score):
+        raise MTLError(
+            f"Expected with `{score}` in [training.score_weights] a `selection` in "
+            f"[components.{component}], by which there is this score, got none. Add it, or give "
+            "the weight to other scores."
         )
 
 

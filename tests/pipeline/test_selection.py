@@ -102,3 +102,10 @@ def test_a_name_that_another_score_has():
     with pytest.raises(MTLError, match="name 'cats_score' .* got that of one of spaCy's scores"):
         make_nlp(TASKS, name="cats", selection={})
     make_nlp({"multitask": {"@mtl_tasks": "spacy_mtl.NER.v1"}})
+
+
+def test_no_selection_for_a_score_that_chooses():
+    nlp = make_nlp(TASKS)
+    nlp.config["training"]["score_weights"] = {"multitask_score": 1.0}
+    with pytest.raises(MTLError, match=r"a `selection` in \[components.multitask\], by which"):
+        trained(nlp, steps=1)
