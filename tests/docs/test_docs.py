@@ -157,7 +157,7 @@ def test_missing_section_is_found() -> None:
 
 
 def test_section_beside_a_line_of_its_name_is_found() -> None:
-    block = '[training.before_update]\n@callbacks = "spacy_mtl.unfreeze.v1"\n'
-    check_config(block, "It replaces the line `before_update = null`.")
-    with pytest.raises(ValueError, match="before_update\tfound conflicting values"):
+    block = '[components.multitask.selection]\nrule = "worst"\n'
+    check_config(block, "It replaces the line `selection = null`.")
+    with pytest.raises(ValueError, match="selection\tfound conflicting values"):
         check_config(block)

@@ -25,6 +25,7 @@ BLOCK = {
     "@mtl_tasks": "spacy_mtl.TextCat.v2",
     "hierarchy": "/",
     "ngram_size": 1,
+    "ngram_share": None,
     "ngram_rows": 512,
     "label_smoothing": 0.1,
 }

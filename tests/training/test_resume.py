@@ -189,10 +189,10 @@ def test_killed_at_every_step(tmp_path: Path) -> None:
 def test_what_stops_tasks_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protect: str, part: str
 ) -> None:
-    """Killed between the best evaluation of a task, at step 4, and its stop after step 6."""
+    """Killed between the best evaluation of a task, at step 10, and its stop after step 12."""
     config = stopping(tmp_path, protect=protect)
     run(config, tmp_path / "whole")
-    with pytest.raises(Killed), killed_at(6):
+    with pytest.raises(Killed), killed_at(12):
         run(config, tmp_path / "parts")
     check_that_it_counts(part, config, tmp_path, tmp_path / "out", monkeypatch)
 
