@@ -145,14 +145,17 @@ def logs_of(folders: Iterable[Path], names: Sequence[str]) -> Iterator[Log]:
 
 @app.command()
 def main(
-    cache: Annotated[Path, Option(help="The folder with those of finished runs")] = DEFAULT_CACHE,
+    cache: Annotated[
+        list[Path], Option(help="Folders with those of finished runs; may be repeated")
+    ] = [DEFAULT_CACHE],  # noqa: B006
     run: Annotated[list[str], Option(help="Beginnings of runs' names; may be repeated")] = [""],  # noqa: B006
     total: Annotated[bool, Option("--total", help="Leave the single runs out")] = False,
 ) -> None:
     """Print the tables."""
-    logs = list(logs_of(cache.iterdir(), run))
+    logs = list(logs_of((each for folder in cache for each in folder.iterdir()), run))
     if not logs:
-        raise typer.BadParameter(f"Expected finished runs of several tasks in {cache}, got none.")
+        where = ", ".join(map(str, cache))
+        raise typer.BadParameter(f"Expected finished runs of several tasks in {where}, got none.")
     typer.echo(overall(logs))
     if not total:
         typer.echo("\n" + by_task(logs))

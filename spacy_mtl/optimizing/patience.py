@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from math import isnan
+from typing import TypeGuard
 
 from spacy.language import Language
 from spacy.util import logger
@@ -127,8 +128,8 @@ class Patience:
         """
         scores = zip(steps, history.at_evaluations(task), strict=True)
         start = self._period(task).start
-        measured = [(at, score) for at, score in scores if score is not None and at >= start]
-        found = smoothed([each for each in measured if not isnan(each[1])], self._smoothing)
+        since = [(at, score) for at, score in scores if _is_measured(score) and at >= start]
+        found = smoothed(since, self._smoothing)
         return found if self._best is None else risen(found)
 
     def _stop(self, component: MultiTask, task: str, evaluations: Evaluations) -> None:
@@ -150,8 +151,7 @@ class Patience:
 
     def _is_best(self, steps: list[int], history: ScoreHistory, task: str) -> bool:
         """Whether the last evaluation is the task's best."""
-        last = history.at_evaluations(task)[-1]
-        if last is None or isnan(last):
+        if not _is_measured(history.at_evaluations(task)[-1]):
             return False
         evaluations = self._evaluations(steps, history, task)
         return bool(evaluations) and self._period(task).best(evaluations) == len(evaluations) - 1
@@ -167,6 +167,10 @@ class Patience:
             f"null` in [training.before_update.tasks.{task}].",
             stacklevel=2,
         )
+
+
+def _is_measured(score: float | None) -> TypeGuard[float]:
+    return score is not None and not isnan(score)
 
 
 def _tell(task: str, period: TrainingPeriod, evaluations: Evaluations, restored: bool) -> None:
