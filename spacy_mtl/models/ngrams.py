@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from thinc.api import Model
 from thinc.types import Floats2d
 
+from .encoders.backends import backend_for
 from .packed import Packed
 from .tables import add_to_rows
 
@@ -69,15 +70,15 @@ def forward(
     if not len(filled):
         return scores, lambda dY: packed
     ids = ops.xp.asarray(found)
-    weights = ops.xp.asarray(values[:, None])
+    weights = ops.xp.asarray(values)
     if is_train and model.attrs["dropout"]:
         weights = weights * ops.get_dropout_mask(weights.shape, model.attrs["dropout"])
     lengths = ops.xp.asarray(counts[filled])
     rows = ops.xp.asarray(filled)
-    scores[rows] = ops.reduce_sum(W[ids] * weights, lengths)
+    scores[rows] = backend_for(ops).sum_rows(W, ids, weights, lengths)
 
     def backprop(dY: Floats2d) -> Packed:
-        d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * weights
+        d_rows = ops.backprop_reduce_sum(dY[rows], lengths) * weights[:, None]
         add_to_rows(model, "W", [ids], d_rows)
         return packed
 

@@ -110,6 +110,8 @@ class GroupedOptimizer(Optimizer):
             self._averages.update(averages)
             for key in self.nr_update:
                 self._factor(key)
+            for first, *others in self._names.values():  # tied ones share an array
+                self._averages.update(dict.fromkeys(others, self._averages[first]))
 
     def row_state(self, names: Mapping[Key, str]) -> State:
         """What rows of tables have missed, by the names of the parameters."""

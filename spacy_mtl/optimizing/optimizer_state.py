@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ def optimizer_state(
 
     outgrown: ids of layers that the pipeline has no more. What is known of them has no effect.
     """
-    names = _names(parameters)
+    names = {parameter.key: name for name, parameter in parameters.items()}
+    modules = _module_names(parameters)
 
     def named(entries: dict[Any, Any]) -> State:
         return _named({k: v for k, v in entries.items() if k[0] not in outgrown}, names)
@@ -39,7 +40,10 @@ def optimizer_state(
         parts[kind] = named({k: np.asarray(n) for k, n in getattr(optimizer, kind).items()})
     for kind in MOMENTS:
         parts[kind] = named({k: on_host(a) for k, a in getattr(optimizer, kind).items()})
-    parts["averages"] = named({k: on_host(a) for k, a in _averages(optimizer).items()})
+    averages = {k: on_host(a) for k, a in _averages(optimizer).items()}
+    of_modules = {k: averages.pop(k) for k in [*averages] if k in modules}
+    parts["averages"] = named(averages)
+    parts["module_averages"] = _named(of_modules, modules)
     buffer = [[np.nan if n is None else n for n in entry] for entry in optimizer._radam_buffer]
     parts["radam"] = {"buffer": np.asarray(buffer, dtype="float64")}
     if isinstance(optimizer, GroupedOptimizer):
@@ -51,14 +55,17 @@ def load_optimizer_state(
     optimizer: Optimizer, parameters: dict[str, Parameter], state: State
 ) -> None:
     """Set what `optimizer_state` gave, for a pipeline that has its parameters already."""
-    keys = {name: key for key, name in _names(parameters).items()}
+    keys = {name: parameter.key for name, parameter in parameters.items()}
+    modules = {name: key for key, name in _module_names(parameters).items()}
     for kind in COUNTS:
         counts = getattr(optimizer, kind)
         counts.update({keys[n]: int(a) for n, a in part_of(state, kind).items()})
     for kind in MOMENTS:
         moments = getattr(optimizer, kind)
         moments.update({keys[n]: on_device(a) for n, a in part_of(state, kind).items()})
-    averages = {keys[n]: on_device(a) for n, a in part_of(state, "averages").items()}
+    averages: dict[Any, Any] = {}
+    for kind, known in (("averages", keys), ("module_averages", modules)):
+        averages.update({known[n]: on_device(a) for n, a in part_of(state, kind).items()})
     if isinstance(optimizer, GroupedOptimizer):
         optimizer.load_averages(averages)
     elif optimizer.averages is not None:
@@ -81,9 +88,12 @@ def _averages(optimizer: Optimizer) -> dict[Any, Any]:
     return optimizer.averages or {}
 
 
-def _names(parameters: dict[str, Parameter]) -> dict[Any, str]:
-    """The name of everything that an optimizer has a key for."""
-    names: dict[Any, str] = {parameter.key: name for name, parameter in parameters.items()}
+def _module_names(parameters: dict[str, Parameter]) -> dict[str, str]:
+    """The names of what averages have under the keys by which thinc's wrappers look for it.
+
+    These are keys beside the parameters' own: moments and counts are never under them.
+    """
+    names = {}
     for path, shim in shim_paths(parameters).items():
         module: Any = torch_module(shim)
         for name in module.state_dict():
@@ -91,7 +101,7 @@ def _names(parameters: dict[str, Parameter]) -> dict[Any, str]:
     return names
 
 
-def _named(entries: dict[Any, Any], names: dict[Any, str]) -> State:
+def _named(entries: Mapping[Any, Any], names: Mapping[Any, str]) -> State:
     unknown = [key for key in entries if key not in names]
     if unknown:
         raise MTLError(

@@ -1,7 +1,7 @@
 """The factory "balanced_tok2vec": one encoder under spaCy's own components."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import fmean
@@ -173,6 +173,14 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
         if self._has_gradient:
             super().finish_update(sgd)
             self._has_gradient = False
+
+    def use_params(self, params: dict[Any, Any]) -> Iterator[None]:
+        """Put other parameters in the place of the model's, up to the second step of this iterator.
+
+        What waits to go backward does so before, as that needs the parameters of its forward.
+        """
+        self._backward()
+        yield from super().use_params(params)
 
     def _backward(self) -> None:
         """Send the weighted sum of the gradients that came since the last call backward."""

@@ -19,6 +19,7 @@ from thinc.api import Config, Model
 from spacy_mtl.balancing.fixed import FixedWeights
 from spacy_mtl.balancing.gradients import TaskGradients
 from spacy_mtl.errors import MTLError
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.pipeline.balanced_tok2vec import BalancedTok2Vec
 from spacy_mtl.pipeline.live import pipeline_of
 
@@ -235,6 +236,42 @@ def test_parameters_are_stock_spacys_where_everything_is_labelled(train):
         train(nlp, 5)
     assert_close(parameters(ours), parameters(stock))
     assert encoder_bytes(ours) != before
+
+
+LSTM = {
+    "@architectures": "spacy.Tok2Vec.v2",
+    "embed": {
+        "@architectures": "spacy.MultiHashEmbed.v2",
+        "width": ENCODER["width"],
+        "attrs": ["NORM"],
+        "rows": [100],
+        "include_static_vectors": False,
+    },
+    "encode": {
+        "@architectures": "spacy.TorchBiLSTMEncoder.v1",
+        "width": ENCODER["width"],
+        "depth": 1,
+        "dropout": 0.0,
+    },
+}
+
+
+@pytest.mark.parametrize("model", [ENCODER, LSTM], ids=["thinc", "torch"])
+def test_other_parameters_for_a_while(model):
+    """Between two updates with an optimizer, when a gradient still waits to go backward."""
+    pytest.importorskip("torch", reason="torch is not installed")
+    found = []
+    for evaluates in (False, True):
+        nlp = make_pipeline(model=model)
+        optimizer = create_grouped_optimizer(0.01, average=0.9)
+        for _ in range(4):
+            nlp.update(make_examples(nlp), sgd=optimizer)
+            if evaluates:
+                with nlp.use_params(optimizer.averages):
+                    nlp("Ana likes trains")
+        encoder(nlp).finish_update(optimizer)
+        found.append(nlp.to_bytes(exclude=["vocab"]))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("factory", FACTORIES)

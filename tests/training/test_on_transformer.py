@@ -20,7 +20,15 @@ from spacy_mtl.optimizing.unfreeze import create_unfreeze, create_unfreeze_v2
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
-from pipeline.test_transformer import LISTENER, bert, make_transformer  # noqa: E402, F401
+from pipeline.test_transformer import (  # noqa: E402
+    LISTENER,
+    bert,  # noqa: F401
+    encoder_of,
+    make_transformer,
+)
+
+from .runs import mixed  # noqa: E402
+from .test_resume_torch import OPTIMIZERS, check_resumed  # noqa: E402
 
 pytestmark = pytest.mark.slow
 LOWEST, MIDDLE, TOP = "embeddings.", "encoder.layer.0.", "encoder.layer.1."
@@ -212,3 +220,14 @@ def test_a_saved_pipeline_is_free(nlp, tmp_path):
     assert all(tensor.requires_grad for tensor in transformers_module(loaded).parameters())
     assert values(loaded) == values(nlp)
     assert set(TASKS) == set(multitask(loaded).tasks)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_resumed(deep_bert: Path, tmp_path: Path, name: str) -> None:
+    config: Any = mixed(tmp_path)
+    del config["components"]["tok2vec"]
+    config["components"]["transformer"] = {"factory": "transformer", "model": encoder_of(deep_bert)}
+    config["components"]["multitask"]["model"]["tok2vec"] = LISTENER
+    config["nlp"]["pipeline"] = ["transformer", "multitask"]
+    config["training"]["optimizer"] = {**OPTIMIZERS[name], "learn_rate": 0.01}
+    check_resumed(config, tmp_path)

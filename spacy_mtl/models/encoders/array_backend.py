@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from thinc.api import get_array_module
+from thinc.backends import get_array_ops
 
 EPS = 1e-8
 # Up to so many, it does not pay to prepare weights, nor to find out whether they have changed.
@@ -31,6 +32,16 @@ def keep_mask(like: Array, rate: float) -> Array:
 def rounded(rows: int) -> int:
     """The number of rows to multiply for these: no more."""
     return rows
+
+
+def sum_rows(table: Array, rows: Array, weights: Array, lengths: Array) -> Array:
+    """Weighted sums of rows of a table, (n_sums, width), each of as many as `lengths` says.
+
+    table: (n_rows, width); rows and weights: (n,), one sum's behind another's; lengths: (n_sums,),
+    at least 1.
+    """
+    ops = get_array_ops(table)
+    return ops.reduce_sum(table[rows] * weights[:, None], lengths)
 
 
 class MaxoutNorm:

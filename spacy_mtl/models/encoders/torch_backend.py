@@ -60,6 +60,16 @@ def rounded(rows: int) -> int:
     return -(-rows // step) * step
 
 
+def sum_rows(table: Any, rows: Any, weights: Any, lengths: Any) -> Any:
+    """See `array_backend.sum_rows`; without a copy of the rows."""
+    table, rows, weights, lengths = map(from_array, (table, rows, weights, lengths))
+    starts = lengths.cumsum(0, dtype=rows.dtype) - lengths
+    with torch.no_grad():
+        return to_array(
+            F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights)
+        )
+
+
 class MaxoutNorm:
     """Layer norm of a maxout over windows of rows; see `array_backend.MaxoutNorm`.
 

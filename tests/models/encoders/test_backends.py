@@ -256,3 +256,12 @@ def test_numbers_of_rows_are_few_and_little_larger(torch_backend):
         assert rows <= more <= max(rows * 1.25, rows + 16) or rows > 2048
         assert torch_backend.rounded(more) == more
         assert array_backend.rounded(rows) == rows
+
+
+def test_sums_of_rows(backend):
+    rng = np.random.default_rng(0)
+    table, weights = rng.normal(size=(9, 4)).astype("f"), rng.normal(size=6).astype("f")
+    rows, lengths = np.asarray([3, 3, 8, 0, 1, 3], "int32"), np.asarray([1, 3, 2], "int32")
+    weighted = table[rows] * weights[:, None]
+    expected = np.stack([part.sum(axis=0) for part in np.split(weighted, [1, 4])])
+    assert_close([backend.sum_rows(table, rows, weights, lengths)], [expected])
