@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pipeline.helpers import ENCODER
+from models.transformers.tiny import make_tiny
+from pipeline.helpers import ENCODER, WIDTH
 from thinc.api import Config
 
 from .runs import interrupted, log, mixed, models, run, stock
@@ -61,4 +62,19 @@ def test_recurrent_layers(tmp_path: Path, name: str) -> None:
 def test_recurrent_layers_under_stock_components(tmp_path: Path) -> None:
     config: Any = on_lstm(stock, tmp_path)
     config["training"]["optimizer"] = {**OPTIMIZERS["Adam, averages"], "learn_rate": 0.01}
+    check_resumed(config, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Adam, averages", "grouped", "grouped, averages"])
+def test_transformer(tmp_path: Path, name: str) -> None:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    config: Any = mixed(tmp_path)
+    config["components"]["tok2vec"]["model"] = {
+        "@architectures": "spacy_mtl.TransformerEncoder.v1",
+        "name": str(make_tiny("bert", tmp_path / "bert", hidden_size=WIDTH)),
+        "width": WIDTH,
+        "mix": True,
+        "shape_rows": 20,
+    }
+    config["training"]["optimizer"] = {**OPTIMIZERS[name], "learn_rate": 0.01}
     check_resumed(config, tmp_path)

@@ -105,7 +105,7 @@ def trained(name: str, folder: Path) -> dict[str, str]:
     """Checksums of the files of a model."""
     folder.mkdir()
     config = CASES[name](folder)
-    config["training"].update(max_steps=6, eval_frequency=3)
+    config["training"].update(max_steps=6, eval_frequency=6)
     run(config, folder / "out", every=100)
     found = digests(folder / "out/model-last")
     del found["config.cfg"]  # which names the folder of the corpora

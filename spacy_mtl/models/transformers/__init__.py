@@ -1,0 +1,1 @@
+"""A pretrained transformer as the encoder of a pipeline."""

@@ -1,0 +1,210 @@
+"""The PyTorch module under the encoder: from pieces to token vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional as F
+
+from ...errors import MTLError
+from .pieces import Pieces, split_docs
+from .weights import Pretrained, from_bytes, read_pretrained, to_bytes
+from .windows import batches_of, padded, windows_of
+
+Tensor = torch.Tensor
+POOLINGS = {"first": "sum", "mean": "mean", "maximum": "max"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Those of `TransformerEncoder`, without the name of the weights."""
+
+    width: int
+    pooling: str
+    layers: int
+    mix: bool
+    window: int
+    overlap: int
+    shape_rows: int
+    batch: int
+    checkpointing: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Documents as the module reads them.
+
+    ids: of windows of like lengths, (n_windows, longest) each, padded; lengths: (n_windows,) of
+        each of these, special pieces among them.
+    places: (n_pieces,) of each piece, the row of its vector when all rows of all windows lie one
+        below the other.
+    members, starts: the pieces of all tokens one behind the other, and where in them those of
+        each token begin.
+    shapes: (n_tokens,) rows of the embedding of shapes.
+    """
+
+    ids: list[Tensor]
+    lengths: list[NDArray[np.int64]]
+    places: Tensor
+    members: Tensor
+    starts: Tensor
+    shapes: Tensor
+
+
+class TransformerModule(nn.Module):
+    """Token vectors of documents by a pretrained transformer, (n_tokens, width).
+
+    It is empty up to `read` or `load`.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.pretrained: Pretrained | None = None
+        self.special: tuple[list[int], list[int]] = ([], [])
+        self.shapes: Any = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    def read(self, name: str) -> None:
+        """Read the weights from a folder, or by a name on the hub."""
+        self._take(read_pretrained(name))
+
+    def load(self, data: bytes, device: Any) -> None:
+        """Set all to what `dump` gave."""
+        pretrained, weights = from_bytes(data)
+        self._take(pretrained)
+        self.load_state_dict(weights)
+        self.to(device)
+
+    def dump(self) -> bytes:
+        """Configuration, tokenizer and weights."""
+        if self.pretrained is None:
+            raise MTLError("Expected the encoder to be initialized before it is saved.")
+        return to_bytes(self.pretrained, self.state_dict())
+
+    def split(self, docs: Sequence[Any], rows: NDArray[np.uint64]) -> Batch:
+        """Documents as `forward` takes them. rows: (n_tokens,) hashes of their shapes."""
+        pretrained = self._pretrained()
+        size, around = self.settings.window, self.special
+        special = len(around[0]) + len(around[1])
+        pieces = split_docs(pretrained.tokenizer, docs)
+        windows = windows_of(pieces, size - special, self.settings.overlap)
+        pad = getattr(pretrained.config, "pad_token_id", None) or 0
+        ids, lengths, at = [], [], 0
+        offsets = np.cumsum([0, *(len(each.ids) for each in pieces)])
+        places = np.zeros(offsets[-1], "int64")
+        for numbers in batches_of(windows, special, self.settings.batch):
+            chosen = [windows[number] for number in numbers]
+            batch, n_each = padded(
+                [pieces[w.doc].ids[w.start : w.end] for w in chosen], around, pad
+            )
+            for w in chosen:
+                begin = offsets[w.doc]
+                row = at + len(around[0]) + w.first - w.start
+                places[begin + w.first : begin + w.last] = np.arange(row, row + w.last - w.first)
+                at += batch.shape[1]
+            ids.append(torch.from_numpy(batch).to(self.device))
+            lengths.append(n_each)
+        members, starts = _members(pieces, offsets, self.settings.pooling == "first")
+        shapes = (rows % max(self.settings.shape_rows, 1)).astype("int64")
+        tensors = (torch.from_numpy(a).to(self.device) for a in (places, members, starts, shapes))
+        return Batch(ids, lengths, *tensors)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """(n_tokens, width) vectors; zeros for a token without a piece."""
+        width = self.settings.width
+        rows = [self._read(*each) for each in zip(batch.ids, batch.lengths, strict=True)]
+        found = torch.cat([r.reshape(-1, width) for r in rows]) if rows else None
+        if found is None:
+            tokens = torch.zeros(len(batch.starts), width, device=self.device)
+        else:
+            vectors = found.float()[batch.places]
+            mode = POOLINGS[self.settings.pooling]
+            tokens = F.embedding_bag(batch.members, vectors, batch.starts, mode=mode)
+        if self.shapes is not None:
+            tokens = tokens + self.shapes(batch.shapes)
+        return tokens
+
+    def _read(self, ids: Tensor, lengths: NDArray[np.int64]) -> Tensor:
+        """(n_windows, longest, width) vectors of all pieces in windows of like lengths."""
+        mask = None
+        if lengths.min() < ids.shape[1]:
+            n_each = torch.from_numpy(lengths).to(ids.device)
+            mask = (torch.arange(ids.shape[1], device=ids.device) < n_each[:, None]).long()
+        deeper = self.settings.layers != 1 or self.settings.mix
+        found = self.transformer(
+            input_ids=ids, attention_mask=mask, output_hidden_states=deeper, return_dict=True
+        )
+        last: Tensor = found.last_hidden_state
+        if not deeper:
+            return last
+        states = torch.stack([*found.hidden_states[:-1], last])  # which has had the last norm
+        if self.settings.mix:
+            weights = torch.softmax(self.mix_weights, 0) * self.mix_gain
+            return torch.einsum("l,lwpd->wpd", weights.to(states.dtype), states)
+        return states[-self.settings.layers :].mean(0)
+
+    def _pretrained(self) -> Pretrained:
+        if self.pretrained is None:
+            raise MTLError("Expected an encoder with weights: initialize the pipeline or load one.")
+        return self.pretrained
+
+    def _take(self, pretrained: Pretrained) -> None:
+        """Set up the layers for a transformer."""
+        settings, config = self.settings, pretrained.config
+        if config.hidden_size != settings.width:
+            raise MTLError(
+                f"Expected `width` to be that of the transformer, {config.hidden_size}, got "
+                f"{settings.width}. The listeners' `width` is the same."
+            )
+        if settings.window > pretrained.longest:
+            raise MTLError(
+                f"Expected a `window` of up to {pretrained.longest} pieces, which is what the "
+                f"transformer reads, got {settings.window}."
+            )
+        self.pretrained = pretrained
+        self.transformer = pretrained.transformer
+        self.special = _special(pretrained.tokenizer)
+        if settings.checkpointing:
+            options = {"use_reentrant": False}
+            self.transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+        if settings.mix:
+            self.mix_weights = nn.Parameter(torch.zeros(config.num_hidden_layers + 1))
+            self.mix_gain = nn.Parameter(torch.ones(1))
+        if settings.shape_rows:
+            self.shapes = nn.Embedding(settings.shape_rows, settings.width)
+            nn.init.zeros_(self.shapes.weight)
+
+
+def _special(tokenizer: Any) -> tuple[list[int], list[int]]:
+    """The pieces that stand before and behind each text."""
+    found = tokenizer.encode("a", add_special_tokens=True)
+    own = [i for i, special in enumerate(found.special_tokens_mask) if not special]
+    if not own:
+        raise MTLError("Expected the transformer's tokenizer to know the letter a.")
+    return found.ids[: own[0]], found.ids[own[-1] + 1 :]
+
+
+def _members(
+    pieces: Sequence[Pieces], offsets: NDArray[np.int64], only_first: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pieces of all tokens one behind the other, and where those of each begin."""
+    if not pieces:
+        return np.zeros(0, "int64"), np.zeros(0, "int64")
+    first = np.concatenate([p.first + at for p, at in zip(pieces, offsets, strict=False)])
+    n_each = np.concatenate([p.end - p.first for p in pieces])
+    if only_first:
+        n_each = np.minimum(n_each, 1)
+    starts = np.cumsum(n_each) - n_each
+    members = np.repeat(first - starts, n_each) + np.arange(n_each.sum())
+    return members, starts

@@ -1,0 +1,96 @@
+"""thinc's wrapper around the module, with copies of the weights in other precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from typing import Any
+
+import torch
+from thinc.api import ArgsKwargs, PyTorchShim
+
+from .module import TransformerModule
+
+
+def serialize(module: TransformerModule) -> bytes:
+    """Configuration, tokenizer and weights, without a pickle."""
+    return module.dump()
+
+
+def deserialize(module: TransformerModule, data: bytes, device: Any) -> TransformerModule:
+    """The module with all that `serialize` wrote."""
+    module.load(data, device)
+    return module
+
+
+class TransformerShim(PyTorchShim):
+    """Training on the weights, and prediction on a copy of them in another precision.
+
+    The copy is made when it is first needed, and anew when the weights have changed. It is no
+    part of what is saved or copied.
+    """
+
+    def __init__(self, module: TransformerModule, precision: str, mixed: bool, scaler: Any) -> None:
+        super().__init__(
+            module,
+            mixed_precision=mixed,
+            grad_scaler=scaler,
+            serialize_model=serialize,
+            deserialize_model=deserialize,
+        )
+        self.precision = precision
+        self._copy: tuple[Any, Any] = (None, None)
+
+    def __deepcopy__(self, memo: Any) -> TransformerShim:
+        """Without the copy, and with an id of its own."""
+        scaler = deepcopy(self._grad_scaler, memo)
+        module = deepcopy(self._model, memo)
+        return TransformerShim(module, self.precision, self._mixed_precision, scaler)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_copy": (None, None)}
+
+    def predict(self, inputs: ArgsKwargs) -> Any:
+        """The module's output in the precision of predictions, as single-precision numbers."""
+        module = self._model if self.precision == "fp32" else self._in_precision()
+        was_training = module.training
+        if was_training:
+            module.eval()
+        try:
+            with torch.inference_mode(), self._autocast():
+                return module(*inputs.args, **inputs.kwargs)
+        finally:
+            if was_training and module is self._model:
+                module.train()
+
+    def _in_precision(self) -> Any:
+        now = [(t.data_ptr(), t._version) for t in self._model.parameters()]
+        known, copy = self._copy
+        if known != now:
+            copy = in_precision(self._model, self.precision)
+            self._copy = (now, copy)
+        return copy
+
+    def _autocast(self) -> Any:
+        return torch.autocast(device_type="cuda", enabled=self._mixed_precision)
+
+    def finish_update(self, optimizer: Any) -> None:
+        """Apply the gradients."""
+        super().finish_update(optimizer)
+        self._copy = (None, None)
+
+    @contextmanager
+    def use_params(self, params: Any) -> Iterator[None]:
+        """Put other weights in the place of the module's for a while."""
+        self._copy = (None, None)
+        with super().use_params(params):
+            yield
+        self._copy = (None, None)
+
+
+def in_precision(module: TransformerModule, precision: str) -> Any:
+    """A copy of the module that computes in "bf16"."""
+    copy = deepcopy(module).eval().requires_grad_(False)
+    copy.transformer.to(torch.bfloat16)
+    return copy

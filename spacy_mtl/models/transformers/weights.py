@@ -1,0 +1,138 @@
+"""A transformer's configuration, tokenizer and weights: read from a folder, kept as bytes."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import srsly
+import torch
+from safetensors.torch import load, save
+from tokenizers import Tokenizer
+from torch import nn
+from transformers import AutoConfig, AutoModel, AutoTokenizer
+from transformers.utils import logging
+
+from ...errors import MTLError
+
+MOST_BYTES = 2**31 - 1  # that a component's file can hold
+_NO_LIMIT = 10**6  # what a tokenizer calls its longest input if it knows none
+
+
+@dataclass
+class Pretrained:
+    """A transformer and what splits texts for it.
+
+    longest: how many pieces it reads at most, special ones among them.
+    """
+
+    transformer: nn.Module
+    tokenizer: Tokenizer
+    longest: int
+
+    @property
+    def config(self) -> Any:
+        """The transformer's configuration, as transformers has it."""
+        return self.transformer.config
+
+
+def read_pretrained(name: str) -> Pretrained:
+    """Read a transformer from a folder, or by its name on the hub.
+
+    RAISES (MTLError): If there is none, or none with a tokenizer of the library tokenizers.
+    """
+    try:
+        with _quiet():
+            config = AutoConfig.from_pretrained(name, trust_remote_code=False)
+            splitter = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
+            transformer = _class_of(config).from_pretrained(
+                name, config=config, **_without_pooler(config)
+            )
+    except (OSError, ValueError, ImportError) as error:
+        raise MTLError(
+            f"Expected `name` to be a folder with a transformer, or its name on the hub, got "
+            f"{name!r}: {error}"
+        ) from error
+    if not getattr(splitter, "is_fast", False):
+        raise MTLError(
+            f"Expected a tokenizer with offsets (tokenizer.json) in {name!r}, got "
+            f"{type(splitter).__name__}. Save it with a fast tokenizer, or choose another model."
+        )
+    tokenizer = Tokenizer.from_str(splitter.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return Pretrained(transformer.float(), tokenizer, _longest(config, splitter.model_max_length))
+
+
+def to_bytes(pretrained: Pretrained, weights: dict[str, torch.Tensor]) -> bytes:
+    """All of it, as JSON and safetensors in one msgpack; without a pickle.
+
+    weights: of the transformer, and of what else belongs to it.
+    RAISES (MTLError): If the weights are larger than a component's file can be.
+    """
+    size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
+    if size > MOST_BYTES:
+        raise MTLError(
+            f"Expected weights of up to 2 GiB, which is what a component's file can hold, got "
+            f"{size / 2**30:.1f} GiB. Choose a smaller transformer."
+        )
+    settings = {**pretrained.config.to_dict()}
+    settings.pop("_name_or_path", None)  # a folder of this machine
+    return bytes(
+        srsly.msgpack_dumps(
+            {
+                "config": json.dumps(settings, sort_keys=True),
+                "tokenizer": pretrained.tokenizer.to_str(),
+                "longest": pretrained.longest,
+                # Tied weights would share memory, which safetensors refuses.
+                "weights": save({k: t.detach().cpu().clone() for k, t in weights.items()}),
+            }
+        )
+    )
+
+
+def from_bytes(data: bytes) -> tuple[Pretrained, dict[str, torch.Tensor]]:
+    """What `to_bytes` wrote: a transformer without its weights, and all weights."""
+    parts = srsly.msgpack_loads(data)
+    settings = json.loads(parts["config"])
+    config = AutoConfig.for_model(settings.pop("model_type"), **settings)
+    with torch.random.fork_rng(devices=[]):  # weights are drawn, and then replaced
+        transformer = _class_of(config)._from_config(config, **_without_pooler(config))
+    tokenizer = Tokenizer.from_str(parts["tokenizer"])
+    found = Pretrained(transformer.float(), tokenizer, int(parts["longest"]))
+    return found, load(parts["weights"])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the warning that the layers of other heads, which the file has too, are not read."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _class_of(config: Any) -> Any:
+    found = AutoModel._model_mapping[type(config)]
+    return found[0] if isinstance(found, tuple) else found
+
+
+def _without_pooler(config: Any) -> dict[str, Any]:
+    """The layer over the first vector has no use here, and would never learn."""
+    parameters = inspect.signature(_class_of(config).__init__).parameters
+    return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
+
+
+def _longest(config: Any, model_max_length: int) -> int:
+    known = [getattr(config, "max_position_embeddings", None) or _NO_LIMIT]
+    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
+        known[0] -= config.pad_token_id + 1  # positions begin behind that of padding
+    if model_max_length < _NO_LIMIT:
+        known.append(model_max_length)
+    return int(min(known))

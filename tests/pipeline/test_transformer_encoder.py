@@ -1,0 +1,144 @@
+"""A pretrained transformer under every kind of component."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+from models.transformers.tiny import make_tiny
+from spacy.language import Language
+
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+
+from .helpers import LAYERS, TASKS, annotations, make_examples, multitask, step, train, trained
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytest.importorskip("transformers", reason="transformers is not installed")
+pytestmark = pytest.mark.slow
+
+WIDTH = 16
+LISTENER = {"@architectures": "spacy.Tok2VecListener.v1", "width": WIDTH, "upstream": "*"}
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny("bert", tmp_path_factory.mktemp("bert"))
+
+
+def encoder_of(folder: Path, **settings: Any) -> dict[str, Any]:
+    architecture = "spacy_mtl.TransformerEncoder.v1"
+    return {"@architectures": architecture, "name": str(folder), "width": WIDTH, **settings}
+
+
+def make_pipeline(folder: Path, kind: str = "tok2vec", **settings: Any) -> Language:
+    """kind: the component that has the encoder, or "inside"."""
+    nlp = spacy.blank("en")
+    encoder = encoder_of(folder, **settings)
+    if kind != "inside":
+        nlp.add_pipe(kind, name="tok2vec", config={"model": encoder})
+    inner = encoder if kind == "inside" else LISTENER
+    model = {"@architectures": "spacy_mtl.HardSharing.v1", "tok2vec": inner}
+    tasks = {name: TASKS[name] for name in LAYERS}
+    nlp.add_pipe("multitask", config={"model": model, "tasks": tasks})
+    return nlp
+
+
+def modules(nlp: Language) -> list[Any]:
+    models: list[Any] = [pipe.model for _, pipe in nlp.components if hasattr(pipe, "model")]
+    return [shim._model for model in models for node in model.walk() for shim in node.shims]
+
+
+@pytest.fixture(scope="module", params=["tok2vec", "balanced_tok2vec", "inside"])
+def learned(request: Any, bert: Path) -> Language:
+    return trained(make_pipeline(bert, request.param), 1)
+
+
+def test_all_losses_go_down(learned: Language) -> None:
+    first, last = train(learned, 1), train(learned, 12)
+    for name in LAYERS:
+        assert last[f"multitask_{name}"] < 0.6 * first[f"multitask_{name}"]
+
+
+def test_every_layer_alone_moves_the_transformer(learned: Language) -> None:
+    (module,) = modules(learned)
+    for layer in LAYERS:
+        before = [p.detach().clone() for p in module.parameters()]
+        train(learned, 1, [layer])
+        after = module.parameters()
+        assert any((a != b).any() for a, b in zip(before, after, strict=True)), layer
+
+
+def test_saved_and_loaded(learned: Language, tmp_path: Path) -> None:
+    learned.to_disk(tmp_path / "model")
+    loaded = spacy.load(tmp_path / "model")
+    assert annotations(loaded) == annotations(learned)
+    loaded.to_disk(tmp_path / "again")
+    for path in (tmp_path / "model").rglob("model"):
+        assert (
+            path.read_bytes()
+            == (tmp_path / "again" / path.relative_to(tmp_path / "model")).read_bytes()
+        )
+        assert b"PK\x03\x04" not in path.read_bytes()
+
+
+def test_loads_without_the_folder_of_the_weights(bert: Path, tmp_path: Path) -> None:
+    shutil.copytree(bert, tmp_path / "weights")
+    nlp = trained(make_pipeline(tmp_path / "weights"), 1)
+    nlp.to_disk(tmp_path / "model")
+    shutil.rmtree(tmp_path / "weights")
+    loaded = spacy.load(tmp_path / "model")
+    assert annotations(loaded) == annotations(nlp)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_several_processes(learned: Language, processes: int) -> None:
+    assert annotations(learned, n_process=processes, batch_size=2) == annotations(learned)
+
+
+def test_copied_into_its_listener(bert: Path) -> None:
+    nlp = trained(make_pipeline(bert), 2)
+    before = annotations(nlp)
+    nlp.replace_listeners("tok2vec", "multitask", ["model.tok2vec"])
+    nlp.remove_pipe("tok2vec")
+    assert annotations(nlp) == before
+    train(nlp, 1)
+    assert multitask(nlp).labels
+
+
+@pytest.mark.parametrize("factory", ["tok2vec", "balanced_tok2vec"])
+def test_stock_components_hear_it(bert: Path, factory: str, tmp_path: Path) -> None:
+    nlp = spacy.blank("en")
+    nlp.add_pipe(factory, name="tok2vec", config={"model": encoder_of(bert)})
+    tagger = {"@architectures": "spacy.Tagger.v2", "tok2vec": LISTENER}
+    nlp.add_pipe("tagger", config={"model": tagger})
+    nlp.initialize(lambda: make_examples(nlp))
+    first, last = train(nlp, 1), train(nlp, 12)
+    assert last["tagger"] < 0.6 * first["tagger"]
+    nlp.to_disk(tmp_path)
+    assert annotations(spacy.load(tmp_path)) == annotations(nlp)
+
+
+def test_averages(bert: Path) -> None:
+    nlp = trained(make_pipeline(bert), 1)
+    optimizer = create_grouped_optimizer(0.01, average=0.5)
+    for _ in range(3):
+        step(nlp, optimizer, make_examples(nlp))
+    (module,) = modules(nlp)
+    own = {k: t.clone() for k, t in module.state_dict().items()}
+    with nlp.use_params(optimizer.averages):
+        inside = {k: t.clone() for k, t in module.state_dict().items()}
+        evaluated = annotations(nlp)
+    assert any((own[name] != inside[name]).any() for name in own)
+    assert all((own[name] == tensor).all() for name, tensor in module.state_dict().items())
+    assert evaluated
+
+
+def test_config_round_trip(bert: Path) -> None:
+    nlp = make_pipeline(bert, pooling="first", layers=2, shape_rows=50)
+    config = json.loads(json.dumps(nlp.config["components"]["tok2vec"]["model"]))
+    assert config["pooling"] == "first" and config["window"] == 128
+    nlp.initialize(lambda: make_examples(nlp))
+    assert np.isfinite(nlp("Ana likes trains").tensor).all()
