@@ -44,6 +44,8 @@ def propose_tasks(
     everything: What all files have, by which a class group is exclusive or not.
     """
     tasks: list[ProposedTask] = []
+    learned = {layer.kind for layer in known}.difference(unlearned(known))
+    beside_words = any(layer_named(kind).unit != "docs" for kind in learned)
     for layer, coverage in known.items():
         exclusive = layer.kind == "cats" and everything[layer].exclusive
         nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
@@ -57,6 +59,7 @@ def propose_tasks(
             docs=coverage.docs,
             words=coverage.words / max(coverage.docs, 1),
             rejected=REJECTED in known,
+            beside_words=beside_words,
             first=all(task.layer.kind != layer.kind for task in tasks),
             taken=frozenset(task.name for task in tasks),
             reserved=frozenset(RESERVED),

@@ -22,6 +22,7 @@ class Found:
     counts: How often each of these labels occurs.
     docs, words: How many documents have it, and their mean length in tokens.
     rejected: Whether there are spans that are known to be no entities.
+    beside_words: Whether tasks of words or spans learn from the same files.
     first: Whether no other task learns from this layer.
     taken: Names that the task cannot have.
     reserved: Names that it cannot have as spaCy's own scores begin with them.
@@ -34,6 +35,7 @@ class Found:
     docs: int = 0
     words: float = 0.0
     rejected: bool = False
+    beside_words: bool = False
     first: bool = True
     taken: frozenset[str] = frozenset()
     reserved: frozenset[str] = frozenset()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from spacy_mtl.layers.class_settings import MAX_PARAMETERS, MAX_ROWS, MIN_ROWS, head_settings
@@ -43,6 +45,13 @@ def test_rows_are_bounded(docs, n_classes):
     assert rows & (rows - 1) == 0
     assert rows <= MAX_ROWS and (rows >= MIN_ROWS or n_classes == 5000)
     assert rows * n_classes <= max(MAX_PARAMETERS, MIN_ROWS * n_classes)
+
+
+def test_classes_are_heard_beside_words():
+    alone, beside = (Found(labels=("A", "B"), docs=9, words=80.0, beside_words=b) for b in (0, 1))
+    assert "encoder_gradient" not in head_settings(alone)
+    assert head_settings(beside)["encoder_gradient"][0] == 40.0
+    assert "encoder_gradient" not in head_settings(replace(beside, words=1.5))
 
 
 def test_each_has_a_reason():

@@ -13,7 +13,6 @@ import srsly
 import torch
 from safetensors.torch import load, save
 from tokenizers import Tokenizer
-from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 from transformers.utils import logging
 
@@ -30,7 +29,7 @@ class Pretrained:
     longest: how many pieces it reads at most, special ones among them.
     """
 
-    transformer: nn.Module
+    transformer: Any
     tokenizer: Tokenizer
     longest: int
 
