@@ -16,7 +16,7 @@ from thinc.types import Floats2d, FloatsXd
 from ..models.freezing import owners, parameter_names
 from ..models.topologies import base as topologies
 from ..models.topologies.base import Represented
-from ..optimizing.optimizer import GroupedOptimizer
+from ..optimizing.grouped import GroupedOptimizer
 from ..optimizing.parameter_state import value_of
 from ..optimizing.parameters import Key, Parameter
 from ..pipeline.component import MultiTask

@@ -23,6 +23,13 @@ from ._options import Code, again
 from ._printing import print_findings, print_table
 
 
+class Encoder(str, Enum):
+    """The values of --encoder."""
+
+    cnn = "cnn"
+    transformer = "transformer"
+
+
 class Optimize(str, Enum):
     """The values of --optimize."""
 
@@ -58,7 +65,25 @@ OptimizeOption = Annotated[
 ]
 Gpu = Annotated[
     bool,
-    Option("--gpu", "-G", help="A transformer as encoder, the one that spaCy recommends."),
+    Option(
+        "--gpu",
+        "-G",
+        help="A config for a GPU; without --encoder, with the transformer that spaCy recommends, "
+        "by spacy-transformers.",
+    ),
+]
+EncoderOption = Annotated[
+    Encoder | None,
+    Option(
+        "--encoder",
+        "-e",
+        help="A convolutional encoder that begins at random, or a pretrained transformer, on a "
+        "CPU or with --gpu on a GPU.",
+    ),
+]
+Transformer = Annotated[
+    str | None,
+    Option(metavar="NAME_OR_FOLDER", help="The transformer, by its name on the hub or its folder."),
 ]
 MainTask = Annotated[
     str | None,
@@ -74,6 +99,8 @@ def init_config(
     train: Train,
     dev: Dev,
     optimize: OptimizeOption = Optimize.efficiency,
+    encoder: EncoderOption = None,
+    transformer: Transformer = None,
     gpu: Gpu = False,
     main_task: MainTask = None,
     lang: Lang = "en",
@@ -95,7 +122,10 @@ def init_config(
       spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy
       spacy mtl init-config config.cfg --train gum.spacy --train reviews.spacy --dev dev.spacy
       spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --gpu --lang de
+      spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --transformer folder
     """
+    if transformer is not None and encoder is Encoder.cnn:
+        raise typer.BadParameter("Expected --transformer without --encoder cnn.")
     labels_path = output_path.with_name(f"{output_path.stem}_labels")
     if not force:
         _check_new(output_path, labels_path)
@@ -107,6 +137,8 @@ def init_config(
         lang=lang,
         optimize=optimize.value,
         gpu=gpu,
+        encoder=encoder.value if encoder else None,
+        transformer=transformer,
         main_task=main_task,
     )
     _write(proposal, output_path, labels_path)

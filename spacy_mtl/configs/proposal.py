@@ -29,6 +29,8 @@ from ..layers.proposals import Block, identifier, unique
 from ..pipeline.live import multitasks
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
+from .pretrained import NAME as RECOMMENDED
+from .pretrained import set_recipe, transformer_block
 from .proposed_tasks import (
     ProposedTask,
     propose_tasks,
@@ -77,6 +79,8 @@ def propose(
     lang: str = "en",
     optimize: str = "efficiency",
     gpu: bool = False,
+    encoder: str | None = None,
+    transformer: str | None = None,
     main_task: str | None = None,
 ) -> Proposal:
     """Propose a config that trains on these files as it is.
@@ -87,7 +91,9 @@ def propose(
         collected from the training files whenever the pipeline is initialized.
     lang: The language's code.
     optimize: "efficiency" or "accuracy", as for `spacy init config`.
-    gpu: Whether to use a transformer.
+    gpu: Whether the config is for a GPU; without `encoder`, spacy-transformers' encoder then.
+    encoder: "cnn", "transformer" for a `TransformerEncoder`, or None.
+    transformer: The folder or name of its weights.
     main_task: The only task that chooses the best model; None for all, with the same weight.
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
         no package for transformers.
@@ -100,7 +106,15 @@ def propose(
             "`spacy mtl inspect` shows what is there."
         )
     scores = _scores(tasks, dev, main_task)
-    config, notes = _base_config(lang, optimize, gpu)
+    pretrained = transformer is not None or encoder == "transformer"
+    stock = gpu and not pretrained and encoder is None
+    config, notes = _base_config(lang, optimize, stock)
+    comments = _comments(tasks)
+    if pretrained:
+        notes = []
+        block = transformer_block(transformer or RECOMMENDED, gpu)
+        _set_encoder(config, block)
+        comments.update(set_recipe(config, sum(file.tokens for file in train)))
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     notes += _notes(known, tasks, corpora)
     _set_corpora(config, corpora, dev)
@@ -112,10 +126,10 @@ def propose(
     if filled["paths"]["train"] is None:  # the training files have names of their own
         del filled["paths"]["train"]
     made = multitasks(nlp)["multitask"].tasks
-    if not gpu:  # the copies that distillation keeps of an encoder are too large there
+    if not (stock or pretrained):  # distillation keeps copies of an encoder, too large here
         filled["training"]["before_update"] = stopping(made, scores)
     findings = [*unset_layers(made, {task.layer.kind for task in tasks})]
-    return Proposal(filled, tasks, corpora, _comments(tasks), notes, findings)
+    return Proposal(filled, tasks, corpora, comments, notes, findings)
 
 
 def _comments(tasks: Sequence[ProposedTask]) -> dict[str, str]:
@@ -185,7 +199,7 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
     if gpu and find_spec("spacy_transformers") is None:
         raise MTLError(
             "Expected spacy-transformers, which a config for the GPU needs, got no such package. "
-            'Install it with: pip install "spacy-mtl[transformers]"'
+            'Install it with: pip install "spacy-mtl[spacy-transformers]"'
         )
     blank(lang)
     config = init_config(lang=lang, pipeline=["tagger"], optimize=optimize, gpu=gpu)
@@ -208,6 +222,13 @@ def _base_config(lang: str, optimize: str, gpu: bool) -> tuple[Config, list[str]
     # A variable that names a component would make the pipeline unreadable without that component.
     config["components"] = config.interpolate()["components"]
     return config, notes
+
+
+def _set_encoder(config: Config, block: Block) -> None:
+    """Another model for the encoder, and its width for what listens to it."""
+    config["components"]["tok2vec"]["model"] = block
+    config["components"]["multitask"]["model"]["tok2vec"]["width"] = block["width"]
+    config["paths"]["vectors"] = None
 
 
 def _require_vectors(config: Config) -> list[str]:

@@ -11,7 +11,7 @@ from thinc.api import Optimizer
 from ..errors import MTLError
 from ..models.freezing import torch_module
 from ..state import State, joined, part_of
-from .optimizer import GroupedOptimizer
+from .grouped import GroupedOptimizer
 from .parameter_state import on_device, on_host, shim_paths
 from .parameters import Parameter
 

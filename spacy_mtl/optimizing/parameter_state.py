@@ -63,7 +63,7 @@ def parameter_state(parameters: dict[str, Parameter]) -> State:
         parts["value"][name] = on_host(value_of(parameter))
         if parameter.frozen:
             parts["frozen"][name] = np.asarray(True)
-        gradient = _gradient_of(parameter)
+        gradient = gradient_of(parameter)
         if gradient is not None:
             host = on_host(gradient)
             if host.any():
@@ -126,7 +126,8 @@ def _check_names(parameters: dict[str, Parameter], values: State) -> None:
         )
 
 
-def _gradient_of(parameter: Parameter) -> Any:
+def gradient_of(parameter: Parameter) -> Any:
+    """The array or PyTorch tensor, None if there is none."""
     owner = parameter.owner
     if isinstance(owner, Model):
         return owner.maybe_get_grad(parameter.local)

@@ -345,3 +345,21 @@ def test_spacy_train_on_rows(tmp_path):
         scores.append(spacy.load(tmp_path / "out" / "model-last").meta["performance"])
     assert scores[0]["tag_acc"] == scores[1]["tag_acc"] > 0.9
     assert scores[1]["multitask_loss"] == pytest.approx(scores[0]["multitask_loss"], rel=0.03)
+
+
+def test_gradients_of_a_component_are_clipped_together():
+    """Plain gradient descent shows the gradients that were used."""
+    descent = {"learn_rate": 1.0, "beta1": 0.0, "beta2": 0.0, "L2": 0.0, "use_averages": False}
+    moves = []
+    for settings in ({"grad_clip": 0.0}, {"grad_clip": 0.01, "clip_together": True}):
+        nlp = pipeline()
+        before = after(nlp, create_grouped_optimizer(0.02), 3)
+        moved = after(nlp, create_grouped_optimizer(**descent, **settings), 1)
+        moves.append({name: moved[name] - before[name] for name in before})
+    free, clipped = moves
+    for component in ("tok2vec", "multitask"):
+        names = [name for name in free if name.startswith(component)]
+        norm = sum(float((free[name] ** 2).sum()) for name in names) ** 0.5
+        assert norm > 0.01
+        for name in names:
+            np.testing.assert_allclose(clipped[name], free[name] * 0.01 / norm, atol=1e-6)

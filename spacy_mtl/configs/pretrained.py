@@ -1,0 +1,84 @@
+"""A pretrained transformer in a proposed config, and how it is trained.
+
+The recipe is that of fine-tuning in general (Devlin et al. 2019, https://aclanthology.org/N19-1423):
+a small rate for the encoder, a larger one for what begins at random, a linear warm-up and decay,
+gradients that are clipped together.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Any
+
+from thinc.api import Config
+
+from ..errors import MTLError
+from ..layers.proposals import Block
+
+NAME = "roberta-base"
+HEAD_RATE, ENCODER_FACTOR = 2e-3, 0.1
+WORDS = 800  # of a batch
+EPOCHS = 10
+MIN_STEPS, MAX_STEPS = 600, 20_000
+WARM_UP, EVALUATIONS = 0.1, 20
+ON_GPU: Block = {"mixed_precision": True}
+COMMENTS = {
+    "training.optimizer.factors.tok2vec": "The encoder knows much already; tasks begin at random, "
+    "and learn ten times as fast.",
+    "training.optimizer.clip_together": "Gradients of a component are scaled down by one norm, so "
+    "that its layers keep their proportion.",
+}
+
+
+def transformer_block(name: str, gpu: bool) -> Block:
+    """The encoder's model.
+
+    name: a folder, or a name on the hub, of which the configuration alone is read.
+    RAISES (MTLError): If transformers is missing, or knows no such model.
+    """
+    if find_spec("transformers") is None or find_spec("torch") is None:
+        raise MTLError(
+            "Expected transformers and PyTorch for a transformer as encoder, and they are not "
+            'installed. Install them with: pip install "spacy-mtl[transformers]"'
+        )
+    from transformers import AutoConfig
+
+    try:
+        found = AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise MTLError(
+            f"Expected a folder with a transformer, or its name on the hub, got {name!r}: {error}"
+        ) from error
+    return {
+        "@architectures": "spacy_mtl.TransformerEncoder.v1",
+        "name": name,
+        "width": found.hidden_size,
+        **(ON_GPU if gpu else {}),
+    }
+
+
+def set_recipe(config: Config, words: int) -> dict[str, str]:
+    """How the config trains, and why, by dotted paths. words: in all training files together."""
+    steps = max(MIN_STEPS, min(MAX_STEPS, 100 * round(EPOCHS * words / WORDS / 100)))
+    training: dict[str, Any] = config["training"]
+    training.update(max_steps=steps, eval_frequency=max(steps // EVALUATIONS, 10), patience=0)
+    training["optimizer"] = {
+        "@optimizers": "spacy_mtl.GroupedOptimizer.v1",
+        "L2": 0.01,
+        "grad_clip": 1.0,
+        "clip_together": True,
+        "use_averages": False,
+        "factors": {"tok2vec": ENCODER_FACTOR},
+        "learn_rate": {
+            "@schedules": "warmup_linear.v1",
+            "warmup_steps": round(WARM_UP * steps),
+            "total_steps": steps,
+            "initial_rate": HEAD_RATE,
+        },
+    }
+    training["batcher"]["size"] = WORDS
+    return {
+        **COMMENTS,
+        "training.max_steps": f"About {EPOCHS} times through {words:,} words, in batches of "
+        f"{WORDS}.",
+    }
