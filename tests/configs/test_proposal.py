@@ -193,7 +193,7 @@ def test_word_vectors_if_they_are_installed(monkeypatch):
 def test_gpu_without_transformers(monkeypatch):
     monkeypatch.setattr(proposal, "find_spec", lambda name: None)
     file = coverage("a.spacy", TAG)
-    with pytest.raises(MTLError, match=r'pip install "spacy-mtl\[transformers\]"'):
+    with pytest.raises(MTLError, match=r'pip install "spacy-mtl\[spacy-transformers\]"'):
         propose([file], file, gpu=True)
 
 
@@ -226,3 +226,47 @@ def test_characters_for_short_texts():
     found = {task.name: task.settings for task in propose([file], file).tasks}
     assert found["mood"]["char_ngrams"] == [3, 5]
     assert "char_ngrams" not in found["textcat"]
+
+
+def test_a_transformer_and_its_recipe(tmp_path):
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_text('{"model_type": "bert", "hidden_size": 48}')
+    files = [coverage("a.spacy", TAG), coverage("b.spacy", ENTS)]
+    config = propose(files, files[0], transformer=str(tmp_path), gpu=True).config
+    model = config["components"]["tok2vec"]["model"]
+    assert model["name"] == str(tmp_path) and model["mixed_precision"] is True
+    assert model["width"] == config["components"]["multitask"]["model"]["tok2vec"]["width"] == 48
+    assert config["training"]["optimizer"]["factors"] == {"tok2vec": 0.1}
+    assert config["training"]["batcher"]["size"] == 800
+    assert config["training"]["before_update"] is None
+
+
+def test_steps_of_fine_tuning_by_the_data(tmp_path):
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    steps = []
+    for words in (10, 160_000, 10**9):
+        file = coverage("a.spacy", TAG)
+        file.tokens = words
+        training = propose([file], file, transformer=str(tmp_path)).config["training"]
+        steps.append(training["max_steps"])
+        rates = training["optimizer"]["learn_rate"]
+        assert rates["warmup_steps"] == 0.1 * rates["total_steps"] == 0.1 * steps[-1]
+    assert steps == [600, 2000, 20_000]
+
+
+def test_no_such_transformer(tmp_path):
+    pytest.importorskip("transformers")
+    file = coverage("a.spacy", TAG)
+    with pytest.raises(MTLError, match="Expected a folder with a transformer"):
+        propose([file], file, transformer=str(tmp_path / "nothing"))
+
+
+def test_classes_are_heard_beside_words():
+    """And by themselves alone."""
+    layer = LayerCoverage(10, Counter(a=4, b=6), one_class=10, docs=10, words=900)
+    words = LayerCoverage(900, Counter(A=1, B=2), docs=10, words=900)
+    for layers, written in (({BARE: layer}, None), ({BARE: layer, Layer("tag"): words}, 45.0)):
+        file = Coverage(Path("a.spacy"), docs=10, tokens=900, layers=layers)
+        found = {task.name: task.settings for task in propose([file], file).tasks}
+        assert found["textcat"].get("encoder_gradient") == written
