@@ -48,14 +48,12 @@ def main(
     dev: Annotated[bool, Option("--dev", help="Score dev in place of test, to choose by")] = False,
     setting: Annotated[
         list[str],
-        Option(metavar="NAME=JSON", help="Of the class task of ours, with --dev; may be repeated"),
+        Option(metavar="NAME=JSON", help="Of the class task of ours, chosen by --dev"),
     ] = [],  # noqa: B006
     save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
 ) -> None:
     """Train what is not in the cache, then print a table."""
-    if setting and not dev:
-        raise typer.BadParameter("Expected --setting with --dev: test data choose nothing.")
     overrides = parse_config_overrides(ctx.args)
     settings = {name: json.loads(value) for name, _, value in (s.partition("=") for s in setting)}
     corpora = {name: prepare_classes(data, cache, name) for name in corpus}
