@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from thinc.api import get_array_module
+from thinc.api import Ops, get_array_module
 from thinc.backends import get_array_ops
 
 EPS = 1e-8
@@ -19,10 +19,12 @@ def from_array(array: Array) -> Array:
     return array
 
 
-to_array = from_array
+def to_array(array: Array, ops: Ops | None = None) -> Array:
+    """What this backend has, as an array."""
+    return array
 
 
-def keep_mask(like: Array, rate: float) -> Array:
+def keep_mask(like: Array, rate: float, ops: Ops | None = None) -> Array:
     """Of the shape of `like`: 0 for a share of `rate`, otherwise 1 / (1 - rate)."""
     xp: Any = get_array_module(like)
     drawn = xp.random.randint(0, 1 << 16, like.shape, dtype="uint16")  # faster than floats

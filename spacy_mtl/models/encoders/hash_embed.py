@@ -164,7 +164,7 @@ def _mixed(model: Model, nodes: _Nodes, mixer: Any, features: Features, vocab: V
     """(n, width) the vectors of rows of features."""
     backend = backend_for(model.ops)
     embedded, _ = _embed(model, nodes, features, vocab, False)
-    mixed: Floats2d = backend.to_array(mixer.predict(backend.from_array(embedded)))
+    mixed: Floats2d = backend.to_array(mixer.predict(backend.from_array(embedded)), model.ops)
     return mixed
 
 
@@ -180,9 +180,11 @@ def _begin_update(
     mixer = backend.MaxoutNorm(nodes.mixer.params(), 0, train=True)
     mixed, backprop_mix = mixer.begin_update(backend.from_array(embedded))
     rows = ops.xp.asarray(inverse.astype("int32"))
-    Y = backend.to_array(mixed)[rows]
+    Y = backend.to_array(mixed, ops)[rows]
     rate = nodes.mixer.dropout_rate
-    kept = backend.to_array(backend.keep_mask(backend.from_array(Y), rate)) if rate else None
+    kept = None
+    if rate:
+        kept = backend.to_array(backend.keep_mask(backend.from_array(Y), rate, ops), ops)
 
     def backprop(dY: Any) -> None:
         if kept is not None:
@@ -191,7 +193,7 @@ def _begin_update(
         ops.scatter_add(d_mixed, rows, ops.as_contig(dY))
         d_embedded, grads = backprop_mix(backend.from_array(d_mixed))
         nodes.mixer.inc_grads(*grads)
-        backprop_embed(backend.to_array(d_embedded))
+        backprop_embed(backend.to_array(d_embedded, ops))
 
     return (Y if kept is None else Y * kept), backprop
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from thinc.api import torch2xp, xp2torch
+from thinc.api import CupyOps, Ops, torch2xp, xp2torch
+from thinc.backends import get_array_ops
 from torch.nn import functional as F
 
 from . import array_backend
@@ -41,14 +42,14 @@ def from_array(array: Any) -> Tensor:
     return tensor
 
 
-def to_array(tensor: Tensor) -> Any:
-    """The tensor as an array on the same memory."""
-    return torch2xp(tensor) if tensor.is_cuda else tensor.numpy()
+def to_array(tensor: Tensor, ops: Ops | None = None) -> Any:
+    """The tensor as an array on the same memory; `ops` are those of a layer on a GPU."""
+    return torch2xp(tensor, ops=ops) if isinstance(ops, CupyOps) else tensor.numpy()
 
 
-def keep_mask(like: Tensor, rate: float) -> Tensor:
+def keep_mask(like: Tensor, rate: float, ops: Ops | None = None) -> Tensor:
     """Of the shape of `like`: 0 for a share of `rate`, otherwise 1 / (1 - rate)."""
-    if like.is_cuda:
+    if isinstance(ops, CupyOps):
         return torch.empty_like(like).bernoulli_(1 - rate).div_(max(1 - rate, EPS))
     return from_array(array_backend.keep_mask(to_array(like), rate))  # five times as fast
 
@@ -62,11 +63,12 @@ def rounded(rows: int) -> int:
 
 def sum_rows(table: Any, rows: Any, weights: Any, lengths: Any) -> Any:
     """See `array_backend.sum_rows`; without a copy of the rows."""
+    ops = get_array_ops(table)
     table, rows, weights, lengths = map(from_array, (table, rows, weights, lengths))
     starts = lengths.cumsum(0, dtype=rows.dtype) - lengths
     with torch.no_grad():
         return to_array(
-            F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights)
+            F.embedding_bag(rows, table, starts, mode="sum", per_sample_weights=weights), ops
         )
 
 
@@ -81,10 +83,11 @@ class MaxoutNorm:
     def __init__(
         self, params: tuple[Any, ...], window: int, precision: str = "fp32", train: bool = False
     ) -> None:
+        self.ops = get_array_ops(params[0])
         W, b, G, shift = (from_array(array) for array in params)
         self.nO, self.nP, _ = W.shape
         self.window = window
-        self.on_gpu = W.is_cuda
+        self.on_gpu = isinstance(self.ops, CupyOps)
         half = precision == "bf16" and (self.on_gpu or not train)
         self.dtype = torch.bfloat16 if half else torch.float32
         self.stock_W = W
@@ -97,8 +100,9 @@ class MaxoutNorm:
     def for_few(cls, params: tuple[Any, ...], window: int) -> MaxoutNorm:
         """See `array_backend.MaxoutNorm.for_few`."""
         self = cls.__new__(cls)
+        on_gpu = isinstance(get_array_ops(params[0]), CupyOps)
         W, b, self.G, self.shift = (from_array(array) for array in params)
-        self.few, self.window, self.on_gpu, self.dtype = True, window, W.is_cuda, W.dtype
+        self.few, self.window, self.on_gpu, self.dtype = True, window, on_gpu, W.dtype
         self.low_G, self.low_shift = self.G, self.shift
         self.nO, self.nP, _ = W.shape
         self.W, self.b = W.reshape(self.nO * self.nP, -1), b.reshape(-1)
@@ -132,9 +136,12 @@ class MaxoutNorm:
                 dY = self._unmax(Y, best, d_best.to(self.dtype))
                 dX, dW, db = self._product_backward(dY, low)
                 grads = (self._stock_shape(dW), self._stock_shape(db)[..., 0], dG, d_shift)
-                return dX.to(dZ.dtype), tuple(to_array(grad.to(dZ.dtype)) for grad in grads)
+                return dX.to(dZ.dtype), tuple(self._as_array(grad.to(dZ.dtype)) for grad in grads)
 
         return Z, backprop
+
+    def _as_array(self, tensor: Tensor) -> Any:
+        return to_array(tensor, self.ops)
 
     def _best(self, Y: Tensor) -> Tensor:
         if self.few:

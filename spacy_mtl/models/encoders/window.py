@@ -113,7 +113,7 @@ def _predict(model: Model, Xs: list[Floats2d]) -> list[Floats2d]:
         X = backend.from_array(_joined(model, block, pad, backend.rounded))
         for layer in layers:
             X = X + layer.predict(X)
-        Ys.extend(_parted(backend.to_array(X), block, pad))
+        Ys.extend(_parted(backend.to_array(X, model.ops), block, pad))
     return Ys
 
 
@@ -128,7 +128,7 @@ def _begin_update(
     for node in nodes:
         layer = backend.MaxoutNorm(node.params(), settings.window_size, settings.precision, True)
         Z, backprop_layer = layer.begin_update(X)
-        kept = backend.keep_mask(Z, node.dropout_rate) if node.dropout_rate else None
+        kept = backend.keep_mask(Z, node.dropout_rate, model.ops) if node.dropout_rate else None
         X = X + Z if kept is None else X + Z * kept
         steps.append((node, backprop_layer, kept))
 
@@ -138,9 +138,9 @@ def _begin_update(
             d_residual, grads = backprop_layer(dX if kept is None else dX * kept)
             node.inc_grads(*grads)
             dX = dX + d_residual
-        return _parted(backend.to_array(dX), dYs, pad)
+        return _parted(backend.to_array(dX, model.ops), dYs, pad)
 
-    return _parted(backend.to_array(X), Xs, pad), backprop
+    return _parted(backend.to_array(X, model.ops), Xs, pad), backprop
 
 
 def _blocks(Xs: list[Floats2d], pad: int, limit: int) -> Iterator[list[Floats2d]]:

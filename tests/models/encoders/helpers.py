@@ -99,7 +99,7 @@ class Replay:
         self._to_array = to_array
         self.masks: list[NDArray] = []
 
-    def record(self, like: Any, rate: float) -> Any:
+    def record(self, like: Any, rate: float, ops: Any = None) -> Any:
         """In place of a backend's `keep_mask`."""
         mask = self._draw(like, rate)
         self.masks.append(self._to_array(mask).copy())

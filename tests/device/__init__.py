@@ -1,0 +1,1 @@
+"""A stand-in for a GPU: what its arrays refuse, without the device."""
