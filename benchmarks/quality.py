@@ -42,7 +42,7 @@ SYSTEMS: dict[str, Callable[..., dict[str, Any]]] = {
 CHANGEABLE = ("multitask", "single", *systems.VARIANTS)
 DEFAULT_SYSTEMS = ("joint", "joint-ensemble", "expert", "separate", "multitask")
 DEFAULT_CACHE = Path("benchmarks/cache")
-COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc")
+COLUMNS = ("tag_acc", "ents_f", "cats_macro_f", "cats_acc", "whole_acc")
 
 
 def main(

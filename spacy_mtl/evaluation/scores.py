@@ -14,7 +14,8 @@ def score_examples(examples: Sequence[Example]) -> dict[str, Any]:
 
     Classes are scored as one exclusive group: the highest-scoring class against the one
     gold class. `cats_macro_f` is the mean F over the classes that occur in the references
-    or were predicted, `cats_acc` the share of documents that are right.
+    or were predicted, `cats_acc` the share of documents that are right. `whole_acc` is the share
+    of documents with the right class and all entities right, and no others.
     """
     scores: dict[str, Any] = {}
     if _both_have("TAG", examples):
@@ -31,7 +32,23 @@ def score_examples(examples: Sequence[Example]) -> dict[str, Any]:
     if pairs and any(guess for _, guess in pairs):
         scores["cats_acc"] = sum(gold == guess for gold, guess in pairs) / len(pairs)
         scores["cats_macro_f"] = macro_f(pairs)
+        if "ents_f" in scores:
+            scores["whole_acc"] = _whole(examples)
     return scores
+
+
+def _whole(examples: Sequence[Example]) -> float:
+    """The share of documents, of those that have a class, that are right in all."""
+    known = [eg for eg in examples if class_pairs([eg])]
+    right = 0
+    for example in known:
+        [(gold, guess)] = class_pairs([example])
+        spans = [
+            {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
+            for doc in (example.reference, example.predicted)
+        ]
+        right += gold == guess and spans[0] == spans[1]
+    return right / len(known)
 
 
 def _both_have(attr: str, examples: Sequence[Example]) -> bool:

@@ -39,3 +39,12 @@ def test_classes() -> None:
 
 def test_macro_f_counts_classes_that_were_only_guessed() -> None:
     assert macro_f([("x", "x"), ("x", "z")]) == pytest.approx((2 / 3 + 0) / 2)
+
+
+def test_documents_that_are_right_in_all() -> None:
+    examples = []
+    for guess, ents in [("x", [(0, 1)]), ("x", [(0, 2)]), ("y", [(0, 1)]), ("x", [])]:
+        reference, predicted = _doc(ents=[(0, 1)]), _doc(ents=ents)
+        reference.cats, predicted.cats = {"x": 1.0, "y": 0.0}, {guess: 1.0}
+        examples.append(Example(predicted, reference))
+    assert score_examples(examples)["whole_acc"] == pytest.approx(1 / 4)

@@ -14,7 +14,7 @@ from thinc.util import get_torch_default_device
 from ...errors import MTLError
 from ..packed import doc_lengths, token_attributes
 
-PRECISIONS = ("fp32", "bf16")
+PRECISIONS = ("fp32", "bf16", "int8")
 POOLINGS = ("first", "mean", "maximum")
 
 Encoder = Model[list[Doc], list[Floats2d]]
@@ -56,7 +56,8 @@ def TransformerEncoder(
     overlap: how many pieces two neighbouring windows share.
     shape_rows: of an embedding of the word's shape ("Xxxx"), which is added to the token's vector
         and begins at zero; 0 for none. For vocabularies without capital letters.
-    precision: of predictions, "fp32" or "bf16". Training and saving are in single precision.
+    precision: of predictions: "fp32", "bf16", or "int8" for linear layers with weights scaled by
+        output and activations by piece. Training and saving are in single precision.
     batch: how many pieces at once go through the transformer in prediction, which bounds memory.
     gradient_checkpointing: compute the layers again in the backward pass, for less memory.
     mixed_precision: train in half precision on a GPU.

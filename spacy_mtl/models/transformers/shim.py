@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from thinc.api import ArgsKwargs, PyTorchShim
 
+from ...errors import MTLError
+from .int8 import can_multiply_int8, with_int8
 from .module import TransformerModule
 
 
@@ -90,7 +92,18 @@ class TransformerShim(PyTorchShim):
 
 
 def in_precision(module: TransformerModule, precision: str) -> Any:
-    """A copy of the module that computes in "bf16"."""
+    """A copy of the module that computes in "bf16" or "int8".
+
+    RAISES (MTLError): If PyTorch cannot multiply in int8 here.
+    """
     copy = deepcopy(module).eval().requires_grad_(False)
-    copy.transformer.to(torch.bfloat16)
+    if precision == "bf16":
+        copy.transformer.to(torch.bfloat16)
+    elif can_multiply_int8(module.device):
+        with_int8(copy.transformer)
+    else:
+        raise MTLError(
+            "Expected PyTorch to multiply in int8 on this device, which it cannot. Set the "
+            "encoder's `precision` to bf16 or fp32."
+        )
     return copy

@@ -168,9 +168,10 @@ def test_same_as_spacy_transformers(bert: Path) -> None:
 # Precision
 
 
-def test_another_precision_follows_the_weights(bert: Path) -> None:
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_another_precision_follows_the_weights(bert: Path, precision: str) -> None:
     docs = make_docs()
-    model, exact = make(bert, precision="bf16"), make(bert)
+    model, exact = make(bert, precision=precision), make(bert)
     shim, optimizer = model.shims[0], Adam(0.1)
 
     def check() -> Any:
@@ -193,3 +194,20 @@ def test_another_precision_follows_the_weights(bert: Path) -> None:
     for one, other in zip(found, found[1:], strict=False):
         assert max(np.abs(a - b).max(initial=0) for a, b in zip(one, other, strict=True)) > 0.01
     assert model.to_bytes() == exact.to_bytes()
+
+
+def test_int8_does_not_depend_on_the_batch(tiny: Path) -> None:
+    """But for a value that rounds up in one batch and down in another."""
+    docs = make_docs()
+    model = make(tiny, precision="int8")
+    assert_close(model.predict(docs), [model.predict([doc])[0] for doc in docs], 0.02)
+    assert_close(model.predict(docs), make(tiny).predict(docs), 0.1)
+
+
+def test_int8_that_cannot_be_had(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*args: Any) -> Any:
+        raise RuntimeError("not here")
+
+    monkeypatch.setattr(torch, "_int_mm", refused)
+    with pytest.raises(MTLError, match="Expected PyTorch to multiply in int8 on this device"):
+        make(bert, precision="int8").predict(make_docs())
