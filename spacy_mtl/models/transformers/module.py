@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from ...errors import MTLError
 from .pieces import Pieces, split_docs
 from .weights import Pretrained, from_bytes, read_pretrained, to_bytes
-from .windows import batches_of, padded, windows_of
+from .windows import Window, batches_of, padded, windows_of
 
 Tensor = torch.Tensor
 POOLINGS = {"first": "sum", "mean": "mean", "maximum": "max"}
@@ -37,21 +37,31 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Windows of like lengths, which go through the transformer at once.
+
+    ids: (n_windows, longest), padded; lengths: (n_windows,), special pieces among them.
+    rows, pieces: (n,) the rows whose vectors are kept, all windows one below the other, and
+        of which pieces they are.
+    """
+
+    ids: Tensor
+    lengths: NDArray[np.int64]
+    rows: Tensor
+    pieces: Tensor
+
+
+@dataclass(frozen=True)
 class Batch:
     """Documents as the module reads them.
 
-    ids: of windows of like lengths, (n_windows, longest) each, padded; lengths: (n_windows,) of
-        each of these, special pieces among them.
-    places: (n_pieces,) of each piece, the row of its vector when all rows of all windows lie one
-        below the other.
-    members, starts: the pieces of all tokens one behind the other, and where in them those of
-        each token begin.
+    n_pieces: of all documents. members, starts: the pieces of all tokens one behind the other,
+        and where in them those of each token begin.
     shapes: (n_tokens,) rows of the embedding of shapes.
     """
 
-    ids: list[Tensor]
-    lengths: list[NDArray[np.int64]]
-    places: Tensor
+    parts: list[Part]
+    n_pieces: int
     members: Tensor
     starts: Tensor
     shapes: Tensor
@@ -95,42 +105,46 @@ class TransformerModule(nn.Module):
     def split(self, docs: Sequence[Any], rows: NDArray[np.uint64]) -> Batch:
         """Documents as `forward` takes them. rows: (n_tokens,) hashes of their shapes."""
         pretrained = self._pretrained()
-        size, around = self.settings.window, self.special
-        special = len(around[0]) + len(around[1])
+        special = sum(map(len, self.special))
         pieces = split_docs(pretrained.tokenizer, docs)
-        windows = windows_of(pieces, size - special, self.settings.overlap)
-        pad = getattr(pretrained.config, "pad_token_id", None) or 0
-        ids, lengths, at = [], [], 0
+        windows = windows_of(pieces, self.settings.window - special, self.settings.overlap)
         offsets = np.cumsum([0, *(len(each.ids) for each in pieces)])
-        places = np.zeros(offsets[-1], "int64")
-        for numbers in batches_of(windows, special, self.settings.batch):
-            chosen = [windows[number] for number in numbers]
-            batch, n_each = padded(
-                [pieces[w.doc].ids[w.start : w.end] for w in chosen], around, pad
-            )
-            for w in chosen:
-                begin = offsets[w.doc]
-                row = at + len(around[0]) + w.first - w.start
-                places[begin + w.first : begin + w.last] = np.arange(row, row + w.last - w.first)
-                at += batch.shape[1]
-            ids.append(torch.from_numpy(batch).to(self.device))
-            lengths.append(n_each)
+        parts = [
+            self._part([windows[number] for number in numbers], pieces, offsets)
+            for numbers in batches_of(windows, special, self.settings.batch)
+        ]
         members, starts = _members(pieces, offsets, self.settings.pooling == "first")
         shapes = (rows % max(self.settings.shape_rows, 1)).astype("int64")
-        tensors = (torch.from_numpy(a).to(self.device) for a in (places, members, starts, shapes))
-        return Batch(ids, lengths, *tensors)
+        tensors = (self._tensor(array) for array in (members, starts, shapes))
+        return Batch(parts, int(offsets[-1]), *tensors)
+
+    def _part(
+        self, windows: Sequence[Window], pieces: Sequence[Pieces], offsets: NDArray[np.int64]
+    ) -> Part:
+        before, _ = self.special
+        pad = getattr(self._pretrained().config, "pad_token_id", None) or 0
+        read = [pieces[w.doc].ids[w.start : w.end] for w in windows]
+        ids, lengths = padded(read, self.special, pad)
+        rows, kept = [], []
+        for number, w in enumerate(windows):
+            row = number * ids.shape[1] + len(before) + w.first - w.start
+            rows.append(np.arange(row, row + w.last - w.first))
+            kept.append(np.arange(offsets[w.doc] + w.first, offsets[w.doc] + w.last))
+        all_rows, all_kept = (self._tensor(np.concatenate(part)) for part in (rows, kept))
+        return Part(self._tensor(ids), lengths, all_rows, all_kept)
+
+    def _tensor(self, array: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
 
     def forward(self, batch: Batch) -> Tensor:
         """(n_tokens, width) vectors; zeros for a token without a piece."""
         width = self.settings.width
-        rows = [self._read(*each) for each in zip(batch.ids, batch.lengths, strict=True)]
-        found = torch.cat([r.reshape(-1, width) for r in rows]) if rows else None
-        if found is None:
-            tokens = torch.zeros(len(batch.starts), width, device=self.device)
-        else:
-            vectors = found.float()[batch.places]
-            mode = POOLINGS[self.settings.pooling]
-            tokens = F.embedding_bag(batch.members, vectors, batch.starts, mode=mode)
+        vectors = torch.zeros(max(batch.n_pieces, 1), width, device=self.device)
+        for part in batch.parts:
+            found = self._read(part.ids, part.lengths).reshape(-1, width)
+            vectors = vectors.index_copy_(0, part.pieces, found[part.rows].float())
+        mode = POOLINGS[self.settings.pooling]
+        tokens = F.embedding_bag(batch.members, vectors, batch.starts, mode=mode)
         if self.shapes is not None:
             tokens = tokens + self.shapes(batch.shapes)
         return tokens
