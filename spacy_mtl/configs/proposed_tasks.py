@@ -41,13 +41,16 @@ def propose_tasks(
     Rejected spans have none: the task of the entities learns from them, as a CRF.
 
     known: What the training files have.
-    everything: What all files have, by which a class group is exclusive or not.
+    everything: What all files have. A class group is exclusive if each training document has one
+        class, and none of the others several.
     """
     tasks: list[ProposedTask] = []
     learned = {layer.kind for layer in known}.difference(unlearned(known))
-    beside_words = any(layer_named(kind).unit != "docs" for kind in learned)
+    beside_words = any(layer_named(kind).of_words for kind in learned)
     for layer, coverage in known.items():
-        exclusive = layer.kind == "cats" and everything[layer].exclusive
+        # Documents of dev that have no class measure how well texts of no class are refused.
+        one_class = coverage.exclusive and not everything[layer].has_several
+        exclusive = layer.kind == "cats" and one_class
         nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
         if layer == REJECTED or nothing:
             continue

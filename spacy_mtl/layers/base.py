@@ -29,6 +29,7 @@ class AnnotationLayer(ABC):
     assigns: What it is, as spaCy's components name what they write ("token.tag").
     attrs: The token attributes by which a `.spacy` file has it.
     unit: What is labelled or not: "tokens" or "docs".
+    of_words: Whether a task of it learns from every word.
     counted: What `count` counts; the unit if it is empty.
     hub_type: The task's type on the Hugging Face Hub.
     field: The field of a JSON object that has it.
@@ -48,6 +49,7 @@ class AnnotationLayer(ABC):
     assigns: tuple[str, ...] = ()
     attrs: tuple[str, ...] = ()
     unit: str = "tokens"
+    of_words: bool = True
     counted: str = ""
     hub_type: str = "token-classification"
     field: str = ""

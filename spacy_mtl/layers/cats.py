@@ -23,6 +23,7 @@ class ClassLayer(AnnotationLayer):
     title = "classes of documents"
     assigns = ("doc.cats",)
     unit = "docs"
+    of_words = False
     hub_type = "text-classification"
     field = "cats"
     json_type = "classes"

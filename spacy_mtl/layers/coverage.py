@@ -49,6 +49,11 @@ class LayerCoverage:
         return 0 < self.units == self.one_class + open_
 
     @property
+    def has_several(self) -> bool:
+        """Whether a Doc has more than one class."""
+        return any(has > 1 for has, _ in self.shapes)
+
+    @property
     def imbalance(self) -> float | None:
         """How many times as often the most frequent label occurs as the rarest that does."""
         counts = [n for n in self.labels.values() if n]

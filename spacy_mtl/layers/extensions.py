@@ -166,6 +166,7 @@ class DocExtension(_ExtensionLayer):
     """
 
     unit = "docs"
+    of_words = False
     hub_type = "text-classification"
     _owner = Doc
     _owner_name = "doc"

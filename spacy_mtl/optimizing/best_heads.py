@@ -67,6 +67,10 @@ class BestHeads:
         if not self._with_encoders:
             kept.head = {}
 
+    def was_restored(self, component: MultiTask, task: str) -> bool:
+        """Whether the task's head has been put back in this training."""
+        return self._kept[component.name, task].restored
+
     def forget(self, component: MultiTask) -> None:
         """Forget a component's heads: its training begins anew."""
         for task in component.tasks:

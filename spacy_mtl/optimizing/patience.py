@@ -76,18 +76,24 @@ class Patience:
         if self._steps.begins_anew(name, history):
             self._begin_anew(name, component)
         steps = self._steps.note(name, history, step - 1)
-        waiting, stopped = set(), set()
+        waiting, stopped, over = set(), set(), set()
+        new: dict[str, Evaluations] = {}
         for task in component.tasks:
             period, evaluations = self._period(task), self._evaluations(steps, history, task)
             if self._is_patient(task) and steps and not history.scores(task):
                 self._warn_unmeasured(task)
             if not period.includes(step):
                 waiting.add(task)
+                if step >= period.start:
+                    over.add(task)
             if period.stopped(evaluations):
                 stopped.add(task)
                 if (name, task) not in self.stopped:
                     self.stopped.add((name, task))
-                    self._stop(component, task, evaluations)
+                    new[task] = evaluations
+        at_end = set(component.active_tasks) <= stopped | over
+        for task, evaluations in new.items():
+            self._stop(component, task, evaluations, at_end)
         resting = waiting | stopped
         return resting - self.protection.learning(component, stopped, resting)
 
@@ -124,20 +130,30 @@ class Patience:
         """A task's evaluations since its start, as patience looks at them.
 
         Where heads are put back, patience begins when the score has risen for the first time: a
-        task that has not begun to learn has no head worth keeping.
+        task that has not begun to learn has no head worth keeping. One that was trained before
+        has.
         """
         scores = zip(steps, history.at_evaluations(task), strict=True)
         start = self._period(task).start
         since = [(at, score) for at, score in scores if _is_measured(score) and at >= start]
         found = smoothed(since, self._smoothing)
-        return found if self._best is None else risen(found)
+        begins = self._best is not None and history.of_new_heads
+        return risen(found) if begins else found
 
-    def _stop(self, component: MultiTask, task: str, evaluations: Evaluations) -> None:
-        """Say that patience has stopped a task, and put its best head back."""
-        _tell(task, self._period(task), evaluations, restored=self._best is not None)
-        if self._best is not None:
-            self._best.restore(self._nlp, component, task)
-            self.protection.stop(self._nlp, component, task, self._best)
+    def _stop(
+        self, component: MultiTask, task: str, evaluations: Evaluations, at_end: bool
+    ) -> None:
+        """Say that patience has stopped a task, and put its best head back.
+
+        at_end: whether no task of the component is trained from now on. What stops last keeps the
+        head that it has, which fits the encoder as it is: nothing would make another one fit.
+        """
+        best = self._best
+        restores = best is not None and (not at_end or best.was_restored(component, task))
+        _tell(task, self._period(task), evaluations, restores)
+        if best is not None and restores:
+            best.restore(self._nlp, component, task)
+            self.protection.stop(self._nlp, component, task, best)
 
     def _keep_best(self, history: ScoreHistory) -> None:
         """Keep the heads of tasks of which the evaluation that ends here is the best so far."""

@@ -16,11 +16,14 @@ class ScoreHistory:
     """The main score of every task at each evaluation, in their order; None if it was not
     measured, as nothing was labelled.
 
+    of_new_heads: whether the component has been initialized in this process, and not loaded.
+
     The component's `score` records it; samplers and callbacks, which spaCy's loop tells no
     scores, read it.
     """
 
     def __init__(self) -> None:
+        self.of_new_heads = False
         self._rows: list[dict[str, float | None]] = []
         self._watchers: list[WeakMethod[Callable[[ScoreHistory], None]]] = []
 
@@ -45,7 +48,8 @@ class ScoreHistory:
             self._watchers.append(reference)
 
     def clear(self) -> None:
-        """Forget all evaluations."""
+        """Forget all evaluations, as heads begin at random."""
+        self.of_new_heads = True
         self._rows.clear()
 
     def scores(self, task: str) -> list[float]:

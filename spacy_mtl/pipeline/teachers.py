@@ -34,7 +34,8 @@ class Teacher:
 
         The loss is the task's `distill`, over the units that are labelled, whatever their labels.
         """
-        mask: Any = self.task.targets(examples, head.ops).mask
+        targets: Any = self.task.targets(examples, head.ops)
+        mask = getattr(targets, "says", targets.mask)  # of tasks of others
         n_units = int(mask.sum())
         if not n_units:
             return None

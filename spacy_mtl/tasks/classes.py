@@ -67,7 +67,7 @@ class ClassTask(ThresholdedTask):
                 "`exclusive = true`, where the others are negative anyway. Leave it out."
             )
         self.exclusive = exclusive
-        self.threshold = threshold
+        self.threshold = self.configured_threshold = threshold
         self.group = group
         self.overwrite = overwrite
         self.others_negative = others_negative

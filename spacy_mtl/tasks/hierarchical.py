@@ -45,6 +45,10 @@ class PathTargets(ColumnTargets):
 
     left: Any = None
 
+    @property
+    def says(self) -> Any:
+        return self.mask if self.left is None else self.mask | ~self.left.all(axis=1)
+
 
 class HierarchicalTask(ClassTask):
     """Classes of one group that are a tree if `hierarchy` is the separator of its levels.
@@ -78,6 +82,10 @@ class HierarchicalTask(ClassTask):
         """Replace the labels; with a hierarchy, missing parents are added behind them."""
         self.tree = Hierarchy(labels, self.hierarchy, self._prefix) if self.hierarchy else None
         super().set_labels(labels if self.tree is None else self.tree.labels)
+        if self.tree is not None:
+            self.fate_of_unknown = (
+                "They count as the nearest label above them, and are not predicted themselves."
+            )
         self.score_of_nothing = 0.0 if self.tree is None else None  # no leaf may be labelled
 
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:

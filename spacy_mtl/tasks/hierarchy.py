@@ -100,9 +100,10 @@ class Hierarchy:
 
     def among_siblings(self, cells: Cells) -> Cells:
         """Whether it is so of the node, or of a sibling."""
-        found = self._nodes(cells)
+        given = self._nodes(cells)
+        found = given.copy()  # all sets share the padding, so that it is not read after a write
         for each in self.levels:
-            found[:, each.children] = found[:, each.children].any(axis=2, keepdims=True)
+            found[:, each.children] = given[:, each.children].any(axis=2, keepdims=True)
         return found[:, : self.root]
 
     def _nodes(self, cells: Cells) -> Cells:

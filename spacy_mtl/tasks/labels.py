@@ -26,6 +26,9 @@ from .scored import Decoded, ScoredTask
 class LabelledTask(ScoredTask):
     """A task with a fixed set of labels, whose probabilities can be calibrated."""
 
+    # What a warning says of labels that the task was not initialized with.
+    fate_of_unknown = "They are neither learned nor predicted."
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.temperature = 1.0
@@ -95,8 +98,8 @@ class LabelledTask(ScoredTask):
                 self._warned = True
                 warnings.warn(
                     f"Documents have labels of the task '{self.name}' that it was not initialized "
-                    f"with: {some(unknown)}. They are neither learned nor predicted. If they "
-                    "should be, list all labels in "
+                    f"with: {some(unknown)}. {self.fate_of_unknown} If they should be, list all "
+                    "labels in "
                     f"[initialize.components.{self.component}.labels].",
                     stacklevel=2,
                 )

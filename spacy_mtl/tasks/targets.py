@@ -29,6 +29,11 @@ class ColumnTargets:
         """See `Targets`."""
         return self.classes
 
+    @property
+    def says(self) -> Any:
+        """What is annotated at all, of the shape of `mask`, be it only what the unit is not."""
+        return self.mask
+
     @classmethod
     def of(cls, gold: NDArray, known: NDArray[np.bool_] | None, ops: Ops) -> ColumnTargets:
         """Targets on the model's device, masked where the gold column is -1 or not known."""
@@ -68,6 +73,10 @@ class ClassTargets(ColumnTargets):
 
     possible: Any = None
 
+    @property
+    def says(self) -> Any:
+        return self.mask if self.possible is None else self.mask | self.possible.any(axis=1)
+
     @classmethod
     def of_classes(
         cls, gold: NDArray, wrong: NDArray[np.bool_], known: NDArray[np.bool_] | None, ops: Ops
@@ -106,3 +115,8 @@ class CellTargets:
         """See `Targets`."""
         truths: Any = self.truths
         return truths >= 0.5
+
+    @property
+    def says(self) -> Any:
+        """See `ColumnTargets`."""
+        return self.mask

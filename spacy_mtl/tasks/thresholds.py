@@ -45,9 +45,11 @@ class ThresholdedTask(LabelledTask):
     """A task that decides about each label by a threshold; see `ThresholdedByLabel`.
 
     exclusive: each document has exactly one label, and there is nothing to decide by a threshold.
+    configured_threshold: what the config says, whatever was set since.
     """
 
     exclusive: bool
+    configured_threshold: float
     _thresholds: Thresholds
 
     def set_labels(self, labels: Iterable[str]) -> None:
@@ -100,24 +102,31 @@ class ThresholdedTask(LabelledTask):
         return not self.exclusive and any(value != 0.5 for value in thresholds)
 
     def state(self) -> dict[str, Any]:
-        """See `Task`: the thresholds that labels have of their own, and beside which."""
-        own = self._thresholds.own
-        return {STATE: {"common": self.threshold, "own": dict(own)}} if own else {}
+        """See `Task`: the thresholds, if they are not that of the config for all labels, and what
+        that one was."""
+        common, own = self._thresholds.common, self._thresholds.own
+        if not own and common == self.configured_threshold:
+            return {}
+        given = {"common": common, "own": dict(own), "configured": self.configured_threshold}
+        return {STATE: given}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Set what `state` gave. Thresholds of labels are passed over if `threshold` is no longer
-        what it was beside them: who has changed it in the config wants that one."""
-        saved = state.get(STATE, {"common": None, "own": {}})
+        """Set what `state` gave. It is passed over if `threshold` of the config is no longer what
+        it was: who has changed it wants that one."""
+        saved = state.get(STATE, {"common": self.configured_threshold, "own": {}})
         try:
             common, own = saved["common"], dict(saved["own"])
-        except (KeyError, TypeError, ValueError):
+            configured = saved.get("configured", common)  # files of before had no other one
+        except (KeyError, TypeError, ValueError, AttributeError):
             common, own = None, None
         if own is None or set(state) - {STATE}:
             raise MTLError(
                 f"Expected in the saved state of the task '{self.name}' the thresholds of its "
                 f"labels, got {str(dict(state))[:80]}. Copy, save or calibrate the pipeline again."
             )
-        self.label_thresholds = own if common == self.threshold else {}
+        is_same = configured == self.configured_threshold
+        self.threshold = common if is_same else self.configured_threshold
+        self.label_thresholds = own if is_same else {}
 
 
 def _checked(what: str, value: float) -> float:

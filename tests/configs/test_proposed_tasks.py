@@ -44,9 +44,12 @@ def test_class_groups():
 
 
 def test_exclusive_means_in_all_files():
-    several = LayerCoverage(20, Counter(A=15, B=10), one_class=15)
-    (task,) = propose_tasks({MOOD: TWO}, {MOOD: several})
-    assert task.settings["exclusive"] is False
+    """But for documents of dev that have no class, which show what is refused."""
+    for n_classes, exclusive in ((2, False), (0, True)):
+        shapes = Counter({(1, 2): 15, (n_classes, 2): 5})
+        both = LayerCoverage(20, Counter(A=15, B=10), one_class=15, shapes=shapes)
+        (task,) = propose_tasks({MOOD: TWO}, {MOOD: both})
+        assert task.settings["exclusive"] is exclusive
 
 
 def test_names_of_groups_that_are_taken():

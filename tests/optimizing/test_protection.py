@@ -158,6 +158,37 @@ def test_when_all_tasks_are_distilled_nothing_moves():
     assert not any(moved(nlp, Adam(0.01)).values())
 
 
+@pytest.mark.parametrize("tasks", [("ner",), NAMES])
+@pytest.mark.parametrize("protect", ["none", "distill"])
+def test_what_stops_last_keeps_its_head(tasks, protect):
+    """Nothing would make an older one fit."""
+    nlp = pipeline(tasks=tasks)
+    callback = patient(protect=protect)
+    if len(tasks) > 1:
+        stop(nlp, callback, "tagger", at=0)
+    component = multitask(nlp)
+    before = {name: head_of(component.model, name).to_bytes() for name in tasks}
+    with pytest.warns(UserWarning, match="No task is trained"):
+        stop(nlp, callback, *NAMES, at=10)
+    assert component.stopped_tasks == set(tasks)
+    for name in tasks:
+        assert head_of(component.model, name).to_bytes() == before[name]
+
+
+def test_a_head_that_was_trained_before_is_the_best_if_it_falls():
+    """Unlike one that begins at random, whose patience begins when it has learned something."""
+    for begins_anew, stopped in ((True, set()), (False, {"ner"})):
+        nlp = pipeline()
+        if not begins_anew:
+            nlp = make_nlp({name: TASKS[name] for name in NAMES}).from_bytes(nlp.to_bytes())
+        callback, history = patient(), multitask(nlp).history
+        callback(nlp, {"step": 0})
+        for at, score in enumerate((0.9, 0.8, 0.7)):
+            history.record({"tagger": 0.5 + at / 10, "sentiment": 0.5 + at / 10, "ner": score})
+            callback(nlp, {"step": 5 * at + 5})
+        assert multitask(nlp).stopped_tasks == stopped
+
+
 def test_a_distilled_task_rests_with_the_last_of_the_others():
     """Whether patience has stopped that one, or its period is over."""
     nlp = pipeline(tasks=("tagger", "ner"))

@@ -69,6 +69,16 @@ def test_a_batch_without_labels_of_the_task_teaches_nothing():
     assert taught(component, "tagger", make_examples(nlp, ("topic",)))[0] is None
 
 
+def test_what_a_document_is_not_holds_the_task_too():
+    """It says nothing about which class it has, while the teacher does."""
+    nlp, component = with_teacher("sentiment")
+    examples = make_examples(nlp, ("sentiment",))
+    for example in examples:
+        example.reference.cats = {"sentiment=pos": 0.0}
+    found, _ = taught(component, "sentiment", examples)
+    assert found.n_units == len(examples)
+
+
 def test_the_teacher_stays_while_the_pipeline_learns():
     nlp, component = with_teacher("topic")
     teacher = component.teachers["topic"].model

@@ -120,3 +120,19 @@ def test_no_labels_and_no_documents():
     nothing = np.zeros((0, len(LABELS)), dtype=bool)
     assert TREE.one_of(nothing, nothing).shape == TREE.any_of(nothing, nothing).shape == (0, 6)
     assert empty.any_of(nothing[:, :0], nothing[:, :0]).shape == (0, 0)
+
+
+def test_three_levels_of_unequal_width():
+    """Sets of siblings that are filled up do not hear of each other."""
+    names = "a/b/x a/b/y a/c d/e/x d/e/y d/e/z d/f d/g".split()
+    tree = Hierarchy(names, "/")
+    applies = np.zeros((1, len(tree.labels)), dtype=bool)
+    applies[0, tree.place["a/b"]] = True
+    around = tree.among_siblings(tree.upwards(applies))[0]
+    assert {tree.labels[i] for i in np.flatnonzero(around)} == {"a", "d", "a/b", "a/c"}
+    said = tree.one_of(applies, np.zeros_like(applies))[0]
+    assert np.isnan(said[[tree.place["a/b/x"], tree.place["a/b/y"]]]).all()
+    assert tree.choices(applies)[0, [tree.place[name] for name in names]].tolist() == [
+        *(True, True, False),
+        *[True] * 5,
+    ]

@@ -125,7 +125,7 @@ def test_they_are_saved_with_what_they_were_chosen_beside(task):
     assert task.state() == {}
     task.label_thresholds = OWN
     saved = task.state()
-    assert saved == {"thresholds": {"common": 0.5, "own": OWN}}
+    assert saved == {"thresholds": {"common": 0.5, "own": OWN, "configured": 0.5}}
     other = type(task)(exclusive=False)
     other.set_labels(LABELS)
     other.load_state(saved)
@@ -156,3 +156,15 @@ def test_they_are_saved_with_what_they_were_chosen_beside(task):
 def test_damaged_states(task, state, message):
     with pytest.raises(MTLError, match=message):
         task.load_state(state)
+
+
+@pytest.mark.parametrize(("config", "common", "of_a"), [(0.5, 0.3, 0.2), (0.7, 0.7, 0.7)])
+def test_thresholds_set_in_code_are_kept_unless_the_config_changes(config, common, of_a):
+    task = textcat_v2.TextCat(exclusive=False)
+    task.set_labels(LABELS)
+    task.threshold = 0.3
+    task.label_thresholds = {"A": 0.2}
+    other = textcat_v2.TextCat(exclusive=False, threshold=config)
+    other.set_labels(LABELS)
+    other.load_state(task.state())
+    assert (other.threshold, other.label_thresholds["A"]) == (common, of_a)
