@@ -124,7 +124,7 @@ def test_no_labels_and_no_documents():
 
 def test_three_levels_of_unequal_width():
     """Sets of siblings that are filled up do not hear of each other."""
-    names = "a/b/x a/b/y a/c d/e/x d/e/y d/e/z d/f d/g".split()
+    names = ["a/b/x", "a/b/y", "a/c", "d/e/x", "d/e/y", "d/e/z", "d/f", "d/g"]
     tree = Hierarchy(names, "/")
     applies = np.zeros((1, len(tree.labels)), dtype=bool)
     applies[0, tree.place["a/b"]] = True
