@@ -13,7 +13,7 @@ PAIRS = 2
 CHARACTERS = [3, 5]
 PER_WORD = 10  # n-grams of so many characters, in English
 NGRAM_SHARE = 0.67
-PER_CLASS = 0.5  # of a document's words, as loudly as which its class speaks to the encoder
+PER_CLASS = 0.25  # of a document's words, as loudly as which its class speaks to the encoder
 FEW = 50  # documents of a class
 SMOOTHING = 0.1
 MIN_ROWS, MAX_ROWS = 2**14, 2**18
@@ -50,7 +50,7 @@ def head_settings(found: Found) -> Chosen:
     if found.beside_words and loud > 1:
         settings["encoder_gradient"] = (
             loud,
-            "Half of the words in a document, each of which teaches the encoder too.",
+            "A quarter of the words in a document, each of which teaches the encoder too.",
         )
     typical = median(found.counts.values()) if found.counts else 0
     if is_short and found.exclusive and typical < FEW:
