@@ -13,10 +13,15 @@ from spacy_mtl.corpora.coverage import measure
 from .corpora import BenchmarkCorpus
 
 
-def proposed(corpus: BenchmarkCorpus, overrides: Mapping[str, Any]) -> Config:
-    """The config of `init-config` for a corpus, read on its own tokens."""
-    files = sorted(set(corpus.train.values()))
-    config = propose([measure(file) for file in files], measure(corpus.dev)).config
+def proposed(
+    corpus: BenchmarkCorpus, overrides: Mapping[str, Any], transformer: str | None = None
+) -> Config:
+    """The config of `init-config` for a corpus, read on its own tokens.
+
+    transformer: the folder of its weights, as `--transformer` has it.
+    """
+    files = [measure(file) for file in sorted(set(corpus.train.values()))]
+    config = propose(files, measure(corpus.dev), transformer=transformer).config
     for reader in _readers(config["corpora"]):
         reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
         reader.pop("gold_preproc")

@@ -87,7 +87,6 @@ def forward(
     model: Encoder, docs: list[Doc], is_train: bool
 ) -> tuple[list[Floats2d], Callable[[list[Floats2d]], list[Doc]]]:
     """Encode documents."""
-
     shim: Any = model.shims[0]
     lengths = doc_lengths(docs)
     shapes = np.zeros(int(lengths.sum()), "uint64")
