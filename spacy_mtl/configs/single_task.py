@@ -156,6 +156,7 @@ def single_task(
     _keep_training(config["training"], gone, removed)
     if len(kept) == 1:
         _stop_nothing(config["training"])
+        _speak_plainly(blocks[component]["tasks"][task])
     return config
 
 
@@ -277,6 +278,12 @@ def _stop_nothing(training: Settings) -> None:
     callback["patience"] = None
     if not any(callback.get(key) for key in ("encoder", "gradual", "layers", "tasks")):
         training["before_update"] = None
+
+
+def _speak_plainly(task: Settings) -> None:
+    """Leave the gradient into the encoder as it is: alone, there is nobody to speak beside."""
+    if "encoder_gradient" in task:
+        task["encoder_gradient"] = 1.0
 
 
 def plain(config: Config, seed: int) -> Settings:

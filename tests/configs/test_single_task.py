@@ -214,3 +214,12 @@ def test_sourced_components(plan: Plan, config: Config) -> None:
     changed["components"]["multitask"] = {"source": "other"}
     with pytest.raises(MTLError, match="from another pipeline"):
         check_comparable(changed, plan.survey.nlp)
+
+
+def test_a_task_alone_does_not_speak_louder(plan: Plan, config: Config) -> None:
+    changed = copy.deepcopy(plain(config, 0))
+    changed["components"]["multitask"]["tasks"]["sentiment"]["encoder_gradient"] = 7.0
+    for task, gradient in (("sentiment", 1.0), ("ner", None)):
+        single = single_task(changed, plan.survey.nlp, task, plan.survey.without)
+        block = single["components"]["multitask"]["tasks"][task]
+        assert block.get("encoder_gradient") == gradient
