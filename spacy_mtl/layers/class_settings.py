@@ -46,10 +46,9 @@ def head_settings(found: Found) -> Chosen:
             CHARACTERS,
             f"{n_classes} classes of short texts: forms of a word are alike.",
         )
-    loud = round(found.words * PER_CLASS, 1)
-    if found.beside_words and loud > 1:
+    if found.beside_words and not is_short:
         settings["encoder_gradient"] = (
-            loud,
+            round(found.words * PER_CLASS, 1),
             "A quarter of the words in a document, each of which teaches the encoder too.",
         )
     typical = median(found.counts.values()) if found.counts else 0

@@ -51,7 +51,7 @@ def test_classes_are_heard_beside_words():
     alone, beside = (Found(labels=("A", "B"), docs=9, words=80.0, beside_words=b) for b in (0, 1))
     assert "encoder_gradient" not in head_settings(alone)
     assert head_settings(beside)["encoder_gradient"][0] == 20.0
-    assert "encoder_gradient" not in head_settings(replace(beside, words=3.5))
+    assert "encoder_gradient" not in head_settings(replace(beside, words=30.0))
 
 
 def test_each_has_a_reason():
