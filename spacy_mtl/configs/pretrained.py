@@ -7,13 +7,12 @@ gradients that are clipped together.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from thinc.api import Config
 
-from ..errors import MTLError
 from ..layers.proposals import Block
+from ..models.transformers.encoder import check_installed
 
 NAME = "roberta-base"
 HEAD_RATE, ENCODER_FACTOR = 2e-3, 0.1
@@ -21,7 +20,6 @@ WORDS = 800  # of a batch
 EPOCHS = 10
 MIN_STEPS, MAX_STEPS = 600, 20_000
 WARM_UP, EVALUATIONS = 0.1, 20
-ON_GPU: Block = {"mixed_precision": True}
 COMMENTS = {
     "training.optimizer.factors.tok2vec": "The encoder knows much already; tasks begin at random, "
     "and learn ten times as fast.",
@@ -36,24 +34,14 @@ def transformer_block(name: str, gpu: bool) -> Block:
     name: a folder, or a name on the hub, of which the configuration alone is read.
     RAISES (MTLError): If transformers is missing, or knows no such model.
     """
-    if find_spec("transformers") is None or find_spec("torch") is None:
-        raise MTLError(
-            "Expected transformers and PyTorch for a transformer as encoder, and they are not "
-            'installed. Install them with: pip install "spacy-mtl[transformers]"'
-        )
-    from transformers import AutoConfig
+    check_installed()
+    from ..models.transformers.weights import read_config
 
-    try:
-        found = AutoConfig.from_pretrained(name, trust_remote_code=False)
-    except (OSError, ValueError) as error:
-        raise MTLError(
-            f"Expected a folder with a transformer, or its name on the hub, got {name!r}: {error}"
-        ) from error
     return {
         "@architectures": "spacy_mtl.TransformerEncoder.v1",
         "name": name,
-        "width": found.hidden_size,
-        **(ON_GPU if gpu else {}),
+        "width": read_config(name).hidden_size,
+        "mixed_precision": gpu,
     }
 
 

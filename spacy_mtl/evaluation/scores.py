@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from spacy.scorer import PRFScore, Scorer
+from spacy.tokens import Doc
 from spacy.training import Example
 
 
@@ -39,16 +40,16 @@ def score_examples(examples: Sequence[Example]) -> dict[str, Any]:
 
 def _whole(examples: Sequence[Example]) -> float:
     """The share of documents, of those that have a class, that are right in all."""
-    known = [eg for eg in examples if class_pairs([eg])]
-    right = 0
-    for example in known:
-        [(gold, guess)] = class_pairs([example])
-        spans = [
-            {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
-            for doc in (example.reference, example.predicted)
-        ]
-        right += gold == guess and spans[0] == spans[1]
-    return right / len(known)
+    right = [
+        gold == guess and _entities(example.reference) == _entities(example.predicted)
+        for example in examples
+        for gold, guess in class_pairs([example])
+    ]
+    return sum(right) / len(right)
+
+
+def _entities(doc: Doc) -> set[tuple[int, int, str]]:
+    return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
 
 
 def _both_have(attr: str, examples: Sequence[Example]) -> bool:

@@ -28,11 +28,13 @@ class CommonNorm:
         self._seen: set[Key] = set()
 
     def know(self, parameters: list[Parameter]) -> None:
-        """Get to know the parameters of a pipeline."""
+        """Get to know the parameters of a pipeline, in place of those known of its components."""
+        members: dict[str, list[Parameter]] = {}
         for parameter in parameters:
             component = parameter.name.partition(".")[0]
             self._component[parameter.key] = component
-            self._members.setdefault(component, []).append(parameter)
+            members.setdefault(component, []).append(parameter)
+        self._members.update(members)
 
     def step(self) -> None:
         """Begin another step."""

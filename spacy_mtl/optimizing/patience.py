@@ -76,7 +76,7 @@ class Patience:
         if self._steps.begins_anew(name, history):
             self._begin_anew(name, component)
         steps = self._steps.note(name, history, step - 1)
-        waiting, stopped, over = set(), set(), set()
+        waiting, stopped = set(), set()
         new: dict[str, Evaluations] = {}
         for task in component.tasks:
             period, evaluations = self._period(task), self._evaluations(steps, history, task)
@@ -84,13 +84,12 @@ class Patience:
                 self._warn_unmeasured(task)
             if not period.includes(step):
                 waiting.add(task)
-                if step >= period.start:
-                    over.add(task)
             if period.stopped(evaluations):
                 stopped.add(task)
                 if (name, task) not in self.stopped:
                     self.stopped.add((name, task))
                     new[task] = evaluations
+        over = {task for task in waiting if step >= self._period(task).start}
         at_end = set(component.active_tasks) <= stopped | over
         for task, evaluations in new.items():
             self._stop(component, task, evaluations, at_end)

@@ -12,6 +12,7 @@ from spacy.util import fix_random_seed, load_model_from_config, registry
 from thinc.api import Adam, Config, Linear, RAdam
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.optimizing.clipping import CommonNorm
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.optimizing.parameters import named_parameters
 
@@ -363,3 +364,16 @@ def test_gradients_of_a_component_are_clipped_together():
         assert norm > 0.01
         for name in names:
             np.testing.assert_allclose(clipped[name], free[name] * 0.01 / norm, atol=1e-6)
+
+
+def test_parameters_that_are_looked_up_again_count_once():
+    nlp = pipeline()
+    after(nlp, create_grouped_optimizer(0.02), 1)
+    nlp.update(make_examples(nlp, NAMES), sgd=False)  # type: ignore[arg-type]
+    norm, parameters = CommonNorm(), named_parameters(nlp)
+    key = next(p.key for p in parameters if p.name.startswith("multitask"))
+    norm.know(parameters)
+    once = norm.factor(key, 1e-6)
+    norm.know(parameters)
+    norm.step()
+    assert norm.factor(key, 1e-6) == once < 1

@@ -2,12 +2,12 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
 from thinc.api import ArgsKwargs, Model, PyTorchGradScaler, torch2xp, xp2torch
-from thinc.compat import has_torch
 from thinc.types import Floats2d
 from thinc.util import get_torch_default_device
 
@@ -16,6 +16,7 @@ from ..packed import doc_lengths, token_attributes
 
 PRECISIONS = ("fp32", "bf16", "int8")
 POOLINGS = ("first", "mean", "maximum")
+_NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
 
 Encoder = Model[list[Doc], list[Floats2d]]
 
@@ -135,13 +136,13 @@ def _check(pooling: str, precision: str, layers: int, window: int, overlap: int)
             "Expected a `window` of at least 8 pieces, and an `overlap` of less than half of it, "
             f"got {window} and {overlap}."
         )
-    try:
-        if not has_torch:
-            raise ImportError
-        import tokenizers  # noqa: F401
-        import transformers  # noqa: F401
-    except ImportError:
+    check_installed()
+
+
+def check_installed() -> None:
+    """RAISES (MTLError): If a package is missing that a transformer needs."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise MTLError(
-            "Expected PyTorch and transformers, and one of them is not installed. Install "
-            "spacy-mtl[transformers]."
-        ) from None
+            f"Expected {', '.join(_NEEDED)} for a transformer as encoder, got no "
+            f'{", ".join(missing)}. Install with: pip install "spacy-mtl[transformers]"'
+        )

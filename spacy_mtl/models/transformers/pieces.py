@@ -53,7 +53,7 @@ def _without_leading_space(
     """Offsets of the visible characters; several vocabularies count the space before a word."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "uint32")
     visible = ~np.isin(codes, _SPACES)
-    places = np.append(np.arange(len(codes)), len(codes))
+    places = np.arange(len(codes) + 1)
     places[:-1][~visible] = len(codes)
     next_visible = np.minimum.accumulate(places[::-1])[::-1]
     # Pieces of nothing but space end where they begin, and keep the order of all offsets.

@@ -42,7 +42,7 @@ class TransformerShim(PyTorchShim):
             deserialize_model=deserialize,
         )
         self.precision = precision
-        self._copy: tuple[Any, Any] = (None, None)
+        self._copy: Any = None
 
     def __deepcopy__(self, memo: Any) -> TransformerShim:
         """Without the copy, and with an id of its own."""
@@ -51,44 +51,43 @@ class TransformerShim(PyTorchShim):
         return TransformerShim(module, self.precision, self._mixed_precision, scaler)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_copy": (None, None)}
+        return {**self.__dict__, "_copy": None}
 
     def predict(self, inputs: ArgsKwargs) -> Any:
         """The module's output in the precision of predictions, as single-precision numbers."""
-        module = self._model if self.precision == "fp32" else self._in_precision()
-        was_training = module.training
-        if was_training:
+        module = self._model
+        if self.precision != "fp32":
+            module = self._copy = self._copy or in_precision(module, self.precision)
+        if module.training:  # `begin_update` sets it again
             module.eval()
-        try:
-            with torch.inference_mode(), self._autocast():
-                return module(*inputs.args, **inputs.kwargs)
-        finally:
-            if was_training and module is self._model:
-                module.train()
-
-    def _in_precision(self) -> Any:
-        now = [(t.data_ptr(), t._version) for t in self._model.parameters()]
-        known, copy = self._copy
-        if known != now:
-            copy = in_precision(self._model, self.precision)
-            self._copy = (now, copy)
-        return copy
-
-    def _autocast(self) -> Any:
-        return torch.autocast(device_type="cuda", enabled=self._mixed_precision)
+        with torch.inference_mode(), torch.autocast("cuda", enabled=self._mixed_precision):
+            return module(*inputs.args, **inputs.kwargs)
 
     def finish_update(self, optimizer: Any) -> None:
         """Apply the gradients."""
         super().finish_update(optimizer)
-        self._copy = (None, None)
+        self._copy = None
 
     @contextmanager
     def use_params(self, params: Any) -> Iterator[None]:
         """Put other weights in the place of the module's for a while."""
-        self._copy = (None, None)
-        with super().use_params(params):
-            yield
-        self._copy = (None, None)
+        self._copy = None
+        try:
+            with super().use_params(params):
+                yield
+        finally:
+            self._copy = None
+
+    def to_device(self, device_type: str, device_id: int) -> None:
+        """Move the module to a device."""
+        super().to_device(device_type, device_id)
+        self._copy = None
+
+    def from_bytes(self, bytes_data: bytes) -> TransformerShim:
+        """Set the module to what `to_bytes` gave."""
+        self._copy = None
+        super().from_bytes(bytes_data)
+        return self
 
 
 def in_precision(module: TransformerModule, precision: str) -> Any:

@@ -44,18 +44,15 @@ def read_pretrained(name: str) -> Pretrained:
 
     RAISES (MTLError): If there is none, or none with a tokenizer of the library tokenizers.
     """
+    config = read_config(name)
     try:
         with _quiet():
-            config = AutoConfig.from_pretrained(name, trust_remote_code=False)
             splitter = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
             transformer = _class_of(config).from_pretrained(
                 name, config=config, **_without_pooler(config)
             )
     except (OSError, ValueError, ImportError) as error:
-        raise MTLError(
-            f"Expected `name` to be a folder with a transformer, or its name on the hub, got "
-            f"{name!r}: {error}"
-        ) from error
+        raise _none_there(name, error) from error
     if not getattr(splitter, "is_fast", False):
         raise MTLError(
             f"Expected a tokenizer with offsets (tokenizer.json) in {name!r}, got "
@@ -64,7 +61,25 @@ def read_pretrained(name: str) -> Pretrained:
     tokenizer = Tokenizer.from_str(splitter.backend_tokenizer.to_str())
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return Pretrained(transformer.float(), tokenizer, _longest(config, splitter.model_max_length))
+    longest = _longest(transformer, splitter.model_max_length)
+    return Pretrained(transformer.float(), tokenizer, longest)
+
+
+def read_config(name: str) -> Any:
+    """Read a transformer's configuration alone.
+
+    RAISES (MTLError): If there is none.
+    """
+    try:
+        return AutoConfig.from_pretrained(name, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise _none_there(name, error) from error
+
+
+def _none_there(name: str, error: Exception) -> MTLError:
+    return MTLError(
+        f"Expected a folder with a transformer, or its name on the hub, got {name!r}: {error}"
+    )
 
 
 def to_bytes(pretrained: Pretrained, weights: dict[str, torch.Tensor]) -> bytes:
@@ -128,10 +143,10 @@ def _without_pooler(config: Any) -> dict[str, Any]:
     return {"add_pooling_layer": False} if "add_pooling_layer" in parameters else {}
 
 
-def _longest(config: Any, model_max_length: int) -> int:
-    known = [getattr(config, "max_position_embeddings", None) or _NO_LIMIT]
-    if config.model_type in ("roberta", "xlm-roberta", "camembert", "mpnet"):
-        known[0] -= config.pad_token_id + 1  # positions begin behind that of padding
-    if model_max_length < _NO_LIMIT:
-        known.append(model_max_length)
-    return int(min(known))
+def _longest(transformer: Any, model_max_length: int) -> int:
+    positions = getattr(transformer.config, "max_position_embeddings", None) or _NO_LIMIT
+    for name, layer in transformer.named_modules():
+        padding = getattr(layer, "padding_idx", None)
+        if name.endswith("position_embeddings") and padding is not None:
+            positions -= padding + 1  # RoBERTa's positions begin behind that of padding
+    return int(min(positions, model_max_length))

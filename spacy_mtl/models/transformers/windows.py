@@ -82,7 +82,9 @@ def padded(
     before, behind = around
     lengths = np.asarray([len(ids) + len(before) + len(behind) for ids in batch])
     rows = np.full((len(batch), int(lengths.max())), pad, "int64")
-    for row, ids in zip(rows, batch, strict=True):
-        whole = (*before, *ids, *behind)
-        row[: len(whole)] = whole
+    rows[:, : len(before)] = before
+    for row, ids, length in zip(rows, batch, lengths, strict=True):
+        end = len(before) + len(ids)
+        row[len(before) : end] = ids
+        row[end:length] = behind
     return rows, lengths
