@@ -4,8 +4,9 @@ git worktree add --detach ../before COMMIT
 python -m benchmarks.paired ../before . --output paired.json
 
 Each version has a process that stays: it loads the same pipeline, saved by the first version, and
-begins a training with the same config, data and seed. After a warm-up that does not count they take
-turns (A B, B A, ...): predict all documents, then go some steps further in the training. As where
+begins a training with the same config, data and seed (with --own, of what its own `init-config`
+writes). After a warm-up that does not count they take turns (A B, B A, ...): predict all documents,
+annotate short ones one by one (latency), then go some steps further in the training. As where
 a process lies in memory makes it faster or slower by a percent or two, each version has a few
 processes, one after the other, with a part of the pairs each.
 
@@ -37,7 +38,7 @@ from spacy_mtl.speed.worker import environment
 
 from .checkouts import DEMO, After, Before, Checkout, Data, prepare
 
-TASKS = ("predict", "train")
+TASKS = ("predict", "latency", "train")
 CLOCKS = ("elapsed", "cpu")
 WORKER = Path(__file__).with_name("paired_worker.py")
 LEVEL = 0.95
@@ -107,6 +108,9 @@ def main(
     trained: Annotated[int, Option(min=1, help="Steps of training of what predicts")] = 100,
     threads: Annotated[int, Option(min=1, help="Of linear algebra")] = 1,
     seed: Annotated[int, Option(help="Of the trainings")] = 0,
+    own: Annotated[
+        bool, Option("--own", help="Each version has the config that its `init-config` writes")
+    ] = False,
     output: Annotated[
         Path | None, Option("--output", "-o", help="JSON file of all seconds")
     ] = None,
@@ -114,10 +118,13 @@ def main(
     """Print a Markdown table: how many times as fast the second version is."""
     work = {"words": words, "steps": steps, "warmup": warmup, "seed": seed}
     with tempfile.TemporaryDirectory() as name:
-        scratch = Path(name)
-        sides = [Checkout("before", before, scratch), Checkout("after", after, scratch)]
+        sides = [
+            Checkout(side, folder, Path(name, side if own else "both"))
+            for side, folder in (("before", before), ("after", after))
+        ]
         parts = [len(part) for part in np.array_split(range(pairs), processes)]
-        seconds = _measured(sides, {**_trained(sides[0], data, trained), **work}, parts, threads)
+        given = [_trained(side, data, trained) for side in sides[: 2 if own else 1]]
+        seconds = _measured(sides, [{**given[0], **work}, {**given[-1], **work}], parts, threads)
     ratios = {
         task: {clock: ratio(*(side[task][clock] for side in seconds)) for clock in CLOCKS}
         for task in TASKS
@@ -144,14 +151,20 @@ def _trained(side: Checkout, data: Path, steps: int) -> dict[str, str]:
 
 
 def _measured(
-    sides: list[Checkout], settings: dict[str, Any], parts: list[int], threads: int
+    sides: list[Checkout], settings: list[dict[str, Any]], parts: list[int], threads: int
 ) -> list[Seconds]:
-    """The seconds of each version, pair by pair; with new processes for each part of the pairs."""
+    """The seconds of each version, pair by pair; with new processes for each part of the pairs.
+
+    settings: of each version's worker.
+    """
     seconds: list[Seconds] = [{task: {c: [] for c in CLOCKS} for task in TASKS} for _ in sides]
     bar = tqdm(total=sum(parts), desc="Pairs", disable=None)
     for number, n_pairs in enumerate(parts):
         with ExitStack() as stack:
-            workers = [stack.enter_context(Worker(side, settings, threads)) for side in sides]
+            workers = [
+                stack.enter_context(Worker(side, given, threads))
+                for side, given in zip(sides, settings, strict=True)
+            ]
             turns = [*zip(workers, seconds, strict=True)]
             for pair in range(number, number + n_pairs):
                 for task in TASKS:

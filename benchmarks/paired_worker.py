@@ -2,7 +2,7 @@
 
 It is run as a file of its own under versions that are older than it, and so uses only what all
 of them have: spaCy's loading, `nlp.pipe`, and its loop of training. A request is a line on stdin,
-`predict` or `train`, the answer one of JSON: seconds elapsed, and of processor time.
+`predict`, `latency` or `train`, the answer one of JSON: seconds elapsed, and of processor time.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ from spacy.training.loop import create_train_batches, train_while_improving
 from spacy.util import load_config, registry, resolve_dot_names
 from thinc.api import fix_random_seed
 
+SHORT = 20  # words of a document that is annotated alone
+ALONE = 200  # such documents in one measurement
+
 
 class Predicting:
     """A saved pipeline, and documents that go through it again and again."""
@@ -44,6 +47,15 @@ class Predicting:
         """Annotate them."""
         for _ in self._nlp.pipe(docs):
             pass
+
+    def prepare_alone(self) -> list[Doc]:
+        """New short documents."""
+        return [Doc(self._nlp.vocab, words=words[:SHORT]) for words in self._words[:ALONE]]
+
+    def run_alone(self, docs: list[Doc]) -> None:
+        """Annotate them one by one."""
+        for doc in docs:
+            self._nlp(doc)
 
 
 class Training:
@@ -93,15 +105,19 @@ def serve(settings: dict[str, Any], requests: Any, answers: Any) -> None:
     def predict() -> dict[str, float]:
         return timed(predicting.run, predicting.prepare())
 
+    def latency() -> dict[str, float]:
+        return timed(predicting.run_alone, predicting.prepare_alone())
+
     def train() -> dict[str, float]:
         return timed(training.run, settings["steps"])
 
+    tasks = {"predict": predict, "latency": latency, "train": train}
     for _ in range(settings["warmup"]):
-        predict(), train()
+        for run in tasks.values():
+            run()
     print("{}", file=answers, flush=True)
     for request in requests:
-        done = predict() if request.strip() == "predict" else train()
-        print(json.dumps(done), file=answers, flush=True)
+        print(json.dumps(tasks[request.strip()]()), file=answers, flush=True)
 
 
 if __name__ == "__main__":

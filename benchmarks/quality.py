@@ -61,6 +61,9 @@ def main(
             "as training.batcher.alpha=0.5; may be repeated",
         ),
     ] = None,
+    first_words: Annotated[
+        int, Option(help="Words of the first batches of all systems; the last have 1,000")
+    ] = 100,
     unseen: Annotated[
         bool, Option("--unseen", help="Score only documents whose text is not in a training file")
     ] = False,
@@ -76,6 +79,8 @@ def main(
         for seed in range(seeds)
         for run in system_runs(kind, prepared, steps, seed, **changes)
     ]
+    for run in runs:
+        run.config["training"]["batcher"]["size"]["start"] = first_words
     results = execute(runs, cache, jobs=jobs, on_done=report)
     if unseen:
         results = [_unseen(result, corpora[result.name.split("/")[0]]) for result in results]
