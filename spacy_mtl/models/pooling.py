@@ -37,17 +37,21 @@ def _forward(
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     ops: Any = model.ops
     outputs = [layer(packed, is_train) for layer in model.layers]
-    edges = np.cumsum([0, *(pooled.shape[1] for pooled, _ in outputs)]).tolist()
-    scale = edges[-1] ** -0.5
-    filled = ops.xp.asarray(np.flatnonzero(packed.lengths))
-    pooled = ops.alloc2f(len(packed.lengths), edges[-1])
-    for (part, _), start, end in zip(outputs, edges, edges[1:], strict=False):
-        pooled[filled, start:end] = part * scale
+    found: Any = ops.xp.hstack([part for part, _ in outputs])
+    scale = found.shape[1] ** -0.5
+    found *= scale
+    pooled, filled = found, slice(None)
+    if not packed.lengths.all():
+        filled = ops.xp.asarray(np.flatnonzero(packed.lengths))
+        pooled = ops.alloc2f(len(packed.lengths), found.shape[1])
+        pooled[filled] = found
 
     def backprop(dY: Any) -> Floats2d:
         d_filled = dY[filled] * scale
         dX = ops.alloc2f(*packed.X.shape)
-        for (_, bp_part), start, end in zip(outputs, edges, edges[1:], strict=False):
+        end = 0
+        for part, bp_part in outputs:
+            start, end = end, end + part.shape[1]
             dX += bp_part(ops.xp.ascontiguousarray(d_filled[:, start:end]))
         return dX
 
