@@ -11,6 +11,7 @@ import spacy
 from models.transformers.tiny import make_tiny
 from spacy.language import Language
 
+from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 
 from .helpers import LAYERS, TASKS, annotations, make_examples, multitask, step, train, trained
@@ -142,3 +143,37 @@ def test_config_round_trip(bert: Path) -> None:
     assert config["pooling"] == "first" and config["window"] == 128
     nlp.initialize(lambda: make_examples(nlp))
     assert np.isfinite(nlp("Ana likes trains").tensor).all()
+
+
+def mixed(folder: Path) -> Language:
+    encoder = encoder_of(folder, layers=3, stacked=True)
+    model = {"@architectures": "spacy_mtl.LayerMix.v1", "tok2vec": encoder, "layers": 3}
+    nlp = spacy.blank("en")
+    tasks = {name: TASKS[name] for name in LAYERS}
+    nlp.add_pipe("multitask", config={"model": {**model, "tasks": [LAYERS[0]]}, "tasks": tasks})
+    return trained(nlp, 1)
+
+
+def test_each_task_learns_a_mix_of_the_layers(bert: Path, tmp_path: Path) -> None:
+    nlp = mixed(bert)
+    first, last = train(nlp, 1), train(nlp, 12)
+    for name in LAYERS:
+        assert last[f"multitask_{name}"] < 0.6 * first[f"multitask_{name}"]
+    mixes = [
+        n.get_param("weights")
+        for n in nlp.get_pipe("multitask").model.walk()
+        if n.name == "scalar_mix"
+    ]
+    assert len(mixes) == 2 and abs(mixes[0] - mixes[1]).max() > 0
+    nlp.to_disk(tmp_path / "model")
+    assert annotations(spacy.load(tmp_path / "model")) == annotations(nlp)
+
+
+def test_more_layers_than_there_are(bert: Path) -> None:
+    with pytest.raises(MTLError, match="up to 3, the transformer's and its embeddings, got 4"):
+        make_pipeline(bert, layers=4).initialize(lambda: make_examples(spacy.blank("en")))
+
+
+def test_mix_or_stacked_not_both(bert: Path) -> None:
+    with pytest.raises(MTLError, match="got both"):
+        make_pipeline(bert, mix=True, stacked=True)

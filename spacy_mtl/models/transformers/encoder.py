@@ -28,6 +28,7 @@ def TransformerEncoder(
     pooling: str = "mean",
     layers: int = 1,
     mix: bool = False,
+    stacked: bool = False,
     window: int = 128,
     overlap: int = 0,
     shape_rows: int = 0,
@@ -52,6 +53,8 @@ def TransformerEncoder(
     layers: the pieces' vectors are the mean of the last so many layers.
     mix: a learned mean of all layers instead (Peters et al. 2018,
         https://aclanthology.org/N18-1202).
+    stacked: the last `layers` layers side by side, (n_tokens, layers * width), as the topology
+        `spacy_mtl.LayerMix.v1` takes them, which learns a mean of them for each task.
     window: how many pieces are read together, special ones among them. Longer documents are cut
         into windows of about equal length.
     overlap: how many pieces two neighbouring windows share.
@@ -66,11 +69,22 @@ def TransformerEncoder(
     RAISES (MTLError): For other settings, and where PyTorch or transformers is missing.
     """
     _check(pooling, precision, layers, window, overlap)
+    if mix and stacked:
+        raise MTLError("Expected `mix` or `stacked`, got both: one mean of all layers, or none.")
     from .module import Settings, TransformerModule
     from .shim import TransformerShim
 
     settings = Settings(
-        width, pooling, layers, mix, window, overlap, shape_rows, batch, gradient_checkpointing
+        width=width,
+        pooling=pooling,
+        layers=layers,
+        mix=mix,
+        stacked=stacked,
+        window=window,
+        overlap=overlap,
+        shape_rows=shape_rows,
+        batch=batch,
+        checkpointing=gradient_checkpointing,
     )
     scaler = PyTorchGradScaler(mixed_precision, **(grad_scaler_config or {}))
     shim = TransformerShim(TransformerModule(settings), precision, mixed_precision, scaler)
@@ -79,7 +93,7 @@ def TransformerEncoder(
         forward,
         init=init,
         shims=[shim],
-        dims={"nO": width},
+        dims={"nO": settings.width_out},
         attrs={"name": name, "shape_rows": shape_rows},
     )
 

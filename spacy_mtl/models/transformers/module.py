@@ -29,11 +29,17 @@ class Settings:
     pooling: str
     layers: int
     mix: bool
+    stacked: bool
     window: int
     overlap: int
     shape_rows: int
     batch: int
     checkpointing: bool
+
+    @property
+    def width_out(self) -> int:
+        """Of a token's vector."""
+        return self.width * (self.layers if self.stacked else 1)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,7 @@ class Batch:
 
 
 class TransformerModule(nn.Module):
-    """Token vectors of documents by a pretrained transformer, (n_tokens, width).
+    """Token vectors of documents by a pretrained transformer, (n_tokens, width_out).
 
     It is empty up to `read` or `load`.
     """
@@ -137,8 +143,8 @@ class TransformerModule(nn.Module):
         return torch.from_numpy(array).to(self.device)
 
     def forward(self, batch: Batch) -> Tensor:
-        """(n_tokens, width) vectors; zeros for a token without a piece."""
-        width = self.settings.width
+        """(n_tokens, width_out) vectors; zeros for a token without a piece."""
+        width = self.settings.width_out
         vectors = torch.zeros(max(batch.n_pieces, 1), width, device=self.device)
         for part in batch.parts:
             found = self._read(part.ids, part.lengths).reshape(-1, width)
@@ -150,7 +156,7 @@ class TransformerModule(nn.Module):
         return tokens
 
     def _read(self, ids: Tensor, lengths: NDArray[np.int64]) -> Tensor:
-        """(n_windows, longest, width) vectors of all pieces in windows of like lengths."""
+        """(n_windows, longest, width_out) vectors of all pieces in windows of like lengths."""
         mask = None
         if lengths.min() < ids.shape[1]:
             n_each = torch.from_numpy(lengths).to(ids.device)
@@ -166,7 +172,8 @@ class TransformerModule(nn.Module):
         if self.settings.mix:
             weights = torch.softmax(self.mix_weights, 0) * self.mix_gain
             return torch.einsum("l,lwpd->wpd", weights.to(states.dtype), states)
-        return states[-self.settings.layers :].mean(0)
+        chosen = states[-self.settings.layers :]
+        return torch.cat(list(chosen), dim=-1) if self.settings.stacked else chosen.mean(0)
 
     def _pretrained(self) -> Pretrained:
         if self.pretrained is None:
@@ -180,6 +187,11 @@ class TransformerModule(nn.Module):
             raise MTLError(
                 f"Expected `width` to be that of the transformer, {config.hidden_size}, got "
                 f"{settings.width}. The listeners' `width` is the same."
+            )
+        if settings.layers > config.num_hidden_layers + 1:
+            raise MTLError(
+                f"Expected `layers` of up to {config.num_hidden_layers + 1}, the transformer's and "
+                f"its embeddings, got {settings.layers}."
             )
         if settings.window > pretrained.longest:
             raise MTLError(
@@ -196,7 +208,7 @@ class TransformerModule(nn.Module):
             self.mix_weights = nn.Parameter(torch.zeros(config.num_hidden_layers + 1))
             self.mix_gain = nn.Parameter(torch.ones(1))
         if settings.shape_rows:
-            self.shapes = nn.Embedding(settings.shape_rows, settings.width)
+            self.shapes = nn.Embedding(settings.shape_rows, settings.width_out)
             nn.init.zeros_(self.shapes.weight)
 
 

@@ -1,0 +1,109 @@
+"""Hard sharing of an encoder's layers, of which each task has a mean of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ...errors import MTLError
+from ..encoding import Encoder
+from ..packed import Packed
+from .base import FIRST, Represented, Sharing, encode, encoders, summed, topology
+
+OTHERS = ""  # the mix of tasks that have none of their own
+
+
+def LayerMix(tok2vec: Encoder, layers: int, tasks: Sequence[str] = ()) -> Sharing:
+    """One encoder that gives several layers, and a learned mean of these for each task.
+
+    The scalar mix of Peters et al. 2018 (https://aclanthology.org/N18-1202): a softmax over the
+    layers times a gain, which begin as the plain mean. Tasks that need lower layers of a
+    transformer, such as tags, need not share one mean with those that need higher ones. Not of
+    use with an encoder that gives one layer.
+
+    tok2vec: as for `HardSharing`, but (n_tokens, layers * width) arrays, one layer's vectors
+        beside those of the next: `spacy_mtl.TransformerEncoder.v1` with `stacked`.
+    layers: how many stand side by side.
+    tasks: the names of those that have a mix of their own; the others share one.
+    RAISES (MTLError): For less than two layers.
+    """
+    if layers < 2:
+        raise MTLError(f"Expected `layers` of at least 2 to mix, got {layers}.")
+    model = topology("layer_mix", _represent, {FIRST: tok2vec}, tasks=tasks)
+    for task in dict.fromkeys([OTHERS, *sorted(tasks)]):
+        mix = scalar_mix(layers)
+        model.layers.append(mix)
+        model.set_ref(_mix_ref(task), mix)
+    return model
+
+
+def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
+    stack, bp_encode = encode(encoders(model)[FIRST], docs, is_train)
+    sites = {task: _site(model, task) for task in tasks}
+    mixed = {site: model.get_ref(site)(stack.X, is_train) for site in dict.fromkeys(sites.values())}
+    packed = {site: Packed(X, stack.lengths, docs) for site, (X, _) in mixed.items()}
+
+    def backprop(
+        gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()
+    ) -> Collection[str]:
+        of_site = {
+            site: summed(
+                model.ops, each, [d for task, d in gradients.items() if sites[task] == site]
+            )
+            for site, each in packed.items()
+        }
+        d_stack = summed(model.ops, stack, [mixed[site][1](d) for site, d in of_site.items()])
+        if FIRST not in frozen:
+            bp_encode(d_stack)
+        return ()
+
+    return Represented({task: packed[sites[task]] for task in tasks}, sites, backprop)
+
+
+def _site(model: Sharing, task: str) -> str:
+    own = _mix_ref(task)
+    return own if model.has_ref(own) else _mix_ref(OTHERS)
+
+
+def _mix_ref(task: str) -> str:
+    return f"mix:{task}"
+
+
+def scalar_mix(layers: int) -> Model[Floats2d, Floats2d]:
+    """A weighted mean of layers side by side: (n, layers * width) to (n, width)."""
+    params = {"weights": np.zeros(layers, "float32"), "gain": np.ones(1, "float32")}
+    model: Model[Floats2d, Floats2d] = Model("scalar_mix", _forward, attrs={"layers": layers})
+    for name, values in params.items():
+        model.set_param(name, model.ops.asarray1f(values))
+    return model
+
+
+def _forward(
+    model: Model[Floats2d, Floats2d], X: Any, is_train: bool
+) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
+    xp: Any = model.ops.xp
+    n_layers = model.attrs["layers"]
+    if X.shape[1] % n_layers:
+        raise MTLError(
+            f"Expected vectors of {n_layers} layers side by side, got {X.shape[1]} numbers for a "
+            "token. Give the encoder `stacked = true` and the same `layers`."
+        )
+    stack = X.reshape(len(X), n_layers, -1)
+    gain: Any = model.get_param("gain")
+    powers = xp.exp(model.get_param("weights") - xp.max(model.get_param("weights")))
+    shares = powers / powers.sum()
+    mean = xp.tensordot(stack, shares, axes=(1, 0))
+
+    def backprop(dY: Any) -> Floats2d:
+        model.inc_grad("gain", (dY * mean).sum()[None])
+        d_shares = gain * (stack * dY[:, None]).sum(axis=(0, 2))
+        model.inc_grad("weights", shares * (d_shares - (shares * d_shares).sum()))
+        dX: Floats2d = ((gain * shares)[None, :, None] * dY[:, None]).reshape(X.shape)
+        return dX
+
+    return mean * gain, backprop
