@@ -56,7 +56,7 @@ def main(
     save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
 ) -> None:
     """Train what is not known, then print a table of each corpus."""
-    folder, known = _find(weights), read()
+    folder, known = find(weights), read()
     for name in corpus:
         of_classes = name in SHORT_TEXTS
         prepared = (prepare_classes if of_classes else prepare)(data, cache, name)
@@ -201,7 +201,8 @@ TRAINED: dict[str, Callable[..., list[Finished]]] = {
 }
 
 
-def _find(weights: str) -> Path:
+def find(weights: str) -> Path:
+    """The folder with the weights, below the installed packages if there is none so called."""
     for folder in ["", *sys.path]:
         if (Path(folder) / weights / "config.json").exists():
             return Path(folder) / weights

@@ -64,7 +64,7 @@ def run(
     report = measure(list(models.values()), prepared.test, settings=settings, names=list(models))
     if plot:
         write_plot(report, plot)
-    return "\n\n".join([table(report, "joint"), _precision_table(prepared, models["ours, fp32"])])
+    return "\n\n".join([table(report, "joint"), precision_table(prepared, models["ours, fp32"])])
 
 
 def table(report: Report, first: str) -> str:
@@ -105,12 +105,17 @@ def _sizes(system: Speed) -> list[str]:
     return [memory, f"{system.load_seconds:.1f}", f"{system.disk_mb:.0f}"]
 
 
-def _precision_table(corpus: BenchmarkCorpus, path: str) -> str:
-    """The test scores of one model in both precisions."""
-    keys = ["tag_acc", "ents_f", "cats_macro_f"]
-    lines = ["| precision | " + " | ".join(keys) + " |", "|---" * 4 + "|"]
-    for precision in ("fp32", "bf16"):
-        nlp = spacy.load(path, config={PRECISION: precision})
+def precision_table(
+    corpus: BenchmarkCorpus,
+    path: str,
+    setting: str = PRECISION,
+    precisions: Sequence[str] = ("fp32", "bf16"),
+) -> str:
+    """The test scores of one model in several precisions. setting: that chooses one."""
+    keys = ["tag_acc", "ents_f", "cats_macro_f", "cats_acc", "whole_acc"]
+    lines = ["| precision | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
+    for precision in precisions:
+        nlp = spacy.load(path, config={setting: precision})
         examples = list(gold_token_examples(corpus.test, nlp))
         docs = nlp.pipe([example.predicted for example in examples])
         for example, doc in zip(examples, docs, strict=True):

@@ -76,7 +76,7 @@ def _mix_ref(task: str) -> str:
 
 def scalar_mix(layers: int) -> Model[Floats2d, Floats2d]:
     """A weighted mean of layers side by side: (n, layers * width) to (n, width)."""
-    params = {"weights": np.zeros(layers, "float32"), "gain": np.ones(1, "float32")}
+    params: dict[str, Any] = {"weights": np.zeros(layers), "gain": np.ones(1)}
     model: Model[Floats2d, Floats2d] = Model("scalar_mix", _forward, attrs={"layers": layers})
     for name, values in params.items():
         model.set_param(name, model.ops.asarray1f(values))
