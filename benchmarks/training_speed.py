@@ -17,6 +17,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from spacy.language import Language
 from spacy.schemas import ConfigSchemaTraining
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import (
@@ -43,9 +44,10 @@ SIZES = [(0, 250), (250, 500), (500, 2000)]
 class Training:
     """A training under way: for each step its seconds, those of an evaluation in it, its words.
 
-    scores: by step, where there was an evaluation.
+    nlp: the pipeline. scores: by step, where there was an evaluation.
     """
 
+    nlp: Language
     score_weights: dict[str, float]
     steps: Iterator[Any] = iter(())
     step_seconds: list[float] = field(default_factory=list)
@@ -62,7 +64,7 @@ class Training:
         config = nlp.config.interpolate()
         T: dict[str, Any] = registry.resolve(config["training"], schema=ConfigSchemaTraining)
         train, dev = resolve_dot_names(config, [T["train_corpus"], T["dev_corpus"]])
-        training = cls(T["score_weights"])
+        training = cls(nlp, T["score_weights"])
         evaluate = create_evaluation_callback(nlp, dev, T["score_weights"])
         kept = ("dropout", "accumulate_gradient", "patience", "max_steps", "eval_frequency")
         training.steps = train_while_improving(
