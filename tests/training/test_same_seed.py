@@ -138,6 +138,7 @@ def test_every_topology_is_here() -> None:
     assert own == {
         "spacy_mtl.HardSharing.v1",
         "spacy_mtl.HashEmbed.v1",
+        "spacy_mtl.LayerMix.v1",
         "spacy_mtl.TransformerEncoder.v1",
         "spacy_mtl.WindowEncoder.v1",
     }
