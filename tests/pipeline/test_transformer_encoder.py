@@ -13,6 +13,7 @@ from spacy.language import Language
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.unfreeze import create_unfreeze_v2
 
 from .helpers import LAYERS, TASKS, annotations, make_examples, multitask, step, train, trained
 
@@ -177,3 +178,37 @@ def test_more_layers_than_there_are(bert: Path) -> None:
 def test_mix_or_stacked_not_both(bert: Path) -> None:
     with pytest.raises(MTLError, match="got both"):
         make_pipeline(bert, mix=True, stacked=True)
+
+
+LAYERS_FROM_THE_TOP = ("encoder.layer.1.", "encoder.layer.0.", "embeddings.")
+
+
+def steps_of(nlp: Language, optimizer: Any) -> dict[str, float]:
+    """How far the weights of each layer move at the most in one step."""
+    (module,) = modules(nlp)
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    step(nlp, optimizer, make_examples(nlp))
+    far = {
+        name: float((p.detach() - before[name]).abs().max())
+        for name, p in module.named_parameters()
+    }
+    return {layer: max(far[name] for name in far if layer in name) for layer in LAYERS_FROM_THE_TOP}
+
+
+@pytest.mark.parametrize("kind", ["balanced_tok2vec", "inside"])
+def test_unfrozen_from_the_top(bert: Path, kind: str) -> None:
+    nlp = trained(make_pipeline(bert, kind), 0)
+    unfreeze = create_unfreeze_v2(encoder=1, gradual=1)
+    optimizer = create_grouped_optimizer(learn_rate=0.01)
+    for number in range(4):
+        unfreeze(nlp, {"step": number, "epoch": 0})
+        moved = [far > 0 for far in steps_of(nlp, optimizer).values()]
+        assert moved == [layer < number for layer in range(3)]
+
+
+@pytest.mark.parametrize("kind", ["balanced_tok2vec", "inside"])
+def test_lower_layers_learn_more_slowly(bert: Path, kind: str) -> None:
+    nlp = trained(make_pipeline(bert, kind), 1)
+    optimizer = create_grouped_optimizer(0.01, L2=0.0, grad_clip=0.0, layer_decay=0.5)
+    far = list(steps_of(nlp, optimizer).values())
+    np.testing.assert_allclose(far, [0.01, 0.005, 0.0025], rtol=0.02)
