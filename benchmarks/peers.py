@@ -3,7 +3,8 @@
 python -m benchmarks.peers --data DIR --system flair --predictions flair.jsonl --save
 
 Each line of the file is a test document: {"spans": [[start, end, label], ...], "class": its name
-without the group, "seconds": of the training}, with tokens from 0. `benchmarks/peer_flair.py` writes one.
+without the group, "seconds": of the training}, with tokens from 0. `benchmarks/peer_flair.py`
+writes one.
 """
 
 from __future__ import annotations
