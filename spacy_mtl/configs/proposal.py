@@ -99,14 +99,14 @@ def propose(
         no package for transformers.
     """
     known = combine(train)
-    tasks = propose_tasks(known, combine([*train, dev]))
+    pretrained = transformer is not None or encoder == "transformer"
+    tasks = propose_tasks(known, combine([*train, dev]), pretrained)
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
     scores = _scores(tasks, dev, main_task)
-    pretrained = transformer is not None or encoder == "transformer"
     stock = gpu and not pretrained and encoder is None
     config, notes = _base_config(lang, optimize, stock)
     comments = _comments(tasks)

@@ -35,6 +35,7 @@ class ProposedTask:
 def propose_tasks(
     known: Mapping[Layer, LayerCoverage],
     everything: Mapping[Layer, LayerCoverage],
+    pretrained: bool = False,
 ) -> list[ProposedTask]:
     """A task for each layer that has something to learn.
 
@@ -43,6 +44,7 @@ def propose_tasks(
     known: What the training files have.
     everything: What all files have. A class group is exclusive if each training document has one
         class, and none of the others several.
+    pretrained: Whether the encoder is a pretrained transformer.
     """
     tasks: list[ProposedTask] = []
     learned = {layer.kind for layer in known}.difference(unlearned(known))
@@ -63,6 +65,7 @@ def propose_tasks(
             words=coverage.words / max(coverage.docs, 1),
             rejected=REJECTED in known,
             beside_words=beside_words,
+            pretrained=pretrained,
             first=all(task.layer.kind != layer.kind for task in tasks),
             taken=frozenset(task.name for task in tasks),
             reserved=frozenset(RESERVED),

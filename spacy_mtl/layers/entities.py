@@ -64,9 +64,13 @@ class EntityLayer(TokenLayer):
 
     def propose(self, found: Found) -> Suggestion:
         settings: dict[str, Any] = {"@mtl_tasks": "spacy_mtl.NER.v1"}
+        comments = {}
+        if found.pretrained:
+            settings["crf"] = True
+            comments["crf"] = "Labels of neighbours are learned together, at little cost here."
         if found.rejected:
             settings.update(crf=True, incorrect_spans_key=INCORRECT_SPANS)
-        return Suggestion("ner", settings, "ents_f")
+        return Suggestion("ner", settings, "ents_f", comments)
 
 
 def count_broken_entities(doc: Doc) -> int:

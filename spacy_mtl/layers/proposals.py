@@ -23,6 +23,7 @@ class Found:
     docs, words: How many documents have it, and their mean length in tokens.
     rejected: Whether there are spans that are known to be no entities.
     beside_words: Whether tasks of words or spans learn from the same files.
+    pretrained: Whether the encoder is a pretrained transformer.
     first: Whether no other task learns from this layer.
     taken: Names that the task cannot have.
     reserved: Names that it cannot have as spaCy's own scores begin with them.
@@ -36,6 +37,7 @@ class Found:
     words: float = 0.0
     rejected: bool = False
     beside_words: bool = False
+    pretrained: bool = False
     first: bool = True
     taken: frozenset[str] = frozenset()
     reserved: frozenset[str] = frozenset()

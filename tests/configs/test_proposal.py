@@ -239,6 +239,9 @@ def test_a_transformer_and_its_recipe(tmp_path):
     assert config["training"]["optimizer"]["factors"] == {"tok2vec": 0.1}
     assert config["training"]["batcher"]["size"] == 800
     assert config["training"]["before_update"] is None
+    assert config["components"]["multitask"]["tasks"]["ner"]["crf"] is True
+    without = propose(files, files[0]).config["components"]["multitask"]["tasks"]["ner"]
+    assert not without["crf"]
 
 
 def test_steps_of_fine_tuning_by_the_data(tmp_path):
