@@ -1,6 +1,13 @@
 """What most tests need: documents, packed batches, reference gradients, valid tag sequences."""
 
+# ruff: noqa: E402
 import os
+
+# Linear algebra has one thread, also in processes of tests and of pytest-xdist: threads in all of
+# them would wait for each other, and other numbers of them round otherwise. Read when it is loaded.
+for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -21,11 +28,12 @@ from spacy_mtl.registry import registry
 
 
 def pytest_configure() -> None:
-    """Let the processes of pytest-xdist, which start after this, have a core each: threads of
-    linear algebra in all of them would wait for each other."""
-    for library in ("OMP", "OPENBLAS", "MKL", "BLIS"):
-        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+    """Do not wait for what tests do not need."""
     catalogue.AVAILABLE_ENTRY_POINTS = KnownEntryPoints()
+    os.fsync = _no_waiting  # whether a test's files outlive a power cut is nothing to wait for
+
+
+def _no_waiting(descriptor: int) -> None: ...
 
 
 class KnownEntryPoints:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import pytest_configure
 from pipeline.helpers import WIDTH
 from thinc.api import Config
 
@@ -169,6 +170,7 @@ def test_same_seed(name: str, tmp_path: Path, elsewhere: dict[str, dict[str, str
 
 def main(folder: Path) -> None:
     """What the other process does."""
+    pytest_configure()
     found = {}
     for number, name in enumerate(reversed(CASES)):
         if has_what_it_needs(name):
