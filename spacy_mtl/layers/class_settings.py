@@ -14,6 +14,7 @@ CHARACTERS = [3, 5]
 PER_WORD = 10  # n-grams of so many characters, in English
 NGRAM_SHARE = 0.67
 PER_CLASS = 0.25  # of a document's words, as loudly as which its class speaks to the encoder
+PRETRAINED_SCALE = 30.0  # of pooled vectors, about the root of their number of features
 FEW = 50  # documents of a class
 SMOOTHING = 0.1
 MIN_ROWS, MAX_ROWS = 2**14, 2**18
@@ -46,7 +47,12 @@ def head_settings(found: Found) -> Chosen:
             CHARACTERS,
             f"{n_classes} classes of short texts: forms of a word are alike.",
         )
-    if found.beside_words and not is_short:
+    if found.pretrained:
+        settings["pooled_scale"] = (
+            PRETRAINED_SCALE,
+            "The encoder knows much already: what it says is learned in few steps.",
+        )
+    elif found.beside_words and not is_short:
         settings["encoder_gradient"] = (
             round(found.words * PER_CLASS, 1),
             "A quarter of the words in a document, each of which teaches the encoder too.",

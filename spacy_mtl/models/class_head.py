@@ -19,6 +19,7 @@ _TERMS = "terms of class scores"
 def ClassHead(
     *,
     pooling: Sequence[str],
+    pooled_scale: float = 1.0,
     hidden_width: int = 0,
     dropout: float | None = None,
     ngrams: Model[Packed, Any] | None = None,
@@ -31,7 +32,7 @@ def ClassHead(
     document's n-grams. The number of classes is the dimension `nO` of both, set before
     initialization.
 
-    pooling: kinds of `spacy_mtl.models.pooling.pool`, at least one.
+    pooling, pooled_scale: kinds and scale of `spacy_mtl.models.pooling.pool`.
     hidden_width: of a maxout layer over the pooled vectors, 0 for none.
     dropout: of what the output layer of the first term sees; None for that of the training.
     ngrams: the second term, an `NgramLinear`; None for none.
@@ -45,7 +46,7 @@ def ClassHead(
     output = Linear(zero_init)
     hidden = [Maxout(nO=hidden_width, nP=3, normalize=True)] if hidden_width else []
     left_out = Dropout() if dropout is None else fixed_dropout(dropout)
-    pooled: Model = chain(pool(pooling), *hidden, left_out, output)
+    pooled: Model = chain(pool(pooling, pooled_scale), *hidden, left_out, output)
     terms = [pooled] if ngrams is None else [pooled, ngrams]
     model: Head = Model(
         "class_head",

@@ -15,12 +15,14 @@ from .packed import Packed
 Pool = Model[Packed, Floats2d]
 
 
-def pool(kinds: Sequence[str]) -> Pool:
+def pool(kinds: Sequence[str], scale: float = 1.0) -> Pool:
     """Several kinds of pooling side by side, (n_docs, summed width), zeros for empty documents.
 
     They are divided by the square root of their width, so that a step of Adam, which moves every
     weight by about the same, does not move the scores of wide representations further than those
     of narrow ones, or of n-grams.
+
+    scale: a further factor.
     RAISES (MTLError): For a kind that is not in `KINDS`, or none at all.
     """
     unknown = [kind for kind in kinds if kind not in KINDS]
@@ -29,7 +31,8 @@ def pool(kinds: Sequence[str]) -> Pool:
             f"Expected kinds of pooling out of {', '.join(KINDS)}, got "
             f"{', '.join(unknown) or 'none'}."
         )
-    return Model("pool", _forward, init=_init, layers=[KINDS[kind]() for kind in kinds])
+    layers = [KINDS[kind]() for kind in kinds]
+    return Model("pool", _forward, init=_init, layers=layers, attrs={"scale": scale})
 
 
 def _forward(
@@ -38,7 +41,7 @@ def _forward(
     ops: Any = model.ops
     outputs = [layer(packed, is_train) for layer in model.layers]
     found: Any = ops.xp.hstack([part for part, _ in outputs])
-    scale = found.shape[1] ** -0.5
+    scale = model.attrs["scale"] * found.shape[1] ** -0.5
     found *= scale
     pooled, filled = found, slice(None)
     if not packed.lengths.all():

@@ -37,6 +37,8 @@ class TextCat(RefusingTask):
         apply to it if it names any. Without it they are missing.
     pooling: how token vectors become a vector of the document: any of "mean", "maximum",
         "attention" and "convolution", side by side.
+    pooled_scale: what that vector is multiplied by, on top of one over the root of its width. More
+        lets a pretrained encoder's few steps teach the layer above, and speaks louder to it.
     hidden_width: of a hidden layer over that vector, 0 for none.
     dropout: of that vector in training; null for [training.dropout].
     ngram_size: up to how many tokens an n-gram has, 0 for no n-grams.
@@ -71,6 +73,7 @@ class TextCat(RefusingTask):
         overwrite: bool = True,
         others_negative: bool = False,
         pooling: Sequence[str] = ("mean", "maximum"),
+        pooled_scale: float = 1.0,
         hidden_width: int = 0,
         dropout: float | None = None,
         ngram_size: int = 2,
@@ -85,6 +88,7 @@ class TextCat(RefusingTask):
         hierarchy: str = "",
     ) -> None:
         self.pooling = _kinds(pooling)
+        self.pooled_scale = pooled_scale
         self.hidden_width = hidden_width
         self.dropout = dropout
         self.ngram_size = ngram_size
@@ -118,13 +122,14 @@ class TextCat(RefusingTask):
             )
         if not 0 <= (self.ngram_share or 0) <= 1:
             raise MTLError(f"Expected `ngram_share` from 0 to 1, got {self.ngram_share}.")
-        for name in ("ngram_length", "encoder_gradient"):
+        for name in ("pooled_scale", "ngram_length", "encoder_gradient"):
             if getattr(self, name) < 0:
                 raise MTLError(f"Expected `{name}` of at least 0, got {getattr(self, name)}.")
 
     def make_head(self) -> Head:
         return ClassHead(
             pooling=self.pooling,
+            pooled_scale=self.pooled_scale,
             hidden_width=self.hidden_width,
             dropout=self.dropout,
             ngrams=self._ngrams() if self.ngram_size else None,

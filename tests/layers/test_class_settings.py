@@ -57,3 +57,11 @@ def test_classes_are_heard_beside_words():
 def test_each_has_a_reason():
     for _, why in head_settings(Found(labels=("A", "B"), docs=10, words=5.0)).values():
         assert why.endswith(".")
+
+
+def test_on_a_pretrained_transformer():
+    found = Found(words=80.0, docs=500, beside_words=True)
+    settings = head_settings(replace(found, pretrained=True))
+    assert settings["pooled_scale"][0] == 30.0
+    assert "encoder_gradient" not in settings
+    assert "pooled_scale" not in head_settings(found)

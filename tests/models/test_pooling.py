@@ -26,6 +26,15 @@ def test_mean_and_maximum_as_before(packed):
     np.testing.assert_allclose(backprop(d), bp_before(d), atol=1e-6)
 
 
+def test_scale(packed):
+    (plain, bp_plain), (scaled, bp_scaled) = (
+        pool(["mean", "maximum"], scale)(packed, True) for scale in (1.0, 8.0)
+    )
+    np.testing.assert_allclose(scaled, 8 * plain, rtol=1e-6)
+    d = np.random.default_rng(0).normal(size=plain.shape).astype("f")
+    np.testing.assert_allclose(bp_scaled(d), 8 * bp_plain(d), rtol=1e-5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_document_by_itself(kind, packed, pack):
     """Whatever stands beside it; an empty one has zeros."""
