@@ -17,7 +17,8 @@ Runs whose scores are in `benchmarks/finished` are not trained again.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -32,10 +33,10 @@ from spacy_mtl.evaluation.runs import Run, execute
 
 from .class_corpora import SHORT_TEXTS, prepare_classes
 from .corpora import BenchmarkCorpus, prepare
-from .finished_documents import FINISHED, Finished, documents, read, write
+from .finished_documents import FINISHED, Finished, Key, documents, read, write
 from .proposed import proposed
-from .quality import DEFAULT_CACHE, examples_of
-from .systems import COMPONENTS, Settings, with_data
+from .quality import DEFAULT_CACHE, examples_of, parse_change, report
+from .systems import COMPONENTS, Settings, set_value, with_data
 
 WORDS = 800
 SAMPLES = 5000
@@ -56,22 +57,30 @@ def main(
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
     steps: Annotated[int, Option(help="Training steps of every run; of both cnn 2,000")] = 600,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    dev: Annotated[bool, Option("--dev", help="Score dev in place of test, to choose by")] = False,
+    change: Annotated[
+        list[str],
+        Option(metavar="PATH=JSON", help="Another setting of multitask, chosen by --dev"),
+    ] = [],  # noqa: B006
     save: Annotated[bool, Option("--save", help=f"Keep new runs in {FINISHED.name}")] = False,
 ) -> None:
     """Train what is not known, then print a table of each corpus."""
-    folder, known = find(weights), read()
+    folder, changes = find(weights), dict(parse_change(each) for each in change)
+    known = {} if dev or changes else read()
     for name in corpus:
         of_classes = name in SHORT_TEXTS
         prepared = (prepare_classes if of_classes else prepare)(data, cache, name)
+        if dev:
+            prepared = replace(prepared, test=prepared.dev)
         runs: list[list[Finished]] = []
         for kind in system:
             of_kind = CNN_STEPS if kind in CNNS else steps
             keys = [(name, kind, of_kind, seed) for seed in range(seeds)]
             missing = [key[-1] for key in keys if key not in known]
-            trained = TRAINED[kind](prepared, kind, of_kind, missing, folder, cache, jobs)
-            known.update({run.key: run for run in trained})
+            job = Job(prepared, kind, of_kind, missing, folder, changes)
+            known.update({run.key: run for run in TRAINED[kind](job, cache, jobs)})
             runs.append([known[key] for key in keys])
-            if save:
+            if save and not (dev or changes):
                 write(known)
         typer.echo(f"{table(runs)}\n")
 
@@ -107,47 +116,51 @@ def table(systems: list[list[Finished]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _plain(
-    corpus: BenchmarkCorpus,
-    kind: str,
-    steps: int,
-    seeds: list[int],
-    weights: Path,
-    cache: Path,
-    jobs: int,
-) -> list[Finished]:
+@dataclass(frozen=True)
+class Job:
+    """Runs of one system on one corpus. seeds: that are to be trained. changes: of multitask, by
+    paths as `parse_change` gives them."""
+
+    corpus: BenchmarkCorpus
+    system: str
+    steps: int
+    seeds: Sequence[int]
+    weights: Path
+    changes: Mapping[str, Any]
+
+    def key(self, seed: int) -> Key:
+        return self.corpus.name, self.system, self.steps, seed
+
+
+def _plain(job: Job, cache: Path, jobs: int) -> list[Finished]:
     """Those of the fine-tuning in plain PyTorch."""
     from .plain_torch import fine_tune
 
     found = []
-    for seed in seeds:
+    for seed in job.seeds:
         start = perf_counter()
-        trained = fine_tune(corpus, weights, steps, seed)
+        trained = fine_tune(job.corpus, job.weights, job.steps, seed)
         seconds = perf_counter() - start
-        key = (corpus.name, kind, steps, seed)
-        found.append(documents(key, trained.dev, seconds, trained.scores, trained.examples))
-        typer.echo(f"{key} {trained.scores} {seconds:.0f} s", err=True)
+        found.append(
+            documents(job.key(seed), trained.dev, seconds, trained.scores, trained.examples)
+        )
+        typer.echo(f"{job.key(seed)} {trained.scores} {seconds:.0f} s", err=True)
     return found
 
 
-def _trained(
-    corpus: BenchmarkCorpus,
-    kind: str,
-    steps: int,
-    seeds: list[int],
-    weights: Path,
-    cache: Path,
-    jobs: int,
-) -> list[Finished]:
+def _trained(job: Job, cache: Path, jobs: int) -> list[Finished]:
     """Those of a config that spaCy trains."""
-    config = CONFIGS[kind](corpus, steps, weights)
-    runs = [Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)) for seed in seeds]
+    config = CONFIGS[job.system](job.corpus, job.steps, job.weights)
+    for path, value in job.changes.items() if job.system == "multitask" else ():
+        set_value(config, path.split("__"), value)
+    name, test = f"{job.corpus.name}/{job.system}", str(job.corpus.test)
+    runs = [Run(name, config, seed, test) for seed in job.seeds]
     found = []
-    for result in execute(runs, cache, jobs=jobs, keep_models=True):
-        key = (corpus.name, kind, steps, result.seed)
+    for result in execute(runs, cache, jobs=jobs, keep_models=True, on_done=report):
         dev = max(row["score"] for row in result.history)
-        examples = examples_of(result, corpus)
-        found.append(documents(key, dev, result.train_seconds, result.scores, examples))
+        examples = examples_of(result, job.corpus)
+        key, seconds = job.key(result.seed), result.train_seconds
+        found.append(documents(key, dev, seconds, result.scores, examples))
     return found
 
 

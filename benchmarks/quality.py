@@ -69,7 +69,7 @@ def main(
     ] = False,
 ) -> None:
     """Train what is not in the cache, then print a table: mean and range over seeds."""
-    changes = dict(_parse(each) for each in change or ())
+    changes = dict(parse_change(each) for each in change or ())
     _check(system, changes)
     corpora = {name: prepare(data, cache, name) for name in corpus}
     runs = [
@@ -87,7 +87,8 @@ def main(
     typer.echo(table(results))
 
 
-def _parse(change: str) -> tuple[str, Any]:
+def parse_change(change: str) -> tuple[str, Any]:
+    """A dotted path with `__` for the dots, and the value, of PATH=JSON."""
     path, _, value = change.partition("=")
     try:
         if "." not in path:

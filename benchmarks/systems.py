@@ -185,7 +185,7 @@ def multitask(corpus: BenchmarkCorpus, steps: int, **changes: Any) -> Settings:
     if len(set(corpus.train.values())) > 1:
         _mix(settings, corpus)
     for path, value in changes.items():
-        _set(settings, path.split("__"), value)
+        set_value(settings, path.split("__"), value)
     return settings
 
 
@@ -247,7 +247,8 @@ def _with_ensemble(settings: Settings, name: str, *, exclusive: bool) -> Setting
     return settings
 
 
-def _set(settings: Settings, path: list[str], value: Any) -> None:
+def set_value(settings: Settings, path: list[str], value: Any) -> None:
+    """Change a setting. RAISES (typer.BadParameter): If it is in no section of the config."""
     *sections, key = path
     section: Any = settings
     for name in sections:
