@@ -26,14 +26,26 @@ def main(data: Path, weights: Path, output: Path) -> None:
     """Train, and write what is found in the test utterances, a line each."""
     import flair
     import torch
-    from flair.embeddings import TransformerEmbeddings
-    from flair.models import SequenceTagger, TextClassifier
-    from flair.nn.multitask import make_multitask_model_and_corpus
-    from flair.trainers import ModelTrainer
 
     torch.set_num_threads(1)
     flair.set_seed(SEED)
     slots, intents = _corpus(data, "slot"), _corpus(data, "intent")
+    tagger, classifier = _models(weights, slots, intents)
+    began = perf_counter()
+    _train(tagger, classifier, slots, intents)
+    seconds = perf_counter() - began
+    found = _corpus(data, "slot").test
+    for model in (tagger, classifier):
+        model.predict(list(found), mini_batch_size=32)
+    lines = [json.dumps({**_found(each), "seconds": seconds}) for each in found]
+    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _models(weights: Path, slots: Any, intents: Any) -> tuple[Any, Any]:
+    """A linear layer for slots and one for intents, on the same transformer."""
+    from flair.embeddings import TransformerEmbeddings
+    from flair.models import SequenceTagger, TextClassifier
+
     encoder = TransformerEmbeddings(
         str(weights),
         layers="-1",
@@ -43,24 +55,20 @@ def main(data: Path, weights: Path, output: Path) -> None:
         is_document_embedding=True,
         fine_tune=True,
     )
-    tagger = SequenceTagger(
-        embeddings=encoder,
-        tag_dictionary=slots.make_label_dictionary("slot", add_unk=False),
-        tag_type="slot",
-        tag_format="BIO",
-        use_rnn=False,
-        use_crf=False,
-        reproject_embeddings=False,
-    )
-    classifier = TextClassifier(
-        embeddings=encoder,
-        label_dictionary=intents.make_label_dictionary("intent", add_unk=False),
-        label_type="intent",
-    )
+    tags = slots.make_label_dictionary("slot", add_unk=False)
+    plain = {"use_rnn": False, "use_crf": False, "reproject_embeddings": False}
+    tagger = SequenceTagger(encoder, tags, "slot", tag_format="BIO", **plain)
+    classes = intents.make_label_dictionary("intent", add_unk=False)
+    return tagger, TextClassifier(encoder, label_type="intent", label_dictionary=classes)
+
+
+def _train(tagger: Any, classifier: Any, slots: Any, intents: Any) -> None:
+    from flair.nn.multitask import make_multitask_model_and_corpus
+    from flair.trainers import ModelTrainer
+
     model, corpus = make_multitask_model_and_corpus([(tagger, slots), (classifier, intents)])
-    utterances = [*slots.train]
+    utterances = list(slots.train)
     size = round(WORDS / (sum(map(len, utterances)) / len(utterances)))
-    began = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         ModelTrainer(model, corpus).fine_tune(
             folder,
@@ -70,19 +78,13 @@ def main(data: Path, weights: Path, output: Path) -> None:
             max_epochs=max(round(STEPS * size / (2 * len(utterances))), 1),
             warmup_fraction=0.1,
             use_final_model_for_eval=False,
-            num_workers=0,
         )
-    seconds = perf_counter() - began
-    found = _corpus(data, "slot").test
-    tagger.predict(list(found), mini_batch_size=32)
-    classifier.predict(list(found), mini_batch_size=32)
-    lines = [json.dumps({**_found(each), "seconds": seconds}) for each in found]
-    output.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _corpus(data: Path, layer: str) -> Any:
     """The utterances with one of their two layers."""
-    from flair.data import Corpus, FlairDatapointDataset
+    from flair.data import Corpus
+    from flair.datasets import FlairDatapointDataset
 
     parts = [
         FlairDatapointDataset([_sentence(row, layer) for row in _rows(data / f"{part}.jsonl")])

@@ -222,11 +222,11 @@ def wide_cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
 
 
 CONFIGS = {
-    "wide-cnn": wide_cnn,
     "stock": stock,
     "stock-tuned": stock_tuned,
     "multitask": multitask,
     "cnn": cnn,
+    "wide-cnn": wide_cnn,
 }
 TRAINED: dict[str, Callable[..., list[Finished]]] = {
     "plain": _plain,

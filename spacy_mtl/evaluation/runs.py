@@ -29,7 +29,7 @@ HISTORY = "training.jsonl"
 
 # What in a config shows that it uses these packages.
 _MARKS = {
-    "spacy-transformers": ["transformer"],
+    "spacy-transformers": ["spacy-transformers.", '"factory": "transformer"'],
     "torch": ["spacy_mtl.TransformerEncoder"],
     "transformers": ["spacy_mtl.TransformerEncoder"],
     "torchjd": ["spacy_mtl.Scalarization", "spacy_mtl.GramianWeighting"],

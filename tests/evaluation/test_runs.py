@@ -172,3 +172,22 @@ def test_a_worker_ends_with_the_process_that_started_it(folder: Path, tmp_path: 
     parent.join()
     assert os.read(reading, 1) == b""  # not before the worker's end
     assert not (tmp_path / "cache" / run.key() / runs.RESULT).exists()
+
+
+@pytest.mark.parametrize(
+    "part, package",
+    [
+        ({"factory": "transformer"}, "spacy-transformers"),
+        ({"@architectures": "spacy-transformers.TransformerListener.v1"}, "spacy-transformers"),
+        ({"@architectures": "spacy_mtl.TransformerEncoder.v1"}, "transformers"),
+        ({"method": "UPGrad", "@mtl_balancers": "spacy_mtl.GramianWeighting.v1"}, "torchjd"),
+    ],
+)
+def test_versions_of_what_is_used(
+    part: dict[str, str], package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And of nothing else, as it need not be installed: names of weights look like packages."""
+    monkeypatch.setattr(runs, "version", lambda name: f"version of {name}")
+    found = runs._versions(json.dumps({"part": part, "name": "sentence-transformers/small"}))
+    used = {"spacy-transformers", "transformers", "torchjd"} & set(found)
+    assert used == {package}

@@ -51,15 +51,14 @@ def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool
     def backprop(
         gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()
     ) -> Collection[str]:
-        of_site = {
-            site: summed(
-                model.ops, each, [d for task, d in gradients.items() if sites[task] == site]
-            )
-            for site, each in packed.items()
-        }
-        d_stack = summed(model.ops, stack, [mixed[site][1](d) for site, d in of_site.items()])
+        of_site: dict[str, list[Floats2d]] = {}
+        for task, gradient in gradients.items():
+            of_site.setdefault(sites[task], []).append(gradient)
+        d_layers = [  # of the mixes that learn; the others do not move
+            mixed[site][1](summed(model.ops, packed[site], each)) for site, each in of_site.items()
+        ]
         if FIRST not in frozen:
-            bp_encode(d_stack)
+            bp_encode(summed(model.ops, stack, d_layers))
         return ()
 
     return Represented({task: packed[sites[task]] for task in tasks}, sites, backprop)

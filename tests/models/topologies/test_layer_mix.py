@@ -119,6 +119,21 @@ def test_encoder_goes_back_once_with_the_sum_of_all_tasks(docs: Any) -> None:
     assert model.get_ref("mix:low").has_grad("weights")
 
 
+def test_mix_of_tasks_that_do_not_learn_stays(docs: Any) -> None:
+    model = built(docs, ["low"])
+    found = topologies.represent(model, docs, ["low", "other"], True)
+    found.backprop({"other": np.ones((5, WIDTH), "f")})
+    assert not model.get_ref("mix:low").has_grad("weights")
+    assert model.get_ref("mix:").has_grad("weights")
+
+
+def test_no_gradients_go_back_too(docs: Any) -> None:
+    model = built(docs, ["low"])
+    topologies.represent(model, docs, ["low"], True).backprop({})
+    [call] = model.get_ref("tok2vec").attrs["gradients"]
+    assert call.shape == (5, LAYERS * WIDTH) and not call.any()
+
+
 def test_frozen_encoder_gets_no_gradient(docs: Any) -> None:
     model = built(docs, ["low"])
     found = topologies.represent(model, docs, ["low"], True)
