@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, Token
 
 CONFIDENCES = "spacy_mtl_confidences"
-_TAGS = "token.tag"  # beside the layers of spans: "doc.ents", 'doc.spans["x"]'
+_TAGS = "token.tag"
+_ARCS = "token.head"  # both beside the layers of spans: "doc.ents", 'doc.spans["x"]'
 _END = "n_chars"  # of the text, which is another one in a copy of a part of the Doc
 
 
@@ -55,6 +56,30 @@ def note_spans(
     notes[layer] = {"spans": spans, "confidences": confidences}
 
 
+def note_arcs(doc: Doc, arcs: NDArray[np.uint64], confidences: NDArray) -> None:
+    """Note the confidence of each token's head with the relation to it.
+
+    arcs: (n_tokens, 2) HEAD and DEP, as spaCy has them. confidences: (n_tokens,).
+    """
+    _begin(doc)[_ARCS] = {"arcs": arcs.copy(), "confidences": confidences.astype("float32")}
+
+
+def arc_confidences(doc: Doc) -> NDArray[np.float32]:
+    """(n_tokens,) the probability of each token's head with the relation to it, NaN where it was
+    not noted, or another arc is there now."""
+    noted = _notes(doc).get(_ARCS)
+    if noted is None or len(noted["arcs"]) != len(doc):
+        return np.full(len(doc), np.nan, dtype="float32")
+    same = (doc.to_array(["HEAD", "DEP"]) == noted["arcs"]).all(axis=1)
+    return np.where(same, noted["confidences"], np.float32(np.nan))
+
+
+def dep_confidence(token: Token) -> float | None:
+    """The probability of the token's head with the relation to it, None if it was not noted."""
+    confidence = float(arc_confidences(token.doc)[token.i])
+    return None if math.isnan(confidence) else confidence
+
+
 def tag_confidence(token: Token) -> float | None:
     """The probability of the token's tag, None if it was not noted."""
     noted = _notes(token.doc).get(_TAGS)
@@ -71,7 +96,7 @@ def span_confidence(span: Span) -> float | None:
     not noted. Of a span that several layers have, that of `doc.ents` comes first."""
     notes = _notes(span.doc)
     wanted = np.asarray([span.start_char, span.end_char, span.label], dtype="uint64")
-    for layer in sorted(set(notes) - {_TAGS, _END}):
+    for layer in sorted(set(notes) - {_TAGS, _ARCS, _END}):
         found = np.flatnonzero((notes[layer]["spans"] == wanted).all(axis=1))
         if len(found):
             return float(notes[layer]["confidences"][found[0]])
@@ -79,10 +104,12 @@ def span_confidence(span: Span) -> float | None:
 
 
 def register_extensions() -> None:
-    """Add `Span._.confidence` and `Token._.tag_confidence`; others of these names stay."""
+    """Add `Span._.confidence`, `Token._.tag_confidence` and `Token._.dep_confidence`; others of
+    these names stay."""
     own: tuple[tuple[Any, str, Any], ...] = (
         (Span, "confidence", span_confidence),
         (Token, "tag_confidence", tag_confidence),
+        (Token, "dep_confidence", dep_confidence),
     )
     for kind, name, getter in own:
         if not kind.has_extension(name):

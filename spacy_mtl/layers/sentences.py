@@ -37,9 +37,12 @@ class SentenceLayer(TokenLayer):
     def denial(self, doc: Doc) -> int:
         return _NO_START
 
+    def keys(self, doc: Doc) -> Keys:
+        """See `known_starts`."""
+        return known_starts(doc).astype("int64").astype("uint64")
+
     def count(self, doc: Doc) -> int:
-        known = int(numpy.count_nonzero(self.keys(doc)[1:]))
-        return known + 1 if known else 0
+        return int(numpy.count_nonzero(self.keys(doc)))
 
     def blank_tokens(self, doc: Doc, tokens: NDArray[numpy.bool_]) -> None:
         values = self.keys(doc).copy()
@@ -56,7 +59,7 @@ class SentenceLayer(TokenLayer):
         return Counter()
 
     def to_json(self, doc: Doc) -> Any:
-        if not doc.has_annotation("SENT_START"):
+        if not self.present(doc):
             return None
         return [{"start": sent.start_char, "end": sent.end_char} for sent in doc.sents]
 
@@ -75,6 +78,22 @@ class SentenceLayer(TokenLayer):
             values[starts[start]] = 1
         values[:1] = 1
         set_starts(doc, values)
+
+
+def known_starts(doc: Doc) -> NDArray[numpy.int8]:
+    """(n_tokens,) where sentences begin: 1, or -1 where one goes on, 0 where it is not known.
+
+    spaCy takes them from a parse when it is set. A token without a head then counts as one at
+    which no sentence begins; so nothing is known of a document in which a word has no head. That
+    the first token begins one is true of any document, and says nothing where nothing else does.
+    """
+    columns: Any = doc.to_array(["SENT_START", "DEP", "IS_SPACE"]).reshape(len(doc), 3)
+    starts: NDArray[numpy.int8] = columns[:, 0].astype("int64").astype("int8")
+    parsed = columns[:, 1] != 0
+    partly = parsed.any() and not (parsed | (columns[:, 2] != 0)).all()
+    if partly or not starts[1:].any():
+        starts[:] = 0
+    return starts
 
 
 def set_starts(doc: Doc, values: Sequence[int] | Keys) -> None:

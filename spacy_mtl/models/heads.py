@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 from thinc.api import Dropout, Maxout, Model, chain, zero_init
@@ -22,13 +23,14 @@ _COLUMN_PARAMS = {
 }
 
 
-def TokenHead(hidden_width: int = 0) -> Head:
+def TokenHead(hidden_width: int = 0, init_W: Callable[..., Any] = zero_init) -> Head:
     """Unnormalized label scores of every token: (n_tokens, width) to (n_tokens, n_labels).
 
-    hidden_width: of a maxout layer between representation and scores; 0 for none. The number
-    of labels is the dimension `nO` of the reference "output", set before initialization.
+    hidden_width: of a maxout layer between representation and scores; 0 for none. init_W: the
+    weights' first values. The number of labels is the dimension `nO` of the reference "output",
+    set before initialization.
     """
-    output = Linear(zero_init)
+    output = Linear(init_W)
     hidden = _hidden(hidden_width)
     model: Head = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
     model.name = "token_head"

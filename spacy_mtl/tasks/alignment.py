@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
+from spacy.training.alignment_array import AlignmentArray
 
 from ..errors import MTLError
 
@@ -30,6 +31,14 @@ def require_same_tokens(example: Example) -> None:
             "Expected a prediction on the tokens of the reference, got other tokens in "
             f"'{example.reference.text[:40]}'. Annotate the reference's own tokens."
         )
+
+
+def single_tokens(alignment: AlignmentArray) -> NDArray[np.int64]:
+    """(n,) the one token of the other side that each is aligned to, -1 if none is, or several."""
+    found = np.full(len(alignment.lengths), -1, dtype="int64")
+    one = alignment.lengths == 1
+    found[one] = alignment.data[(np.cumsum(alignment.lengths) - 1)[one]]
+    return found
 
 
 def aligned_attribute(example: Example, attr: str) -> NDArray[np.uint64]:

@@ -1,0 +1,1 @@
+"""Dependency trees: sentences, scores of arcs and relations, and the best trees."""

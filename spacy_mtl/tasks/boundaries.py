@@ -1,0 +1,51 @@
+"""Where sentences begin, from one score for each token."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from thinc.api import to_numpy
+from thinc.types import ArrayXd, Floats1d, Floats2d
+
+from ..models.packed import Packed, row_starts
+from .losses import binary_cross_entropy
+
+_STARTS, _GOES_ON = 1, 2**64 - 1  # as SENT_START
+
+
+def boundary_loss(scores: Floats2d, starts: ArrayXd, mask: ArrayXd) -> tuple[float, Floats2d]:
+    """The summed binary cross-entropy of the tokens in `mask` in nats, and its gradient.
+
+    scores: (n_tokens, 1), above 0 where a sentence is likelier to begin than not. starts, mask:
+        (n_tokens,) bool.
+    """
+    truths: Any = starts
+    return binary_cross_entropy(scores, truths.astype("float32")[:, None], mask[:, None])
+
+
+def is_open(first: NDArray[np.bool_], is_space: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tokens of which it is not clear from the start: a sentence begins at the first one of each
+    document, and at no whitespace."""
+    return ~(first | is_space)
+
+
+def decode_starts(
+    scores: Floats1d, packed: Packed, keep: NDArray[np.bool_] | bool
+) -> NDArray[np.bool_]:
+    """(n_tokens,) where sentences begin. keep: whether what is on the documents stays, or
+    (n_tokens,) on which tokens; whitespace begins no sentence in any case."""
+    is_space = packed.attributes("IS_SPACE")[:, 0] != 0
+    first = first_tokens(packed.lengths)
+    preset = np.where(keep, packed.attributes("SENT_START")[:, 0], 0)
+    starts: NDArray[np.bool_] = to_numpy(scores) > 0
+    starts = (starts | (preset == _STARTS)) & (preset != _GOES_ON)
+    return (starts & is_open(first, is_space)) | first
+
+
+def first_tokens(lengths: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(n_tokens,) whether each is the first one of its document."""
+    first = np.zeros(int(lengths.sum()), dtype=bool)
+    first[row_starts(lengths)[lengths > 0]] = True
+    return first
