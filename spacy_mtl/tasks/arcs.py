@@ -104,7 +104,8 @@ class Biaffine:
 
 class FourBits:
     """Each word gets one of sixteen tags, decoded by beam search. See `HeadFinder`,
-    `models.parsing.four_bits`."""
+    `models.parsing.four_bits`. The loss is the log-sum over all tags that agree with what is
+    known; of a sentence of which no head is known, there is none."""
 
     columns = four_bits.COLUMNS
 
@@ -113,7 +114,8 @@ class FourBits:
     ) -> tuple[float, Array]:
         projective = four_bits.projective(heads, sentences)
         possible = xp.asarray(four_bits.possible_tags(projective, sentences, whole))
-        return partial_cross_entropy(scores, possible, possible.any(axis=1))
+        said = np.add.reduceat(heads >= 0, sentences.starts) > 0
+        return partial_cross_entropy(scores, possible, xp.asarray(said[sentences.number()]))
 
     def divergence(
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences

@@ -16,6 +16,7 @@ from thinc.types import Floats2d
 
 from ..confidences import arc_confidences, note_arcs
 from ..errors import MTLError
+from ..layers.sentences import set_starts
 from ..metrics.f_score import Counts
 from ..models.heads import Head, TokenHead
 from ..models.packed import Packed, token_attributes
@@ -29,7 +30,7 @@ from .confusion import Confusion
 from .gold_trees import GoldTrees
 from .labels import LabelledTask
 from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
-from .sentence_scores import sentence_scores
+from .sentence_scores import has_sentences, sentence_scores
 from .tree_scores import TreeCounts, relation_confusion, relations_of
 from .whitespace import attached_spaces
 
@@ -76,10 +77,12 @@ class ParseTargets:
 class Parse:
     """The decision for a batch; arrays on the host.
 
+    starts: (n_tokens,) where sentences begin.
     heads: (n_tokens,) the number of each token's head in the batch, its own for a root and for
     whitespace. relations: (n_tokens,) the number of the relation to it, any for these.
     """
 
+    starts: NDArray[np.bool_]
     heads: NDArray[np.int64]
     relations: NDArray[np.int64]
     get_confidences: Callable[[], NDArray]
@@ -195,8 +198,8 @@ class Parser(LabelledTask):
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Parse:
         is_space = packed.attributes("IS_SPACE")[:, 0] != 0
         keep = packed.attributes("DEP")[:, 0] == 0
-        starts = decode_starts(scores[:, 0], packed, keep)
-        sentences = Sentences.of(starts, is_space)
+        sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
+        starts = sentences.first_tokens(packed.lengths)
         rows = ops.xp.asarray(sentences.rows)
         heads = np.arange(len(is_space))
         found = self._finder.decode(ops.xp, scores[rows, self._parts[1]], sentences)
@@ -215,7 +218,7 @@ class Parser(LabelledTask):
             return P
 
         relations = to_numpy(S.argmax(axis=1)) if self._relations else np.zeros_like(heads)
-        return Parse(heads, relations, confidences)
+        return Parse(starts, heads, relations, confidences)
 
     def _relation_scores(self, scores: Floats2d, heads: NDArray[np.int64], ops: Ops) -> Any:
         """(n_tokens, n_relations) of each token with its head."""
@@ -283,9 +286,17 @@ class Parser(LabelledTask):
         if docs:
             for label in (*self._relations, ROOT, OF_SPACE):
                 docs[0].vocab.strings.add(label)
+        end = 0
         for doc, table in zip(docs, self.standing(docs, parse), strict=True):
-            if len(doc):  # in one call, without which there are neither children nor sentences
-                doc.from_array(["HEAD", "DEP"], table)
+            begin, end = end, end + len(doc)
+            if not len(doc) or not (self.overwrite or (doc.to_array("DEP") == 0).all()):
+                continue
+            # In one call, without which there are neither children nor sentences.
+            doc.from_array(["HEAD", "DEP"], table)
+            starts = parse.starts[begin:end]
+            if ((doc.to_array("SENT_START") == 1) != starts).any():
+                # spaCy gives up on the edges of trees with many arcs that cross.
+                set_starts(doc, np.where(starts, 1, -1))
 
     def note_confidences(self, docs: Sequence[Doc], parse: Parse) -> None:
         end = 0
@@ -302,7 +313,8 @@ class Parser(LabelledTask):
         self.warn_of_unknown(examples)
         sides = [doc for eg in examples for doc in (eg.reference, eg.predicted)]
         relations = sorted(relations_of(sides) | set(self._labels))
-        return {**TreeCounts(examples, relations).scores(), **sentence_scores(examples)}
+        scores = TreeCounts(examples, relations).scores()
+        return scores | (sentence_scores(examples) if any(map(has_sentences, examples)) else {})
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
         for example in examples:

@@ -21,12 +21,14 @@ from pipeline.helpers import (
     trained,
 )
 from spacy.language import Language
+from spacy.training import Example
 from thinc.api import CupyOps, set_current_ops
 from training.test_same_seed import BALANCERS, ENCODERS, has_what_it_needs
 
 from spacy_mtl.evaluation.refusal import doubts
 from spacy_mtl.evaluation.temperature import labelled_scores
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.tasks.arcs import HEAD_FINDERS
 
 from .double import ndarray, use_double
 
@@ -100,6 +102,26 @@ def test_heads_of_every_kind() -> None:
     assert annotations(nlp)
     doc = nlp("Ana lives in Rome")
     assert doc.cats
+
+
+@pytest.mark.parametrize("decoder", sorted(HEAD_FINDERS))
+def test_trees(decoder: str, read_treebank: Any) -> None:
+    """Arcs are scored on the device, and trees made on the host."""
+    nlp = make_nlp({"parser": {"@mtl_tasks": "spacy_mtl.Parser.v1", "decoder": decoder}})
+    sents = make_nlp({"sents": {"@mtl_tasks": "spacy_mtl.SentenceStarts.v1"}})
+    for pipeline in (nlp, sents):
+        bank = read_treebank(pipeline.vocab)
+        examples = [Example(pipeline.make_doc(doc.text), doc) for doc in bank.train]
+        optimizer = pipeline.initialize(lambda of=examples: of)
+        for _ in range(2):
+            pipeline.update(examples, sgd=optimizer)
+        assert all(isinstance(array, ndarray) for array in all_arrays(pipeline))
+        assert pipeline.evaluate(examples)["sents_f"] > 0
+        for found in labelled_scores(pipeline, examples):
+            found.fit()
+            assert found.measure().nll > 0
+    doc = nlp(bank.dev[0].text)
+    assert sum(token.dep_ == "ROOT" for token in doc) == len(list(doc.sents))
 
 
 def test_optimizer() -> None:

@@ -24,7 +24,7 @@ def full() -> Doc:
         morphs=["Number=Sing", "", "", "", ""],
         lemmas=["Ana", "see", "Rio", ".", "hm"],
         heads=[1, 1, 1, 1, 4],
-        deps=["nsubj", "ROOT", "obj", "", "ROOT"],
+        deps=["nsubj", "ROOT", "obj", "punct", "ROOT"],
     )
     doc.set_ents([Span(doc, 0, 1, "PER")])
     doc.spans["sc"] = [Span(doc, 0, 2, "X")]
@@ -77,7 +77,7 @@ def test_what_is_said_of_each_unit(full):
 
 def test_labels_are_counted(full):
     labels = {name: dict(layer.labels(full)) for name, layer in table().items()}
-    assert labels["dep"] == {"nsubj": 1, "ROOT": 2, "obj": 1}
+    assert labels["dep"] == {"nsubj": 1, "ROOT": 2, "obj": 1, "punct": 1}
     assert labels["cats"] == {"mood=glad": 1, "mood=sad": 0, "rude": 0}
     assert labels["spans"] == {"X": 1}
     assert labels["lemma"] == labels["sents"] == {}

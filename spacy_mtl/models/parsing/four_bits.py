@@ -81,21 +81,21 @@ def projective(heads: Rows, sentences: Sentences) -> Rows:
     lifted = heads.copy()
     for places in sentences.by_length():
         for row in np.flatnonzero(_crossing(heads[places] - places[:, :1]).any(axis=1)):
-            first = places[row, 0]
-            own = lifted[places[row]]
-            lifted[places[row]] = np.where(own < 0, -1, _lift(own - first) + first)
+            own = _lift(np.maximum(heads[places[row]] - places[row, 0], -1))
+            lifted[places[row]] = np.where(own < 0, -1, own + places[row, 0])
     return lifted
 
 
 def _lift(heads: Rows) -> Rows:
-    """The same for one sentence; heads below 0 are unknown, and become -1 - its first word."""
+    """The same for one sentence."""
     heads = heads.copy()
     words = np.arange(len(heads))
     while (crossing := _crossing(heads[None])[0]).any():
-        liftable = crossing & (heads[heads] != heads)
+        higher = heads[heads]  # not used where heads are unknown
+        liftable = crossing & (higher != heads)
         arcs = np.flatnonzero(liftable if liftable.any() else crossing)
         word = arcs[np.abs(heads - words)[arcs].argmin()]
-        heads[word] = heads[heads[word]] if liftable.any() else np.iinfo("int32").min
+        heads[word] = higher[word] if liftable.any() else -1
     return heads
 
 

@@ -35,13 +35,19 @@ class Sentences:
         rows = np.flatnonzero(~is_space)
         own = number[rows]
         starts = np.flatnonzero(np.diff(own, prepend=0))
-        if (np.diff(starts, append=len(rows)) > LONGEST).any():
-            place = (
-                np.arange(len(rows))
-                - starts[np.searchsorted(starts, np.arange(len(rows)), "right") - 1]
-            )
-            starts = np.flatnonzero(place % LONGEST == 0)
+        place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+        starts = np.flatnonzero(place % LONGEST == 0)
         return cls(rows, starts, np.diff(starts, append=len(rows)))
+
+    def first_tokens(self, n_tokens: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """(n_tokens,) whether a sentence begins at each: at the first one of each document, also if
+        that is whitespace, and at the first word of each other sentence. n_tokens: (n_docs,)."""
+        begins = np.zeros(int(n_tokens.sum()), dtype=bool)
+        words = self.rows[self.starts]
+        document = np.repeat(np.arange(len(n_tokens)), n_tokens)[words]
+        begins[words[np.diff(document, prepend=-1) == 0]] = True
+        begins[(np.cumsum(n_tokens) - n_tokens)[n_tokens > 0]] = True
+        return begins
 
     def number(self) -> Rows:
         """(n_words,) of each word that of its sentence."""
