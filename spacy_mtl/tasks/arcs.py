@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from thinc.api import to_numpy
 
 from ..models.parsing import biaffine, four_bits
-from ..models.parsing.arborescence import best_tree, is_tree
+from ..models.parsing.arborescence import best_heads, best_tree, is_tree
 from ..models.parsing.biaffine import Arcs
 from ..models.parsing.sentences import Rows, Sentences
 from .losses import divergence, partial_cross_entropy, softmax, softmax_cross_entropy
@@ -86,7 +86,7 @@ class Biaffine:
         heads = np.zeros(len(sentences.rows), dtype="int64")
         for places in sentences.by_length():
             S = Arcs(xp, scores, places).S
-            found = to_numpy(S.argmax(axis=2))
+            found = to_numpy(best_heads(xp, S))
             for sentence in np.flatnonzero(~is_tree(found)).tolist():
                 found[sentence] = best_tree(to_numpy(S[sentence]))
             heads[places] = found + places[:, :1]

@@ -26,72 +26,111 @@ def is_tree(heads: Heads) -> NDArray[np.bool_]:
     return tree
 
 
+def best_heads(xp: Any, scores: Any) -> Any:
+    """(n, length) the best heads of each sentence's words with one root, be they a tree or not.
+
+    scores: (n, length, length) of each word, by row, with each head, by column; on the diagonal
+        that of the word as the root.
+
+    Where they are a tree, it is the best one.
+    """
+    words = xp.arange(scores.shape[1])
+    others = scores.copy()
+    others[:, words, words] = -xp.inf
+    heads = others.argmax(axis=2)
+    gain = scores[:, words, words] - others.max(axis=2)
+    root = gain.argmax(axis=1)
+    heads[xp.arange(len(scores)), root] = root
+    return heads
+
+
 def best_tree(scores: NDArray[Any]) -> Heads:
     """(length,) the heads of the tree with one root that has the highest sum of scores.
 
-    scores: (length, length) of each word, by row, with each head, by column; on the diagonal that
-    of the word as the root.
+    scores: (length, length), as those of `best_heads`.
 
-    The algorithm of Chu and Liu (1965) and Edmonds (1967): each word takes its best head, a cycle
-    becomes one node, and so on. A root costs more than all else together, so that there is one
-    (Stanojević and Cohen 2021, https://aclanthology.org/2021.emnlp-main.823).
+    Roots are tried in the order of the best sum that is possible with them, as long as it could
+    still be the highest.
     """
-    length = len(scores)
-    weights = np.full((length + 1, length + 1), -np.inf)
-    weights[:length, :length] = scores
-    spread = float(scores.max() - scores.min()) + 1.0
-    weights[:length, length] = scores.diagonal() - spread * (length + 1)
+    words = np.arange(len(scores))
+    weights = scores.astype("float64")
     np.fill_diagonal(weights, -np.inf)
-    heads = _arborescence(weights)[:length]
-    return np.where(heads == length, np.arange(length), heads)
+    best = weights.max(axis=1) if len(words) > 1 else np.zeros(1)
+    bounds = scores.diagonal() - best + best.sum()
+    highest, found = -np.inf, words
+    for root in np.argsort(-bounds).tolist():
+        if bounds[root] <= highest:
+            break
+        heads = _arborescence(weights, root)
+        total = scores[words, heads].sum(dtype="float64")
+        if total > highest:
+            highest, found = total, heads
+    return found
 
 
-def _arborescence(weights: NDArray[np.float64]) -> Heads:
-    """(n,) the heads of the best arborescence from the last node, which has none (-1).
+def _arborescence(weights: NDArray[np.float64], root: int) -> Heads:
+    """(length,) the heads of the maximum arborescence from a root, its own for the root.
 
-    weights: (n, n) of each node, by row, with each head, by column.
+    weights: (length, length) of each node, by row, with each head, by column.
+
+    The algorithm of Chu and Liu (1965) and Edmonds (1967): each node takes its best head, and a
+    circle becomes one node, the first of it, until there is none.
     """
-    heads = weights[:-1].argmax(axis=1)
-    cycle = _find_cycle(heads)
-    if cycle is None:
-        return np.append(heads, -1)
-    inside = np.zeros(len(weights), dtype=bool)
-    inside[cycle] = True
-    others = np.flatnonzero(~inside)
-    # The cycle as one node, in the first place: what it costs to enter it at its best node.
-    gains = weights[np.ix_(cycle, others)] - weights[cycle, heads[cycle]][:, None]
-    entered = gains.argmax(axis=0)
-    left = weights[np.ix_(others, cycle)]
-    left_from = left.argmax(axis=1)
-    smaller = np.full((len(others) + 1, len(others) + 1), -np.inf)
-    smaller[0, 1:] = gains.max(axis=0)
-    smaller[1:, 0] = left.max(axis=1)
-    smaller[1:, 1:] = weights[np.ix_(others, others)]
-    found = _arborescence(smaller)
-    result = np.append(heads, -1)
-    into = found[0] - 1  # the head of the cycle, among the others
-    result[cycle[entered[into]]] = others[into]
-    from_cycle = found[1:] == 0
-    own = found[1:] - 1
-    result[others] = np.where(from_cycle, cycle[left_from], others[np.maximum(own, 0)])
-    result[-1] = -1
-    return result
-
-
-def _find_cycle(heads: Heads) -> Heads | None:
-    """The nodes of one cycle; None if all heads lead to the last node."""
-    n = len(heads)
-    state = np.zeros(n + 1, dtype=int).tolist()  # 0 not seen, else the number of the walk
-    state[n] = -1
-    steps = heads.tolist()
-    for start in range(n):
+    weights = weights.copy()
+    heads = weights.argmax(axis=1)
+    heads[root] = root
+    merged: list[tuple[Heads, Heads, Heads, Heads]] = []
+    state = ["new"] * len(heads)
+    state[root] = "done"
+    for start in range(len(heads)):
+        path: list[int] = []
         node = start
-        while state[node] == 0:
-            state[node] = start + 1
-            node = steps[node]
-        if state[node] == start + 1:
-            cycle = [node]
-            while steps[cycle[-1]] != node:
-                cycle.append(steps[cycle[-1]])
-            return np.asarray(cycle)
-    return None
+        while state[node] != "done":
+            if state[node] == "new":
+                state[node] = "path"
+                path.append(node)
+            else:
+                circle = path[path.index(node) :]
+                merged.append(_merge(weights, heads, np.asarray(circle)))
+                for inner in circle[1:]:
+                    state[inner] = "done"
+                del path[len(path) - len(circle) + 1 :]
+            node = int(heads[node])
+        for each in path:
+            state[each] = "done"
+    for circle_nodes, inside, entered, left in reversed(merged):
+        _split(heads, circle_nodes, inside, entered, left)
+    return heads
+
+
+def _merge(
+    weights: NDArray[np.float64], heads: Heads, circle: Heads
+) -> tuple[Heads, Heads, Heads, Heads]:
+    """Make a circle one node, in place, with the best head that it can have.
+
+    Returns the circle, the heads in it, by which of its nodes it is entered from each head, and
+    which of its nodes is the best head of each other one.
+    """
+    node, inside = circle[0], heads[circle].copy()
+    gains = weights[circle] - weights[circle, inside][:, None]
+    entered = gains.argmax(axis=0)
+    left = weights[:, circle].argmax(axis=1)
+    weights[node] = gains.max(axis=0)
+    weights[:, node] = weights[np.arange(len(heads)), circle[left]]
+    weights[:, circle[1:]] = -np.inf
+    weights[node, node] = -np.inf
+    within = np.zeros(len(heads), dtype=bool)
+    within[circle] = True
+    heads[within[heads]] = node
+    heads[node] = weights[node].argmax()
+    return circle, inside, entered, left
+
+
+def _split(heads: Heads, circle: Heads, inside: Heads, entered: Heads, left: Heads) -> None:
+    """Give the nodes of a circle their own heads again, in place."""
+    node = circle[0]
+    head = heads[node]
+    others = np.flatnonzero(heads == node)
+    heads[others] = circle[left[others]]
+    heads[circle] = inside
+    heads[circle[entered[head]]] = head

@@ -5,7 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from spacy_mtl.models.parsing.arborescence import best_tree, is_tree
+from spacy_mtl.models.parsing.arborescence import best_heads, best_tree, is_tree
 
 
 def is_tree_by_walking(heads):
@@ -46,6 +46,18 @@ def test_best_of_all_trees(length):
         found = best_tree(scores)
         assert is_tree(found[None])[0]
         assert scores[words, found].sum() == pytest.approx(best)
+
+
+@pytest.mark.parametrize("length", range(1, 5))
+def test_best_heads_are_the_best_tree_if_they_are_one(length):
+    rng = np.random.default_rng(length)
+    scores = rng.normal(size=(50, length, length))
+    heads = best_heads(np, scores)
+    assert ((heads == np.arange(length)).sum(axis=1) == 1).all()
+    trees = is_tree(heads)
+    assert trees.any()
+    for own, found in zip(scores[trees], heads[trees], strict=True):
+        assert best_tree(own).tolist() == found.tolist()
 
 
 def test_one_root_whatever_it_costs():
