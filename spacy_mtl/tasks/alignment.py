@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.training.alignment_array import AlignmentArray
 
 from ..errors import MTLError
 
@@ -33,8 +32,11 @@ def require_same_tokens(example: Example) -> None:
         )
 
 
-def single_tokens(alignment: AlignmentArray) -> NDArray[np.int64]:
-    """(n,) the one token of the other side that each is aligned to, -1 if none is, or several."""
+def single_tokens(alignment: Any) -> NDArray[np.int64]:
+    """(n,) the one token of the other side that each is aligned to, -1 if none is, or several.
+
+    alignment: spaCy's `Alignment.x2y` or `y2x`.
+    """
     found = np.full(len(alignment.lengths), -1, dtype="int64")
     one = alignment.lengths == 1
     found[one] = alignment.data[(np.cumsum(alignment.lengths) - 1)[one]]

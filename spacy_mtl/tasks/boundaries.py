@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from thinc.api import to_numpy
-from thinc.types import ArrayXd, Floats1d, Floats2d
+from thinc.types import Floats1d, Floats2d
 
 from ..models.packed import Packed, row_starts
 from .losses import binary_cross_entropy
@@ -15,14 +15,14 @@ from .losses import binary_cross_entropy
 _STARTS, _GOES_ON = 1, 2**64 - 1  # as SENT_START
 
 
-def boundary_loss(scores: Floats2d, starts: ArrayXd, mask: ArrayXd) -> tuple[float, Floats2d]:
+def boundary_loss(scores: Floats2d, starts: Any, mask: Any) -> tuple[float, Floats2d]:
     """The summed binary cross-entropy of the tokens in `mask` in nats, and its gradient.
 
     scores: (n_tokens, 1), above 0 where a sentence is likelier to begin than not. starts, mask:
         (n_tokens,) bool.
     """
-    truths: Any = starts
-    return binary_cross_entropy(scores, truths.astype("float32")[:, None], mask[:, None])
+    truths, cells = (each[:, None] for each in (starts, mask))
+    return binary_cross_entropy(scores, truths.astype("float32"), cells)
 
 
 def is_open(first: NDArray[np.bool_], is_space: NDArray[np.bool_]) -> NDArray[np.bool_]:

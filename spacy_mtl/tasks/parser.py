@@ -1,9 +1,7 @@
 """Dependency parses: heads, relations, and with them sentences."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +9,7 @@ from numpy.typing import NDArray
 from spacy.strings import get_string_id
 from spacy.tokens import Doc
 from spacy.training import Example
-from thinc.api import Ops, glorot_uniform_init, to_numpy
+from thinc.api import Ops, glorot_uniform_init
 from thinc.types import Floats2d
 
 from ..confidences import arc_confidences, note_arcs
@@ -20,77 +18,20 @@ from ..layers.sentences import set_starts
 from ..metrics.f_score import Counts
 from ..models.heads import Head, TokenHead
 from ..models.packed import Packed, token_attributes
-from ..models.parsing.relations import backprop_relations, column_names, relation_scores
-from ..models.parsing.sentences import Sentences
 from .alignment import index_of, require_same_tokens
 from .arcs import HEAD_FINDERS
 from .base import Task
-from .boundaries import boundary_loss, decode_starts, is_open
 from .confusion import Confusion
 from .gold_trees import GoldTrees
 from .labels import LabelledTask
-from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
+from .parse_columns import Parse, ParseColumns, ParseTargets
 from .sentence_scores import has_sentences, sentence_scores
 from .tree_scores import TreeCounts, relation_confusion, relations_of
 from .whitespace import attached_spaces
 
 ROOT = "ROOT"
 OF_SPACE = "dep"  # the relation of whitespace, as spaCy's own parsers have it
-
-
-@dataclass(frozen=True)
-class ParseTargets:
-    """What references say of a batch; arrays on the host.
-
-    gold: trees and sentences. relations: (n_tokens,) the number of the relation to the head, -1
-    where it is not known, or a root. known: see `LabelledTask.known_columns`, of relations. ops:
-    of the model.
-    """
-
-    trees: GoldTrees
-    relations: NDArray[np.int32]
-    known: NDArray[np.bool_] | None
-    ops: Ops
-
-    @cached_property
-    def open(self) -> NDArray[np.bool_]:
-        """(n_tokens,) of which it is known whether a sentence begins there, if it is a question."""
-        return (self.trees.starts != 0) & is_open(self.trees.first, self.trees.is_space)
-
-    @cached_property
-    def mask(self) -> NDArray[np.bool_]:
-        """See `Targets`: words with a known head, or of which `open` is true."""
-        return (self.trees.heads >= 0) | self.open
-
-    @property
-    def gold(self) -> NDArray[np.int64]:
-        """See `Targets`."""
-        return self.trees.heads
-
-    @property
-    def n_units(self) -> int:
-        """See `Targets`."""
-        return int(self.mask.sum())
-
-
-@dataclass(frozen=True)
-class Parse:
-    """The decision for a batch; arrays on the host.
-
-    starts: (n_tokens,) where sentences begin.
-    heads: (n_tokens,) the number of each token's head in the batch, its own for a root and for
-    whitespace. relations: (n_tokens,) the number of the relation to it, any for these.
-    """
-
-    starts: NDArray[np.bool_]
-    heads: NDArray[np.int64]
-    relations: NDArray[np.int64]
-    get_confidences: Callable[[], NDArray]
-
-    @cached_property
-    def confidences(self) -> NDArray:
-        """(n_tokens,) the probability of each head with its relation, NaN for whitespace."""
-        return self.get_confidences()
+_OTHERS = [get_string_id(label) for label in (OF_SPACE, ROOT)]
 
 
 class Parser(LabelledTask):
@@ -117,8 +58,7 @@ class Parser(LabelledTask):
             raise MTLError(f"Expected `decoder` in {list(HEAD_FINDERS)}, got {decoder!r}.")
         self.decoder = decoder
         self.overwrite = overwrite
-        self._finder = HEAD_FINDERS[decoder]()
-        self._parts = slice(0, 1), slice(1, 1 + len(self._finder.columns))
+        self._columns = ParseColumns(HEAD_FINDERS[decoder]())
         super().__init__("parser")
 
     @property
@@ -130,8 +70,7 @@ class Parser(LabelledTask):
         return ("token.dep", "token.head", "token.is_sent_start", "doc.sents")
 
     def columns_of(self, labels: Iterable[str]) -> list[str]:
-        relations = column_names([label for label in labels if label != ROOT])
-        return ["start", *self._finder.columns, *relations]
+        return self._columns.names([label for label in labels if label != ROOT])
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
@@ -154,156 +93,77 @@ class Parser(LabelledTask):
     def targets(self, examples: Sequence[Example], ops: Ops) -> ParseTargets:
         self.warn_of_unknown(examples)
         trees = GoldTrees.of(examples)
-        is_root = trees.heads == np.arange(len(trees.heads))
-        relations = np.where(is_root, -1, index_of(trees.relations, self._ids))
+        relations = index_of(trees.relations, self._ids)
+        relations[trees.heads == np.arange(len(trees.heads))] = -1
         known = self.known_columns(examples, per_token=True)
         if known is not None:
-            known = known[:, self._parts[1].stop :][:, : len(self._relations)]
+            known = self._columns.of_relations(known, len(self._relations))
             relations[(relations >= 0) & ~known[np.arange(len(known)), relations]] = -1
         return ParseTargets(trees, relations, known, ops)
 
     def loss(
         self, scores: Floats2d, targets: ParseTargets, packed: Packed
     ) -> tuple[float, Floats2d]:
-        ops, trees = targets.ops, targets.trees
-        xp = ops.xp
-        d_scores: Any = xp.zeros_like(scores)
-        starts, arcs = self._parts
-        asked = xp.asarray(trees.starts == 1), xp.asarray(targets.open)
-        loss, d_scores[:, starts] = boundary_loss(scores[:, starts], *asked)
-        sentences = Sentences.of(trees.begins, trees.is_space)
-        heads = sentences.within(trees.heads)
-        if (heads >= 0).any():
-            rows = xp.asarray(sentences.rows)
-            own, d_own = self._finder.loss(
-                xp, scores[rows, arcs], heads, trees.whole[sentences.rows], sentences
-            )
-            d_scores[rows, arcs] = d_own
-            loss += own + self._relation_loss(ops, scores, targets, d_scores)
-        return loss, d_scores
-
-    def _relation_loss(self, ops: Ops, scores: Any, targets: ParseTargets, d_scores: Any) -> float:
-        """That of the relations to known heads; adds its gradient."""
-        words = np.flatnonzero(targets.relations >= 0)
-        places = ops.xp.asarray(words), ops.xp.asarray(targets.trees.heads[words])
-        relations = slice(self._parts[1].stop, None)
-        known = None if targets.known is None else ops.xp.asarray(targets.known[words])
-        gold = ops.xp.asarray(targets.relations[words])
-        loss, dY = softmax_cross_entropy(
-            relation_scores(scores[:, relations], *places), gold, gold >= 0, known=known
-        )
-        backprop_relations(ops, dY, scores[:, relations], *places, d_scores[:, relations])
-        return loss
-
-    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Parse:
-        is_space = packed.attributes("IS_SPACE")[:, 0] != 0
-        keep = packed.attributes("DEP")[:, 0] == 0
-        sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
-        starts = sentences.first_tokens(packed.lengths)
-        rows = ops.xp.asarray(sentences.rows)
-        heads = np.arange(len(is_space))
-        found = self._finder.decode(ops.xp, scores[rows, self._parts[1]], sentences)
-        heads[sentences.rows] = sentences.rows[found]
-        S = self._relation_scores(scores, heads, ops)
-
-        def confidences() -> NDArray:
-            tempered = self.tempered(scores)
-            P = np.full(len(heads), np.nan, dtype="float32")
-            P[sentences.rows] = self._finder.confidences(
-                ops.xp, tempered[rows, self._parts[1]], found, sentences
-            )
-            if self._relations:
-                of_relation = softmax(self._relation_scores(tempered, heads, ops)).max(axis=1)
-                P *= np.where(heads == np.arange(len(heads)), 1, to_numpy(of_relation))
-            return P
-
-        relations = to_numpy(S.argmax(axis=1)) if self._relations else np.zeros_like(heads)
-        return Parse(starts, heads, relations, confidences)
-
-    def _relation_scores(self, scores: Floats2d, heads: NDArray[np.int64], ops: Ops) -> Any:
-        """(n_tokens, n_relations) of each token with its head."""
-        words = ops.xp.arange(len(heads))
-        columns = scores[:, self._parts[1].stop :]
-        return relation_scores(columns, words, ops.xp.asarray(heads))
-
-    def outcomes(self, parse: Parse, targets: ParseTargets) -> tuple[NDArray, NDArray[np.bool_]]:
-        """See `Calibrated`: of words with a known head and relation."""
-        trees = targets.trees
-        is_root = trees.heads == np.arange(len(trees.heads))
-        asked = (trees.heads >= 0) & (is_root | (targets.relations >= 0))
-        right = parse.heads == trees.heads
-        right &= is_root | (parse.relations == targets.relations)
-        return parse.confidences[asked], right[asked]
+        return self._columns.loss(scores, targets)
 
     def distill(
         self, scores: Floats2d, taught: Floats2d, mask: Any, packed: Packed, ops: Ops
     ) -> tuple[float, Floats2d]:
-        """See `LabelledTask`: of starts, of heads within the teacher's sentences, and of relations
-        to its heads."""
-        xp: Any = ops.xp
-        d_scores = xp.zeros_like(scores)
-        starts, arcs = self._parts
-        relations = slice(arcs.stop, None)
-        counted = xp.asarray(mask)[:, None]
-        sides = (sigmoid(scores[:, starts]), sigmoid(taught[:, starts]))
-        loss, d_scores[:, starts] = divergence(*sides, counted, yes_or_no=True)
-        is_space = packed.attributes("IS_SPACE")[:, 0] != 0
-        begins = decode_starts(taught[:, 0], packed, keep=False)
-        sentences = Sentences.of(begins, is_space)
-        rows = xp.asarray(sentences.rows)
-        own, d_scores[rows, arcs] = self._finder.divergence(
-            xp, scores[rows, arcs], taught[rows, arcs], to_numpy(mask)[sentences.rows], sentences
-        )
-        parse = self.decode(taught, packed, ops)
-        words, heads = xp.arange(len(parse.heads)), xp.asarray(parse.heads)
-        P, Q = (softmax(self._relation_scores(S, parse.heads, ops)) for S in (scores, taught))
-        of_relations, dY = divergence(P, Q, counted, yes_or_no=False)
-        backprop_relations(ops, dY, scores[:, relations], words, heads, d_scores[:, relations])
-        return loss + own + of_relations, d_scores
+        return self._columns.divergence(scores, taught, mask, packed, ops)
+
+    def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Parse:
+        return self._columns.decode(scores, packed, ops, self.temperature)
+
+    def outcomes(self, parse: Any, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
+        """See `Calibrated`: of words with a known head and relation."""
+        asked = (targets.trees.heads >= 0) & (targets.is_root | (targets.relations >= 0))
+        right = parse.heads == targets.trees.heads
+        right &= targets.is_root | (parse.relations == targets.relations)
+        return parse.confidences[asked], right[asked]
 
     def standing(self, docs: Sequence[Doc], parse: Parse) -> list[NDArray[np.uint64]]:
         """Of each document, (n_tokens, 2) how far to the right the head of each token is, and the
         hash of its relation, as spaCy has them in HEAD and DEP."""
         trees = attached_spaces(docs, parse.heads)
         tokens = np.arange(len(trees))
-        others = np.asarray([get_string_id(OF_SPACE), get_string_id(ROOT)], dtype="uint64")
         is_space = token_attributes(docs, ["IS_SPACE"])[:, 0] != 0
         relations = np.where(is_space, -2, parse.relations)
         relations = np.where(trees == tokens, -1, relations)
-        ids = np.append(self._ids, others)
+        ids = np.append(self._ids, np.asarray(_OTHERS, dtype="uint64"))
         table = np.stack([(trees - tokens).astype("uint64"), ids[relations]], axis=1)
-        parts = np.split(table, np.cumsum([len(doc) for doc in docs])[:-1])
-        return [self._kept(*pair) for pair in zip(docs, parts, strict=True)]
+        parts: list[Any] = np.split(table, np.cumsum([len(doc) for doc in docs])[:-1])
+        for place, doc in enumerate(docs):
+            if not self._writes(doc):
+                parts[place] = doc.to_array(["HEAD", "DEP"])
+        return parts
 
-    def _kept(self, doc: Doc, new: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """What is on the document where that stays."""
-        if self.overwrite or not len(doc):
-            return new
-        old: NDArray[np.uint64] = doc.to_array(["HEAD", "DEP"])
-        return old if old[:, 1].any() else new
+    def _writes(self, doc: Doc) -> bool:
+        """Whether the document gets the parse, and does not keep its own."""
+        return len(doc) > 0 and (self.overwrite or not doc.to_array("DEP").any())
 
     def annotate(self, docs: Sequence[Doc], parse: Parse) -> None:
-        if docs:
+        for doc in docs[:1]:
             for label in (*self._relations, ROOT, OF_SPACE):
-                docs[0].vocab.strings.add(label)
-        end = 0
-        for doc, table in zip(docs, self.standing(docs, parse), strict=True):
-            begin, end = end, end + len(doc)
-            if not len(doc) or not (self.overwrite or (doc.to_array("DEP") == 0).all()):
-                continue
-            # In one call, without which there are neither children nor sentences.
-            doc.from_array(["HEAD", "DEP"], table)
-            starts = parse.starts[begin:end]
+                doc.vocab.strings.add(label)
+        for doc, table, starts in self._by_doc(docs, parse, parse.starts):
+            doc.from_array(["HEAD", "DEP"], table)  # in one call: else there are no sentences
             if ((doc.to_array("SENT_START") == 1) != starts).any():
                 # spaCy gives up on the edges of trees with many arcs that cross.
                 set_starts(doc, np.where(starts, 1, -1))
 
     def note_confidences(self, docs: Sequence[Doc], parse: Parse) -> None:
+        for doc, table, confidences in self._by_doc(docs, parse, parse.confidences):
+            note_arcs(doc, table, confidences)
+
+    def _by_doc(
+        self, docs: Sequence[Doc], parse: Parse, values: NDArray
+    ) -> Iterator[tuple[Doc, Any, NDArray]]:
+        """The documents that are parsed, what they get, and their part of (n_tokens,) values."""
         end = 0
         for doc, table in zip(docs, self.standing(docs, parse), strict=True):
             begin, end = end, end + len(doc)
-            if self.overwrite or not doc.has_annotation("DEP"):
-                note_arcs(doc, table, parse.confidences[begin:end])
+            if self._writes(doc):
+                yield doc, table, values[begin:end]
 
     def is_labelled(self, example: Example) -> bool:
         return bool(example.reference.to_array("DEP").any())

@@ -40,7 +40,7 @@ class TreeCounts:
         for row, example in enumerate(examples):
             gold, guess, n_misplaced = _sides(example, number)
             for column, arcs in enumerate(_compared(gold, guess)):
-                np.add.at(self.labelled[row], (arcs[:, 2], column), 1)
+                self.labelled[row, :, column] += np.bincount(arcs[:, 2], minlength=shape[1])
             self.labelled[row, -1, 1] += n_misplaced
             heads = (np.unique(arcs[:, :2], axis=0) for arcs in (gold, guess))
             self.unlabelled[row] = [len(arcs) for arcs in _compared(*heads)]
@@ -81,9 +81,8 @@ def relation_confusion(examples: Sequence[Example], relations: Iterable[str]) ->
     number = {name: i for i, name in enumerate(names[:-1])}
     pairs = [np.zeros((0, 2), dtype="int64")]
     for gold, guess, _ in (_sides(example, number) for example in examples):
-        _, of_gold, of_guess = np.intersect1d(
-            *(_codes(arcs[:, :2]) for arcs in (gold, guess)), return_indices=True
-        )
+        of_gold, of_guess = (_codes(arcs[:, :2]) for arcs in (gold, guess))
+        _, of_gold, of_guess = np.intersect1d(of_gold, of_guess, return_indices=True)
         pairs.append(np.stack([gold[of_gold, 2], guess[of_guess, 2]], axis=1))
     return unit_confusion(names, *np.concatenate(pairs).T)
 
@@ -118,9 +117,9 @@ def _arcs(doc: Doc, number: dict[str, int]) -> tuple[Arcs, NDArray[np.bool_]]:
 
 def _compared(gold: Arcs, guess: Arcs) -> tuple[Arcs, Arcs, Arcs]:
     """The guesses that are in the gold, those that are not, and what of the gold is not guessed."""
-    codes = [_codes(arcs) for arcs in (gold, guess)]
-    right = np.isin(codes[1], codes[0])
-    return guess[right], guess[~right], gold[~np.isin(*codes)]
+    of_gold, of_guess = _codes(gold), _codes(guess)
+    right = np.isin(of_guess, of_gold)
+    return guess[right], guess[~right], gold[~np.isin(of_gold, of_guess)]
 
 
 def _codes(arcs: Arcs) -> NDArray[np.int64]:

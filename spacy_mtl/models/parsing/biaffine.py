@@ -58,7 +58,7 @@ class Arcs:
 
 def _rotation(xp: Any, length: int) -> tuple[Array, Array]:
     """(length, RANK / 2) cosines and sines by which the word at each place is rotated."""
-    return tuple(map(xp.asarray, _angles(length)))  # type: ignore[return-value]
+    return tuple(map(xp.asarray, _angles(length)))
 
 
 @lru_cache(maxsize=256)

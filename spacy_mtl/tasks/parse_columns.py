@@ -1,0 +1,204 @@
+"""The columns of a parser's scores: what they cost, and what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from thinc.api import Ops, to_numpy
+
+from ..models.packed import Packed
+from ..models.parsing.relations import backprop_relations, column_names, relation_scores
+from ..models.parsing.sentences import Sentences
+from .arcs import HeadFinder
+from .boundaries import boundary_loss, decode_starts, is_open
+from .gold_trees import GoldTrees, Numbers
+from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
+
+Array = Any  # of numpy or cupy
+
+
+@dataclass(frozen=True)
+class ParseTargets:
+    """What references say of a batch; arrays on the host.
+
+    relations: (n_tokens,) the number of the relation to the head, -1 where it is not known, or a
+    root. known: (n_tokens, n_relations) the relations that each token's corpus knows; None where
+    all know all. ops: of the model.
+    """
+
+    trees: GoldTrees
+    relations: NDArray[np.int32]
+    known: NDArray[np.bool_] | None
+    ops: Ops
+
+    @cached_property
+    def asked(self) -> NDArray[np.bool_]:
+        """(n_tokens,) of which it is known whether a sentence begins there, if it is a question."""
+        asked: NDArray[np.bool_] = self.trees.starts != 0
+        return asked & is_open(self.trees.first, self.trees.is_space)
+
+    @cached_property
+    def mask(self) -> Any:
+        """See `Targets`: words with a known head, or `asked`."""
+        return (self.trees.heads >= 0) | self.asked
+
+    @property
+    def gold(self) -> Any:
+        """See `Targets`."""
+        return self.trees.heads
+
+    @property
+    def n_units(self) -> int:
+        """See `Targets`."""
+        return int(self.mask.sum())
+
+    @property
+    def is_root(self) -> NDArray[np.bool_]:
+        """(n_tokens,) whether it is known to be a root."""
+        roots: NDArray[np.bool_] = self.trees.heads == np.arange(len(self.trees.heads))
+        return roots
+
+
+@dataclass(frozen=True)
+class Parse:
+    """The decision for a batch; arrays on the host.
+
+    starts: (n_tokens,) where sentences begin.
+    heads: (n_tokens,) the number of each token's head in the batch, its own for a root and for
+        whitespace.
+    relations: (n_tokens,) the number of the relation to it, any for these.
+    """
+
+    starts: NDArray[np.bool_]
+    heads: Numbers
+    relations: Numbers
+    get_confidences: Callable[[], NDArray[np.float32]]
+
+    @cached_property
+    def confidences(self) -> NDArray[np.float32]:
+        """(n_tokens,) the probability of each head with its relation, NaN for whitespace."""
+        return self.get_confidences()
+
+
+class ParseColumns:
+    """Scores, (n_tokens, columns): whether a sentence begins, what finds heads, and relations.
+
+    finder: how heads are found.
+    """
+
+    def __init__(self, finder: HeadFinder) -> None:
+        self._finder = finder
+        self._arcs = slice(1, 1 + len(finder.columns))
+        self._relations = slice(self._arcs.stop, None)
+
+    def names(self, relations: list[str]) -> list[str]:
+        """Of the columns, with these relations to other words."""
+        return ["start", *self._finder.columns, *column_names(relations)]
+
+    def of_relations(self, columns: Array, n: int) -> Array:
+        """What an array with a value for each column, the last axis, has for the n relations."""
+        return columns[..., self._relations][..., :n]
+
+    def loss(self, scores: Array, targets: ParseTargets) -> tuple[float, Array]:
+        """The summed loss of starts, known heads and known relations in nats, and its gradient."""
+        ops, trees = targets.ops, targets.trees
+        xp = ops.xp
+        d_scores = xp.zeros_like(scores)
+        asked = xp.asarray(trees.starts == 1), xp.asarray(targets.asked)
+        loss, d_scores[:, :1] = boundary_loss(scores[:, :1], *asked)
+        sentences = Sentences.of(trees.begins, trees.is_space)
+        heads = sentences.within(trees.heads)
+        if not (heads >= 0).any():
+            return loss, d_scores
+        rows, whole = xp.asarray(sentences.rows), trees.whole[sentences.rows]
+        of_heads, d_arcs = self._finder.loss(xp, scores[rows, self._arcs], heads, whole, sentences)
+        d_scores[rows, self._arcs] = d_arcs
+        words = np.flatnonzero(targets.relations >= 0)
+        known = None if targets.known is None else xp.asarray(targets.known[words])
+        gold = xp.asarray(targets.relations[words])
+        S = self._relation_scores(scores, words, trees.heads[words], ops)
+        of_relations, dS = softmax_cross_entropy(S, gold, gold >= 0, known=known)
+        self._backprop_relations(dS, scores, words, trees.heads[words], d_scores, ops)
+        return loss + of_heads + of_relations, d_scores
+
+    def divergence(
+        self, scores: Array, taught: Array, mask: Any, packed: Packed, ops: Ops
+    ) -> tuple[float, Array]:
+        """The summed divergence of the probabilities from those of other scores, `taught`, in
+        nats, and its gradient: of starts, of heads in the other's sentences, and of the relations
+        to its heads. mask: (n_tokens,) bool, of which tokens."""
+        xp: Any = ops.xp
+        d_scores = xp.zeros_like(scores)
+        counted = xp.asarray(mask)[:, None]
+        sides = sigmoid(scores[:, :1]), sigmoid(taught[:, :1])
+        loss, d_scores[:, :1] = divergence(*sides, counted, yes_or_no=True)
+        parse, sentences = self._parse(taught, packed, ops, keep=False)
+        rows = xp.asarray(sentences.rows)
+        arcs, asked = (rows, self._arcs), to_numpy(mask)[sentences.rows]
+        of_heads, d_scores[arcs] = self._finder.divergence(
+            xp, scores[arcs], taught[arcs], asked, sentences
+        )
+        words = np.arange(len(parse.heads))
+        P, Q = (
+            softmax(self._relation_scores(S, words, parse.heads, ops)) for S in (scores, taught)
+        )
+        of_relations, dS = divergence(P, Q, counted, yes_or_no=False)
+        self._backprop_relations(dS, scores, words, parse.heads, d_scores, ops)
+        return loss + of_heads + of_relations, d_scores
+
+    def decode(self, scores: Array, packed: Packed, ops: Ops, temperature: float = 1.0) -> Parse:
+        """The best trees. Sentence starts stay that stand on documents without a parse.
+
+        temperature: what the scores are divided by for the confidences.
+        """
+        keep = packed.attributes("DEP")[:, 0] == 0
+        parse, sentences = self._parse(scores, packed, ops, keep)
+
+        def confidences() -> NDArray[np.float32]:
+            return self._confidences(scores / temperature, parse, sentences, ops)
+
+        return Parse(parse.starts, parse.heads, parse.relations, confidences)
+
+    def _parse(
+        self, scores: Array, packed: Packed, ops: Ops, keep: NDArray[np.bool_] | bool
+    ) -> tuple[Parse, Sentences]:
+        is_space = packed.attributes("IS_SPACE")[:, 0] != 0
+        sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
+        words, heads = np.arange(len(is_space)), np.arange(len(is_space))
+        arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
+        found = self._finder.decode(ops.xp, arcs, sentences)
+        heads[sentences.rows] = sentences.rows[found]
+        S = self._relation_scores(scores, words, heads, ops)
+        relations: Any = to_numpy(S.argmax(axis=1)) if S.shape[1] else np.zeros_like(heads)
+        starts = sentences.first_tokens(packed.lengths)
+        return Parse(starts, heads, relations, lambda: np.zeros(0, dtype="float32")), sentences
+
+    def _confidences(
+        self, scores: Array, parse: Parse, sentences: Sentences, ops: Ops
+    ) -> NDArray[np.float32]:
+        confidences = np.full(len(parse.heads), np.nan, dtype="float32")
+        arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
+        heads = sentences.within(parse.heads)
+        confidences[sentences.rows] = self._finder.confidences(ops.xp, arcs, heads, sentences)
+        words = np.flatnonzero(parse.heads != np.arange(len(parse.heads)))
+        P: Any = to_numpy(softmax(self._relation_scores(scores, words, parse.heads[words], ops)))
+        if P.shape[1]:
+            confidences[words] *= P[np.arange(len(words)), parse.relations[words]]
+        return confidences
+
+    def _relation_scores(self, scores: Array, words: Numbers, heads: Numbers, ops: Ops) -> Array:
+        """(n_arcs, n_relations) of words with their heads."""
+        places = ops.xp.asarray(words), ops.xp.asarray(heads)
+        return relation_scores(scores[:, self._relations], *places)
+
+    def _backprop_relations(
+        self, dS: Array, scores: Array, words: Numbers, heads: Numbers, d_scores: Array, ops: Ops
+    ) -> None:
+        places = ops.xp.asarray(words), ops.xp.asarray(heads)
+        columns, d_columns = scores[:, self._relations], d_scores[:, self._relations]
+        backprop_relations(ops, dS, columns, *places, d_columns)
