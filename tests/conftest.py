@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import product
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import catalogue
 import numpy as np
@@ -22,6 +23,7 @@ from spacy.lang.en import English
 from spacy.tokens import Doc, Token
 from spacy.vocab import Vocab
 
+from spacy_mtl.corpora import read_docs
 from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.models.packed import Packed, doc_lengths
 from spacy_mtl.registry import registry
@@ -86,6 +88,31 @@ def make_doc(vocab: Vocab) -> Callable[..., Doc]:
         return Doc(vocab, words=words.split(), **annotation)
 
     return make_doc
+
+
+class Treebank(NamedTuple):
+    """Whole documents of `data/treebank.conllu`, in the order of the file: 80 and 20 sentences."""
+
+    train: list[Doc]
+    dev: list[Doc]
+
+
+@pytest.fixture(scope="session")
+def read_treebank() -> Callable[[Vocab], Treebank]:
+    """Reads the small treebank, every layer of it, with a vocab such as a pipeline's."""
+
+    def read_treebank(vocab: Vocab) -> Treebank:
+        path = Path(__file__).parent / "data" / "treebank.conllu"
+        docs = list(read_docs(path, vocab, group=0, cats_from=["topic"]))
+        return Treebank(docs[:-4], docs[-4:])
+
+    return read_treebank
+
+
+@pytest.fixture
+def treebank(read_treebank: Callable[[Vocab], Treebank], vocab: Vocab) -> Treebank:
+    """The small treebank, in Docs that the test may change."""
+    return read_treebank(vocab)
 
 
 @pytest.fixture(scope="session")
