@@ -52,11 +52,16 @@ def count_trees(doc: Doc) -> Trees:
     heads = numbers + offsets
     is_known = labels != 0
     is_root = is_known & (heads == numbers)
-    is_led = is_known & _leads_to(heads, is_root)
+    ends = _ends(heads)
+    is_led = is_known & is_root[ends]
+    sentence = numpy.cumsum(begins == 1)
+    is_inside = sentence[heads] == sentence  # but where the trees of two roots cross
     is_open = ~is_known
     is_open[is_open] = [not doc[i].text.isspace() for i in numpy.flatnonzero(is_open).tolist()]
-    crossing = _nonprojective(numpy.where(is_led, heads, _NO_HEAD), starts)
-    flags = numpy.stack((is_root, is_open, is_known & ~is_led, crossing))
+    parts = starts if is_inside.all() else starts[:1]
+    is_circle = is_known[ends] & ~is_root[ends]
+    crossing = _nonprojective(numpy.where(is_known & ~is_circle, heads, _NO_HEAD), parts)
+    flags = numpy.stack((is_root, is_open, is_known & ~(is_led & is_inside), crossing))
     roots, n_open, astray, crossed = numpy.add.reduceat(flags, starts, axis=1, dtype="int64")
     complete = (roots == 1) & (n_open + astray == 0)
     return Trees(
@@ -79,24 +84,25 @@ def _columns(doc: Doc) -> Numbers:
     return columns
 
 
-def _leads_to(heads: Numbers, is_root: NDArray[numpy.bool_]) -> NDArray[numpy.bool_]:
-    """Of each token, whether the way by its heads ends at a root, not in a circle."""
+def _ends(heads: Numbers) -> Numbers:
+    """Where the way from each token by its heads ends: at one without another head, or anywhere
+    in a circle."""
     for _ in range(len(heads).bit_length()):  # each time the way is twice as long
         heads = heads[heads]
-    reached: NDArray[numpy.bool_] = is_root[heads]
-    return reached
+    return heads
 
 
-def _nonprojective(heads: Numbers, starts: Numbers) -> NDArray[numpy.bool_]:
+def _nonprojective(heads: Numbers, parts: Numbers) -> NDArray[numpy.bool_]:
     """Of each token, whether the arc to its head is not projective.
 
     heads: For each token, without circles; -1 where there is none.
-    starts: The tokens at which sentences begin.
+    parts: Where parts begin that no arc leaves, the first at 0: spaCy's functions copy all heads
+        that they are given, for each arc.
     """
     crossing = numpy.zeros(len(heads), dtype=bool)
     if not is_nonproj_tree(heads.tolist()):
         return crossing
-    for start, end in pairwise([*starts.tolist(), len(heads)]):
+    for start, end in pairwise([*parts.tolist(), len(heads)]):
         tree = numpy.where(heads[start:end] < 0, _NO_HEAD, heads[start:end] - start).tolist()
         if is_nonproj_tree(tree):
             crossing[start:end] = [is_nonproj_arc(i, tree) for i in range(end - start)]
