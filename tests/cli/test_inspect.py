@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from shutil import copyfile
 
 import pytest
@@ -8,6 +9,8 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_mtl.cli import app
+from spacy_mtl.corpora import convert_file
+from spacy_mtl.layers.dependencies import DependencyLayer
 
 from .conftest import save
 
@@ -174,3 +177,15 @@ def test_sentences_and_trees_in_json(parsed):
         assert layers[name]["sentences"] == 80
         assert layers[name]["sentences_per_doc"] == 80 / 18
     assert "trees" not in layers["sents"] and "sentences" not in layers["tag"]
+
+
+def test_sentences_that_stand_alone(corpora, lines, monkeypatch):
+    """As `convert` makes them without --group."""
+    monkeypatch.setattr(DependencyLayer, "has_task", True)
+    treebank = Path(__file__).parents[1] / "data" / "treebank.conllu"
+    for name, group in (("one", 1), ("ten", 10)):
+        convert_file(treebank, f"{name}.spacy", Vocab(), group=group)
+    printed = " ".join(lines("one.spacy", "--dev", "ten.spacy"))
+    assert "Training docs have hardly more than one sentence: 1.00 by " in printed
+    assert "--group 10" in printed
+    assert "hardly more than one" not in " ".join(lines("ten.spacy"))

@@ -18,9 +18,7 @@ from .commands import ROOT, invoke
 NAMES, VERBS = ["Ana", "Bob", "Cleo", "Dan"], ["visits", "likes", "left", "knows"]
 PLACES, ENDS = ["Rome", "New York", "Oslo"], [".", "!"]
 SIZES = {"train": (0, 48), "dev": (48, 72), "test": (72, 96)}
-VARIABLES = shlex.split(
-    "--vars.corpus xx --vars.group 10 --vars.steps 10 --vars.eval_every 5"
-)
+VARIABLES = shlex.split("--vars.corpus xx --vars.group 10 --vars.steps 10 --vars.eval_every 5")
 TAGS = {".": ("PUNCT", ".", "_"), "!": ("PUNCT", ".", "_")}
 TAGS |= dict.fromkeys(VERBS, ("VERB", "VBZ", "Tense=Pres|VerbForm=Fin"))
 PROPER = ("PROPN", "NNP", "Number=Sing")
