@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..layers import LayerCoverage
-from ..layers.trees import Trees
+from ..layers.trees import TreeCounts
 
-Cell = Callable[[LayerCoverage, Trees], str]
+Cell = Callable[[LayerCoverage, TreeCounts], str]
 
 _SENTENCES: dict[str, Cell] = {
     "number": lambda found, _: f"{found.sentences:,}",
@@ -29,7 +29,13 @@ def sentence_rows(files: Sequence[LayerCoverage | None]) -> list[tuple[str, ...]
     has_trees = any(found is not None and found.trees is not None for found in files)
     cells = _SENTENCES | (_TREES if has_trees else {})
     return [
-        (name, *(cell(found, found.trees or Trees()) if found else "" for found in files))
+        (
+            name,
+            *(
+                cell(found, found.trees.counts if found.trees else TreeCounts()) if found else ""
+                for found in files
+            ),
+        )
         for name, cell in cells.items()
     ]
 

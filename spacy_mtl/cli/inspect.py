@@ -219,7 +219,7 @@ def _layer_to_json(file: Coverage, layer: Layer, found: LayerCoverage) -> dict[s
         described["sentences"] = found.sentences
         described["sentences_per_doc"] = found.sentences_per_doc
     if found.trees is not None:
-        described["trees"] = asdict(found.trees)
+        described["trees"] = asdict(found.trees.counts)
     return described
 
 

@@ -24,7 +24,7 @@ class LayerCoverage:
     across_sentences: Number of entities in which a sentence begins.
     docs, words: Number of the Docs that have it, and of all their tokens.
     sentences: Of a layer that says where sentences begin, their number in the Docs that have it.
-    trees: Of a parse, what its sentences are as trees.
+    trees: Of a parse, its trees.
     """
 
     units: int = 0
@@ -84,4 +84,5 @@ class LayerCoverage:
         self.words += other.words
         self.sentences += other.sentences
         if other.trees is not None:
-            self.trees = (self.trees or Trees()) + other.trees
+            self.trees = self.trees or Trees()
+            self.trees.add(other.trees)

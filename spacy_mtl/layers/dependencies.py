@@ -12,7 +12,7 @@ from ..errors import MTLError
 from .coverage import LayerCoverage
 from .sentences import count_sentences
 from .tokens import TokenLayer
-from .trees import count_trees
+from .trees import Trees
 
 
 class DependencyLayer(TokenLayer):
@@ -41,7 +41,7 @@ class DependencyLayer(TokenLayer):
     def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
         for group, found in super().coverages(doc):
             found.sentences = count_sentences(doc)
-            found.trees = count_trees(doc)
+            found.trees = Trees(doc)
             yield group, found
 
     def to_json(self, doc: Doc) -> Any:

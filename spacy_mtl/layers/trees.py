@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from spacy.pipeline._parser_internals.nonproj import is_nonproj_arc, is_nonproj_tree
 from spacy.tokens import Doc
 
+_MANY = 1000  # Docs
 _NO_HEAD = -1  # as spaCy's functions for projectivity have it
+_OPEN, _BLANK = 0, -1  # in place of the relation of a token without a head; whitespace needs none
 
 Numbers = NDArray[numpy.int64]
+Flags = NDArray[numpy.bool_]
 
 
 @dataclass(frozen=True)
-class Trees:
-    """Counts of sentences and arcs.
+class TreeCounts:
+    """Numbers of sentences and arcs.
 
     complete: Sentences in which every token has a head, that leads to the one root.
     nonprojective: Those of them with an arc that is not projective.
@@ -34,54 +37,79 @@ class Trees:
     nonprojective_arcs: int = 0
     not_one_root: int = 0
 
-    def __add__(self, other: Trees) -> Trees:
+    def __add__(self, other: TreeCounts) -> TreeCounts:
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
-        return Trees(*(one + another for one, another in pairs))
+        return TreeCounts(*(one + another for one, another in pairs))
 
 
-def count_trees(doc: Doc) -> Trees:
-    """The trees of a Doc with a parse. Whitespace needs no head.
+class Trees:
+    """The trees of Docs, counted for many at once: the arrays of one are too short to be fast.
 
     As spaCy begins a sentence at the left edge of each root, a sentence of a file that has two
-    roots is two sentences of the Doc, unless their trees cross.
+    roots is two sentences of the Doc, unless their trees cross. Whitespace needs no head.
+
+    doc: A Doc with a parse.
     """
-    labels, offsets, begins = _columns(doc)
-    begins[0] = 1
+
+    def __init__(self, doc: Doc | None = None) -> None:
+        self._counted = TreeCounts()
+        self._waiting = [] if doc is None else [_rows(doc)]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trees) and self.counts == other.counts
+
+    def add(self, other: Trees) -> None:
+        """Add the trees of another, which stays as it is."""
+        self._counted += other._counted
+        self._waiting += other._waiting
+        if len(self._waiting) >= _MANY:
+            self._count()
+
+    @property
+    def counts(self) -> TreeCounts:
+        """The counts of all that were added."""
+        if self._waiting:
+            self._count()
+        return self._counted
+
+    def _count(self) -> None:
+        self._counted += _count_trees(*numpy.concatenate(self._waiting).T)
+        self._waiting = []
+
+
+def _rows(doc: Doc) -> Numbers:
+    """(n_tokens, 3): the relation, the offset of the head, and 1 where a sentence begins."""
+    array: Any = doc.to_array(["DEP", "HEAD", "SENT_START"])
+    rows: Numbers = array.view("int64")
+    rows[:1, 2] = 1
+    if not rows[:, 0].all():
+        for i in numpy.flatnonzero(rows[:, 0] == _OPEN).tolist():
+            rows[i, 0] = _BLANK if doc[i].text.isspace() else _OPEN
+    return rows
+
+
+def _count_trees(relations: Numbers, offsets: Numbers, begins: Numbers) -> TreeCounts:
+    """The counts of Docs that stand one after another."""
     starts = numpy.flatnonzero(begins == 1)
-    numbers = numpy.arange(len(doc))
+    sentence = numpy.cumsum(begins == 1) - 1
+    numbers = numpy.arange(len(relations))
     heads = numbers + offsets
-    is_known = labels != 0
+    is_known = (relations != _OPEN) & (relations != _BLANK)
     is_root = is_known & (heads == numbers)
     ends = _ends(heads)
-    is_led = is_known & is_root[ends]
-    sentence = numpy.cumsum(begins == 1)
-    is_inside = sentence[heads] == sentence  # but where the trees of two roots cross
-    is_open = ~is_known
-    is_open[is_open] = [not doc[i].text.isspace() for i in numpy.flatnonzero(is_open).tolist()]
-    parts = starts if is_inside.all() else starts[:1]
     is_circle = is_known[ends] & ~is_root[ends]
-    crossing = _nonprojective(numpy.where(is_known & ~is_circle, heads, _NO_HEAD), parts)
-    flags = numpy.stack((is_root, is_open, is_known & ~(is_led & is_inside), crossing))
-    roots, n_open, astray, crossed = numpy.add.reduceat(flags, starts, axis=1, dtype="int64")
+    is_led = is_root[ends] & (sentence[heads] == sentence)  # else the trees of two roots cross
+    crossing = _nonprojective(numpy.where(is_known & ~is_circle, heads, _NO_HEAD), starts)
+    flags = (is_root, relations == _OPEN, is_known & ~is_led, crossing)
+    roots, n_open, astray, crossed = (numpy.bincount(sentence, each) for each in flags)
     complete = (roots == 1) & (n_open + astray == 0)
-    return Trees(
-        complete=_count(complete),
-        nonprojective=_count(complete & (crossed > 0)),
-        arcs=_count(is_known & ~is_root),
-        nonprojective_arcs=_count(crossing),
-        not_one_root=_count((roots > 1) | (roots + n_open == 0)),
+    return TreeCounts(
+        complete=int(complete.sum()),
+        nonprojective=int((complete & (crossed > 0)).sum()),
+        arcs=int((is_known & ~is_root).sum()),
+        nonprojective_arcs=int(crossing.sum()),
+        not_one_root=int(((roots > 1) | (roots + n_open == 0)).sum()),
     )
-
-
-def _count(flags: NDArray[numpy.bool_]) -> int:
-    return int(numpy.count_nonzero(flags))
-
-
-def _columns(doc: Doc) -> Numbers:
-    """(3, n_tokens): relations, offsets of heads, and where sentences begin."""
-    array: Any = doc.to_array(["DEP", "HEAD", "SENT_START"])
-    columns: Numbers = array.view("int64").T.copy()
-    return columns
 
 
 def _ends(heads: Numbers) -> Numbers:
@@ -92,18 +120,31 @@ def _ends(heads: Numbers) -> Numbers:
     return heads
 
 
-def _nonprojective(heads: Numbers, parts: Numbers) -> NDArray[numpy.bool_]:
+def _nonprojective(heads: Numbers, starts: Numbers) -> Flags:
     """Of each token, whether the arc to its head is not projective.
 
     heads: For each token, without circles; -1 where there is none.
-    parts: Where parts begin that no arc leaves, the first at 0: spaCy's functions copy all heads
-        that they are given, for each arc.
+    starts: The tokens at which sentences begin.
     """
     crossing = numpy.zeros(len(heads), dtype=bool)
-    if not is_nonproj_tree(heads.tolist()):
-        return crossing
+    parts = _parts(heads, starts)
+    sizes = numpy.diff(parts, append=len(heads))
+    own = numpy.where(heads < 0, _NO_HEAD, heads - numpy.repeat(parts, sizes)).tolist()
     for start, end in pairwise([*parts.tolist(), len(heads)]):
-        tree = numpy.where(heads[start:end] < 0, _NO_HEAD, heads[start:end] - start).tolist()
+        tree = own[start:end]
         if is_nonproj_tree(tree):
             crossing[start:end] = [is_nonproj_arc(i, tree) for i in range(end - start)]
     return crossing
+
+
+def _parts(heads: Numbers, starts: Numbers) -> Numbers:
+    """The starts of sentences over which no arc goes: all, but where trees of two roots cross."""
+    numbers = numpy.arange(len(heads))
+    heads = numpy.where(heads < 0, numbers, heads)
+    left, right = numpy.minimum(heads, numbers), numpy.maximum(heads, numbers)
+    n_begun, n_ended = (
+        numpy.bincount(side + 1, minlength=len(heads) + 1) for side in (left, right)
+    )
+    n_above = numpy.cumsum(n_begun - n_ended)  # by token: arcs from left of it to it or beyond
+    parts: Numbers = starts[n_above[starts] == 0]
+    return parts

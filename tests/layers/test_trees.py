@@ -7,7 +7,8 @@ from conftest import Treebank
 from spacy.tokens import Doc
 
 from spacy_mtl.layers import LayerCoverage, layer_named
-from spacy_mtl.layers.trees import Trees, count_trees
+from spacy_mtl.layers import trees as module
+from spacy_mtl.layers.trees import TreeCounts, Trees
 
 Parsed = Callable[..., Doc]
 
@@ -54,13 +55,17 @@ def crossing_arcs(heads: tuple[int, ...]) -> int:
     )
 
 
+def count_trees(doc: Doc) -> TreeCounts:
+    return Trees(doc).counts
+
+
 @pytest.mark.parametrize("n_tokens", [1, 2, 3, 4, 5])
 def test_all_trees_of_a_size(parsed: Parsed, n_tokens: int) -> None:
     trees = [heads for heads in product(range(n_tokens), repeat=n_tokens) if len(roots(heads)) == 1]
     assert len(trees) == n_tokens ** (n_tokens - 1)  # Cayley's formula, with any root
     for heads in trees:
         n_crossing = crossing_arcs(heads)
-        assert count_trees(parsed(*heads)) == Trees(
+        assert count_trees(parsed(*heads)) == TreeCounts(
             1, int(n_crossing > 0), n_tokens - 1, n_crossing, 0
         )
 
@@ -70,19 +75,19 @@ def test_sentences_of_a_doc_are_counted_each(parsed: Parsed) -> None:
     n = len(crossed)
     heads = [*crossed, *(head + n for head in plain), *(head + n + 3 for head in crossed)]
     assert crossing_arcs(crossed) == 2
-    assert count_trees(parsed(*heads)) == Trees(3, 2, 12, 4, 0)
+    assert count_trees(parsed(*heads)) == TreeCounts(3, 2, 12, 4, 0)
 
 
 def test_roots_whose_trees_cross(parsed: Parsed) -> None:
     """Where they do not, spaCy begins a sentence at each root."""
-    assert count_trees(parsed(0, 1)) == Trees(2, 0, 0, 0, 0)
-    assert count_trees(parsed(2, 1, 2, 1)) == Trees(0, 0, 2, 2, 2)
+    assert count_trees(parsed(0, 1)) == TreeCounts(2, 0, 0, 0, 0)
+    assert count_trees(parsed(2, 1, 2, 1)) == TreeCounts(0, 0, 2, 2, 2)
 
 
 def test_tokens_without_a_head(parsed: Parsed) -> None:
-    assert count_trees(parsed(1, 1, None, 1)) == Trees(0, 0, 2, 0, 0)
-    assert count_trees(parsed(1, None, 1)) == Trees(0, 0, 2, 0, 0)  # the root is not known
-    assert count_trees(parsed(1, 1, None, 4, 4)) == Trees(1, 0, 2, 0, 0)
+    assert count_trees(parsed(1, 1, None, 1)) == TreeCounts(0, 0, 2, 0, 0)
+    assert count_trees(parsed(1, None, 1)) == TreeCounts(0, 0, 2, 0, 0)  # the root is not known
+    assert count_trees(parsed(1, 1, None, 4, 4)) == TreeCounts(1, 0, 2, 0, 0)
 
 
 def test_arcs_between_which_a_head_is_missing(parsed: Parsed) -> None:
@@ -95,7 +100,7 @@ def test_arcs_between_which_a_head_is_missing(parsed: Parsed) -> None:
 def test_whitespace_needs_no_head(make_doc: Callable[..., Doc], parsed: Parsed) -> None:
     doc = Doc(make_doc("a").vocab, words=["a", "\n", "a"], spaces=[False] * 3)
     layer_named("dep").set_parse(doc, [2, 0, 2], ["x", None, "ROOT"])
-    assert count_trees(doc) == Trees(1, 0, 1, 0, 0)
+    assert count_trees(doc) == TreeCounts(1, 0, 1, 0, 0)
     assert count_trees(parsed(2, None, 2)).complete == 0
 
 
@@ -103,11 +108,11 @@ def test_circles_are_no_trees(make_doc: Callable[..., Doc]) -> None:
     doc = make_doc("a b c d")
     columns = np.asarray([[7, 2], [7, 0], [7, -2], [7, -2]], dtype="int64").astype("uint64")
     doc.from_array(["DEP", "HEAD"], columns)  # a and c head each other, b is a root
-    assert count_trees(doc) == Trees(0, 0, 3, 0, 1)
+    assert count_trees(doc) == TreeCounts(0, 0, 3, 0, 1)
     columns = np.asarray([[7, 1], [7, -1]], dtype="int64").astype("uint64")
     doc = make_doc("a b")
     doc.from_array(["DEP", "HEAD"], columns)
-    assert count_trees(doc) == Trees(0, 0, 2, 0, 1)
+    assert count_trees(doc) == TreeCounts(0, 0, 2, 0, 1)
 
 
 def test_arcs_of_any_forest(parsed: Parsed) -> None:
@@ -127,12 +132,35 @@ def test_the_layers_have_sentences(treebank: Treebank, name: str) -> None:
             found.add(coverage)
     assert found.sentences == 80
     assert found.sentences_per_doc == 80 / 18
-    assert found.trees == (Trees(80, 3, 627 - 80, 3, 0) if name == "dep" else None)
+    if name == "sents":
+        assert found.trees is None
+    else:
+        assert found.trees is not None
+        assert found.trees.counts == TreeCounts(80, 3, 627 - 80, 3, 0)
 
 
-def test_adding_leaves_the_other_as_it_is() -> None:
-    one, other = LayerCoverage(trees=Trees(1, 1, 9, 2, 0)), LayerCoverage()
+@pytest.mark.parametrize("many", [1, 3, 1000])
+def test_docs_counted_at_once(parsed: Parsed, monkeypatch: pytest.MonkeyPatch, many: int) -> None:
+    """They are as those that are counted one by one, also where trees of two roots cross."""
+    monkeypatch.setattr(module, "_MANY", many)
+    everything = [
+        parsed(*heads) for n in (1, 3, 4) for heads in product([None, *range(n)], repeat=n)
+        if roots(tuple(i if head is None else head for i, head in enumerate(heads)))
+    ]  # fmt: skip
+    together, apart = Trees(), TreeCounts()
+    for doc in everything:
+        together.add(Trees(doc))
+        apart += count_trees(doc)
+    assert together.counts == apart
+    assert apart.not_one_root > 0 and apart.nonprojective > 0
+
+
+def test_adding_leaves_the_other_as_it_is(parsed: Parsed) -> None:
+    one, other = LayerCoverage(trees=Trees(parsed(1, 1))), LayerCoverage()
     other.add(one)
     other.add(one)
-    assert other.trees == Trees(2, 2, 18, 4, 0)
-    assert one.trees == Trees(1, 1, 9, 2, 0)
+    assert other.trees is not None and one.trees is not None
+    assert other.trees.counts == TreeCounts(2, 0, 2, 0, 0)
+    assert one.trees.counts == TreeCounts(1, 0, 1, 0, 0)
+    other.add(one)
+    assert other.trees.counts == TreeCounts(3, 0, 3, 0, 0)
