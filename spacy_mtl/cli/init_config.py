@@ -89,6 +89,14 @@ MainTask = Annotated[
     str | None,
     Option(metavar="TASK", help="The task that alone chooses the best model; default: all."),
 ]
+Tasks = Annotated[
+    str,
+    Option(
+        metavar="NAMES",
+        help="Names of tasks, joined by commas, out of those that the files have something to "
+        "learn for; default: all. Training files without anything for them are left out.",
+    ),
+]
 Lang = Annotated[str, Option("--lang", "-l", help="Code of the language.")]
 Force = Annotated[bool, Option("--force", "-F", help="Replace what is there.")]
 
@@ -102,6 +110,7 @@ def init_config(
     encoder: EncoderOption = None,
     transformer: Transformer = None,
     gpu: Gpu = False,
+    tasks: Tasks = "",
     main_task: MainTask = None,
     lang: Lang = "en",
     force: Force = False,
@@ -123,10 +132,12 @@ def init_config(
       spacy mtl init-config config.cfg --train gum.spacy --train reviews.spacy --dev dev.spacy
       spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --gpu --lang de
       spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --transformer folder
+      spacy mtl init-config config.cfg --train train.spacy --dev dev.spacy --tasks tagger,ner
     """
     if transformer is not None and encoder is Encoder.cnn:
         raise typer.BadParameter("Expected --transformer without --encoder cnn.")
     labels_path = output_path.with_name(f"{output_path.stem}_labels")
+    names = [name.strip() for name in tasks.split(",") if name.strip()]
     if not force:
         _check_new(output_path, labels_path)
     *train_files, dev_file = measure_all([*files_of(train), dev], progress=True)
@@ -140,10 +151,13 @@ def init_config(
         encoder=encoder.value if encoder else None,
         transformer=transformer,
         main_task=main_task,
+        names=names,
     )
     _write(proposal, output_path, labels_path)
     _print_summary(proposal)
-    print_findings([*audit(train_files, [dev_file]), *proposal.findings])
+    layers = [task.layer for task in proposal.tasks] if names else None
+    learned_from = [*proposal.corpora.values()]
+    print_findings([*audit(learned_from, [dev_file], layers), *proposal.findings])
     _print_next(output_path, gpu, code)
 
 

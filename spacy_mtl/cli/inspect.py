@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,7 @@ from ..layers import LayerCoverage
 from ._app import app
 from ._options import Code
 from ._printing import print_findings, print_table
+from ._sentences import sentence_rows
 
 
 @app.command("inspect")
@@ -62,7 +64,8 @@ def inspect(
     it teaches nothing, neither right nor wrong. Class groups are the keys of doc.cats
     that begin with the same NAME=; keys without one form the group cats. A group is exclusive
     if every labelled doc has exactly one of its classes. Texts are identical if they differ in
-    whitespace at most.
+    whitespace at most. The tree of a sentence is complete if every token has a head, that leads
+    to the one root.
 
     \b
     Examples:
@@ -108,6 +111,9 @@ def _print_tables(train: Sequence[Coverage], held_out: Sequence[Coverage], n_lab
         printer.text(_describe(layer, known.get(layer, total)))
         if total.labels:
             print_table(("Label", *names), _label_rows(layer, total, files, n_labels))
+        if total.sentences:
+            found = [file.layers.get(layer) for file in files]
+            print_table(("Sentences", *names), sentence_rows(found))
     if len(files) > 1:
         printer.divider("Identical texts")
         _print_overlap(files, names)
@@ -209,6 +215,11 @@ def _layer_to_json(file: Coverage, layer: Layer, found: LayerCoverage) -> dict[s
         described["exclusive"] = found.exclusive
     if layer.kind == "spans":
         described["overlapping"] = found.overlapping
+    if found.sentences:
+        described["sentences"] = found.sentences
+        described["sentences_per_doc"] = found.sentences_per_doc
+    if found.trees is not None:
+        described["trees"] = asdict(found.trees.counts)
     return described
 
 

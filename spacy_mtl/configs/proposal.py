@@ -9,7 +9,7 @@ mixed. Settings by name that stand empty have a section, which can be filled in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +35,7 @@ from .proposed_tasks import (
     ProposedTask,
     propose_tasks,
     unlearned,
+    useless_files,
 )
 from .stopping import COMMENTS as STOPPING_COMMENTS
 from .stopping import stopping
@@ -82,6 +83,7 @@ def propose(
     encoder: str | None = None,
     transformer: str | None = None,
     main_task: str | None = None,
+    names: Collection[str] = (),
 ) -> Proposal:
     """Propose a config that trains on these files as it is.
 
@@ -95,17 +97,21 @@ def propose(
     encoder: "cnn", "transformer" for a `TransformerEncoder`, or None.
     transformer: The folder or name of its weights.
     main_task: The only task that chooses the best model; None for all, with the same weight.
+    names: The tasks to propose, out of those that the files have something to learn for; none for
+        all. Training files that have nothing for them are left out.
     RAISES (MTLError): If there is nothing to learn or to choose by, no such language or task, or
         no package for transformers.
     """
     known = combine(train)
     pretrained = transformer is not None or encoder == "transformer"
-    tasks = propose_tasks(known, combine([*train, dev]), pretrained)
+    tasks = propose_tasks(known, combine([*train, dev]), pretrained, names)
     if not tasks:
         raise MTLError(
             f"Expected annotation with labels to learn in {_joined(train)}, got none. "
             "`spacy mtl inspect` shows what is there."
         )
+    left_out = useless_files(train, tasks) if names else []
+    train = [file for file in train if file not in left_out]
     scores = _scores(tasks, dev, main_task)
     stock = gpu and not pretrained and encoder is None
     config, notes = _base_config(lang, optimize, stock)
@@ -117,6 +123,8 @@ def propose(
         comments.update(set_recipe(config, sum(file.tokens for file in train)))
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     notes += _notes(known, tasks, corpora)
+    if left_out:
+        notes.append(f"Left out, as these tasks learn nothing from it: {_joined(left_out)}.")
     _set_corpora(config, corpora, dev)
     _set_tasks(config, tasks, labels)
     config["training"]["logger"] = LOGGER
@@ -174,7 +182,8 @@ def _notes(
             f"No task here learns {', '.join(others)}, which the training files have as well. "
             "Components of spaCy's own can, or a task of yours."
         )
-    if REJECTED in known and all(task.layer.kind != "ents" for task in tasks):
+    accepted = any(layer.kind == "ents" and found.labels for layer, found in known.items())
+    if REJECTED in known and not accepted:
         notes.append(
             "The training files have rejected spans, but no entities that were accepted, so that "
             "no task learns from them. Add some."

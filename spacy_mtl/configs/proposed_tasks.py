@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from ..corpora.coverage import Coverage
 from ..corpora.layer_coverage import REJECTED, Layer
+from ..errors import MTLError
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
 from ..pipeline.score_names import RESERVED
@@ -36,8 +38,9 @@ def propose_tasks(
     known: Mapping[Layer, LayerCoverage],
     everything: Mapping[Layer, LayerCoverage],
     pretrained: bool = False,
+    names: Collection[str] = (),
 ) -> list[ProposedTask]:
-    """A task for each layer that has something to learn.
+    """A task for each layer that has something to learn, or those of them that are named.
 
     Rejected spans have none: the task of the entities learns from them, as a CRF.
 
@@ -45,9 +48,31 @@ def propose_tasks(
     everything: What all files have. A class group is exclusive if each training document has one
         class, and none of the others several.
     pretrained: Whether the encoder is a pretrained transformer.
+    names: Of the tasks; none for all.
+    RAISES (MTLError): If a name is none of those that the tasks have.
     """
-    tasks: list[ProposedTask] = []
     learned = {layer.kind for layer in known}.difference(unlearned(known))
+    tasks = _propose_all(known, everything, pretrained, learned)
+    if not names:
+        return tasks
+    if unknown := [name for name in names if all(name != task.name for task in tasks)]:
+        raise MTLError(
+            f"Expected tasks out of {', '.join(task.name for task in tasks) or 'none'}, as the "
+            f"training files have annotation for these, got {', '.join(unknown)}."
+        )
+    learned = {task.layer.kind for task in tasks if task.name in names}
+    tasks = _propose_all(known, everything, pretrained, learned)  # what is beside them changed
+    return [task for task in tasks if task.name in names]
+
+
+def _propose_all(
+    known: Mapping[Layer, LayerCoverage],
+    everything: Mapping[Layer, LayerCoverage],
+    pretrained: bool,
+    learned: Collection[str],
+) -> list[ProposedTask]:
+    """All tasks, as they are in a pipeline that learns these kinds of layers."""
+    tasks: list[ProposedTask] = []
     beside_words = any(layer_named(kind).of_words for kind in learned)
     for layer, coverage in known.items():
         # Documents of dev that have no class measure how well texts of no class are refused.
@@ -77,6 +102,14 @@ def propose_tasks(
             labels, comments = [*found.labels], suggested.comments
             tasks.append(ProposedTask(name, layer, settings, labels, score, comments))
     return tasks
+
+
+def useless_files(files: Sequence[Coverage], tasks: Sequence[ProposedTask]) -> list[Coverage]:
+    """The files from which none of the tasks learns."""
+    layers = {task.layer for task in tasks}
+    if any(layer.kind == "ents" for layer in layers):
+        layers.add(REJECTED)
+    return [file for file in files if layers.isdisjoint(file.layers)]
 
 
 def unlearned(known: Mapping[Layer, LayerCoverage]) -> list[str]:

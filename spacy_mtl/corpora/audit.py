@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from textwrap import shorten
 
 from ..layers import LayerCoverage, table
 from .coverage import Coverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
-from .layer_coverage import REJECTED
+from .layer_coverage import REJECTED, Layer
 from .repeats import contradictions
+from .sentence_findings import single_sentences
 from .span_findings import (
     blank_ends,
     broken_entities,
@@ -26,21 +27,26 @@ NEARLY_ALL = 0.95  # share of Docs with one class from which on the others look 
 _MAX_TEXT = 60  # characters of an example
 
 
-def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Finding]:
+def audit(
+    train: Sequence[Coverage],
+    held_out: Sequence[Coverage],
+    layers: Collection[Layer] | None = None,
+) -> list[Finding]:
     """Look for what hurts.
 
     train: The training files.
     held_out: The files to evaluate on; there may be none.
+    layers: What is to be learned; None for all that tasks learn from.
     """
     unlabelled = _unlabelled([*train, *held_out])
-    train, held_out = map(_with_tasks, (train, held_out))
+    train, held_out = (_with_tasks(files, layers) for files in (train, held_out))
     known = combine(train)
     files = [*train, *held_out]
     return [
         *unlabelled,
         *_without_user_data(files),
         *broken_entities(files),
-        *_contradictions(files),
+        *_contradictions(files, layers),
         *_overlap(train, held_out),
         *_unlearnable(known, held_out),
         *_unseen_labels(known, held_out),
@@ -56,6 +62,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
         *overlapping_spans(known),
         *blank_ends(known),
         *crossing_sentences(known),
+        *single_sentences(known, held_out),
     ]
 
 
@@ -91,10 +98,14 @@ def _without_user_data(files: Sequence[Coverage]) -> Iterator[Finding]:
             )
 
 
-def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
+def _contradictions(
+    files: Sequence[Coverage], layers: Collection[Layer] | None
+) -> Iterator[Finding]:
     exclusive = [layer for layer, found in combine(files).items() if found.exclusive]
     repeated = {file.path: file.repeated for file in files}
     for layer, found in contradictions(repeated, exclusive).items():
+        if layers is not None and layer not in layers:
+            continue
         text, unit, (one, other), (here, there) = found[0]
         at = f", {unit!r}" if unit else ""
         example = shorten(text, _MAX_TEXT, placeholder=" ...")
@@ -110,10 +121,14 @@ def _contradictions(files: Sequence[Coverage]) -> Iterator[Finding]:
         )
 
 
-def _with_tasks(files: Sequence[Coverage]) -> list[Coverage]:
+def _with_tasks(files: Sequence[Coverage], layers: Collection[Layer] | None) -> list[Coverage]:
     """The files with the layers that tasks learn from; rejected spans are none of their own."""
+
+    def counts(layer: Layer) -> bool:
+        return layer.has_task and layer != REJECTED and (layers is None or layer in layers)
+
     return [
-        replace(file, layers={k: v for k, v in file.layers.items() if k.has_task and k != REJECTED})
+        replace(file, layers={layer: v for layer, v in file.layers.items() if counts(layer)})
         for file in files
     ]
 

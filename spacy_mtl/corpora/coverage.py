@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy
 from spacy.tokens import Doc, DocBin
 from spacy.training.corpus import walk_corpus
 from spacy.vocab import Vocab
@@ -18,6 +17,7 @@ from ..errors import MTLError
 from ..layers import LayerCoverage, table
 from ..layers.entities import count_broken_entities
 from ..layers.extensions import unknown_attributes
+from ..layers.sentences import count_sentences
 from .layer_coverage import Layer, layers_of
 from .repeats import Repeated, text_id
 from .stored import docs_of, read_doc_bin
@@ -58,7 +58,7 @@ class Coverage:
         """Count a Doc."""
         self.docs += 1
         self.tokens += len(doc)
-        self.sentences += _count_sentences(doc)
+        self.sentences += count_sentences(doc)
         self.broken_entities += count_broken_entities(doc)
         text = text_id(doc)
         if text in self.texts:
@@ -204,12 +204,6 @@ def _docs(doc_bin: DocBin, path: Path, progress: bool) -> Iterator[Doc]:
         leave=False,
         disable=None if progress else True,
     )
-
-
-def _count_sentences(doc: Doc) -> int:
-    if not len(doc) or not doc.has_annotation("SENT_START"):
-        return 0
-    return 1 + int(numpy.count_nonzero(doc.to_array(["SENT_START"])[1:] == 1))
 
 
 def _in_order(layers: Mapping[Layer, LayerCoverage]) -> dict[Layer, LayerCoverage]:

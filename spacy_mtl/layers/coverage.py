@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from .trees import Trees
+
 
 @dataclass
 class LayerCoverage:
@@ -21,6 +23,8 @@ class LayerCoverage:
     at_blanks: Number of entities or spans that begin or end with a token of whitespace.
     across_sentences: Number of entities in which a sentence begins.
     docs, words: Number of the Docs that have it, and of all their tokens.
+    sentences: Of a layer that says where sentences begin, their number in the Docs that have it.
+    trees: Of a parse, its trees.
     """
 
     units: int = 0
@@ -33,6 +37,8 @@ class LayerCoverage:
     across_sentences: int = 0
     docs: int = 0
     words: int = 0
+    sentences: int = 0
+    trees: Trees | None = None
 
     @property
     def exclusive(self) -> bool:
@@ -59,6 +65,11 @@ class LayerCoverage:
         counts = [n for n in self.labels.values() if n]
         return max(counts) / min(counts) if len(counts) > 1 else None
 
+    @property
+    def sentences_per_doc(self) -> float | None:
+        """Mean number of sentences in a Doc, of a layer that says where they begin."""
+        return self.sentences / self.docs if self.sentences and self.docs else None
+
     def add(self, other: LayerCoverage) -> None:
         """Add the counts of another."""
         self.units += other.units
@@ -71,3 +82,7 @@ class LayerCoverage:
         self.across_sentences += other.across_sentences
         self.docs += other.docs
         self.words += other.words
+        self.sentences += other.sentences
+        if other.trees is not None:
+            self.trees = self.trees or Trees()
+            self.trees.add(other.trees)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy
 from spacy.tokens import Doc
 
 from ..errors import MTLError
+from .coverage import LayerCoverage
+from .sentences import count_sentences
 from .tokens import TokenLayer
+from .trees import Trees
 
 
 class DependencyLayer(TokenLayer):
@@ -34,6 +37,12 @@ class DependencyLayer(TokenLayer):
 
     def values(self, doc: Doc) -> list[str | None]:
         return [f"{token.dep_} of {token.head.text!r}" if token.dep else None for token in doc]
+
+    def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
+        for group, found in super().coverages(doc):
+            found.sentences = count_sentences(doc)
+            found.trees = Trees(doc)
+            yield group, found
 
     def to_json(self, doc: Doc) -> Any:
         if not self.present(doc):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 from ..errors import MTLError
+from .coverage import LayerCoverage
 from .tokens import Keys, TokenLayer
 
 _NO_START = 2**64 - 1  # -1 as SENT_START
@@ -58,6 +59,11 @@ class SentenceLayer(TokenLayer):
     def labels(self, doc: Doc) -> Counter[str]:
         return Counter()
 
+    def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
+        for group, found in super().coverages(doc):
+            found.sentences = count_sentences(doc)
+            yield group, found
+
     def to_json(self, doc: Doc) -> Any:
         if not self.present(doc):
             return None
@@ -94,6 +100,13 @@ def known_starts(doc: Doc) -> NDArray[numpy.int8]:
     if partly or not starts[1:].any():
         starts[:] = 0
     return starts
+
+
+def count_sentences(doc: Doc) -> int:
+    """The number of sentences; 0 where it is not known where they begin."""
+    if not len(doc) or not doc.has_annotation("SENT_START"):
+        return 0
+    return 1 + int(numpy.count_nonzero(doc.to_array(["SENT_START"])[1:] == 1))
 
 
 def set_starts(doc: Doc, values: Sequence[int] | Keys) -> None:

@@ -156,3 +156,37 @@ def test_a_variable_in_a_path(corpora, part):
     assert overridden.exit_code == 1
     assert f"{part}/moods.spacy" in overridden.stderr
     assert "rename it, or make a link to it" in overridden.stderr
+
+
+def test_some_of_the_tasks(corpora):
+    result = init_config("my.cfg", *DATA, "--tasks", " mood,tagger ")
+    assert result.exit_code == 0, result.output
+    config = load_config("my.cfg")
+    assert [*config["components"]["multitask"]["tasks"]] == ["tagger", "mood"]
+    assert sorted(path.name for path in Path("my_labels").iterdir()) == ["mood.json", "tagger.json"]
+    assert "names.spacy" not in Path("my.cfg").read_text()
+    assert "Left out, as these tasks learn nothing from it: names.spacy." in result.stdout
+    train("my.cfg", "training", overrides=SMALL)
+    assert [*spacy.load("training/model-best").get_pipe("multitask").tasks] == ["tagger", "mood"]
+
+
+def test_unknown_tasks(corpora):
+    result = init_config("my.cfg", *DATA, "--tasks", "tagger,parser")
+    assert result.exit_code == 1
+    printed = " ".join(result.output.split())
+    assert "Expected tasks out of tagger, pos, ner, spans_sc, " in printed
+    assert "got parser." in printed
+    assert not Path("my.cfg").exists()
+
+
+def test_warns_only_of_what_the_tasks_learn(corpora, make_doc):
+    save("odd.spacy", [make_doc("Oh dear", tags=["UH", "JJ"], ents=["B-X", "O"])])
+    data = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "odd.spacy")
+    assert "has labels of ents that no training file has" in printed(init_config("a.cfg", *data))
+    some = printed(init_config("b.cfg", *data, "--tasks", "tagger"))
+    assert "has labels of tag that no training file has" in some
+    assert "ents" not in some
+
+
+def printed(result) -> str:
+    return " ".join(result.output.split())

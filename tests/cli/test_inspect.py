@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from shutil import copyfile
 
 import pytest
@@ -8,6 +9,8 @@ from spacy.vocab import Vocab
 from typer.testing import CliRunner
 
 from spacy_mtl.cli import app
+from spacy_mtl.corpora import convert_file
+from spacy_mtl.layers.dependencies import DependencyLayer
 
 from .conftest import save
 
@@ -135,3 +138,54 @@ def test_one_line_about_a_file_that_cannot_be_read(corpora):
 def test_help_has_examples():
     result = inspect("--help")
     assert "spacy mtl inspect train.spacy --dev dev.spacy --json > coverage.json" in result.output
+
+
+@pytest.fixture
+def parsed(corpora, treebank):
+    save("trees.spacy", treebank.train)
+    save("heldout.spacy", treebank.dev)
+
+
+def test_sentences_and_trees(parsed, lines):
+    printed = lines("trees.spacy", "moods.spacy", "--dev", "heldout.spacy")
+    for layer in ("= dep =", "= sents ="):
+        section = printed[next(i for i, line in enumerate(printed) if layer in line) :]
+        table = section[section.index("Sentences | trees.spacy | moods.spacy | heldout.spacy") :]
+        assert table[2:4] == ["number | 80 | 20", "to a doc | 4.44 | 5.00"]
+    assert "with a complete tree | 80 (100.00%) | 20 (100.00%)" in printed
+    assert "trees that are not projective | 3 (3.75%) | 2 (10.00%)" in printed
+    assert "arcs that are not projective | 3 (0.55%) | 2 (1.46%)" in printed
+    assert "without exactly one root | 0 (0.00%) | 0 (0.00%)" in printed
+    assert sum(line.startswith("with a complete tree") for line in printed) == 1
+
+
+def test_no_sentences(lines):
+    assert "Sentences | moods.spacy" not in lines("moods.spacy")
+
+
+def test_sentences_and_trees_in_json(parsed):
+    found = json.loads(inspect("trees.spacy", "--json").stdout)
+    layers = {layer["layer"]: layer for layer in found["train"][0]["layers"]}
+    assert layers["dep"]["trees"] == {
+        "complete": 80,
+        "nonprojective": 3,
+        "arcs": 547,
+        "nonprojective_arcs": 3,
+        "not_one_root": 0,
+    }
+    for name in ("dep", "sents"):
+        assert layers[name]["sentences"] == 80
+        assert layers[name]["sentences_per_doc"] == 80 / 18
+    assert "trees" not in layers["sents"] and "sentences" not in layers["tag"]
+
+
+def test_sentences_that_stand_alone(corpora, lines, monkeypatch):
+    """As `convert` makes them without --group."""
+    monkeypatch.setattr(DependencyLayer, "has_task", True)
+    treebank = Path(__file__).parents[1] / "data" / "treebank.conllu"
+    for name, group in (("one", 1), ("ten", 10)):
+        convert_file(treebank, f"{name}.spacy", Vocab(), group=group)
+    printed = " ".join(lines("one.spacy", "--dev", "ten.spacy"))
+    assert "Training docs have hardly more than one sentence: 1.00 by " in printed
+    assert "--group 10" in printed
+    assert "hardly more than one" not in " ".join(lines("ten.spacy"))

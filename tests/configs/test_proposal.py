@@ -9,6 +9,7 @@ from thinc.api import Config
 from spacy_mtl.configs import proposal
 from spacy_mtl.configs.proposal import Proposal, propose
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
+from spacy_mtl.corpora.layer_coverage import REJECTED
 from spacy_mtl.errors import MTLError
 
 TAG, POS, ENTS = Layer("tag"), Layer("pos"), Layer("ents")
@@ -273,3 +274,25 @@ def test_classes_are_heard_beside_words():
         file = Coverage(Path("a.spacy"), docs=10, tokens=900, layers=layers)
         found = {task.name: task.settings for task in propose([file], file).tasks}
         assert found["textcat"].get("encoder_gradient") == written
+
+
+def test_files_without_anything_for_the_tasks_are_left_out():
+    files = [coverage("a.spacy", TAG, MOOD), coverage("b.spacy", ENTS), coverage("c.spacy", MOOD)]
+    dev = coverage("dev.spacy", TAG, ENTS, MOOD)
+    proposed = propose(files, dev, names=["ner", "tagger"])
+    assert [task.name for task in proposed.tasks] == ["tagger", "ner"]
+    assert list(proposed.corpora) == ["a", "b"]
+    assert proposed.config["corpora"]["train"]["layers"] == {"a": ["tag", "cats"], "b": ["ents"]}
+    assert "Left out, as these tasks learn nothing from it: c.spacy." in proposed.notes
+    assert list(propose(files, dev).corpora) == ["a", "b", "c"]
+    with pytest.raises(MTLError, match="main task"):
+        propose(files, dev, names=["ner"], main_task="tagger")
+
+
+def test_rejected_spans_belong_to_the_entities():
+    files = [coverage("a.spacy", ENTS), coverage("b.spacy", REJECTED), coverage("c.spacy", TAG)]
+    dev = coverage("dev.spacy", TAG, ENTS)
+    assert list(propose(files, dev, names=["ner"]).corpora) == ["a", "b"]
+    proposed = propose(files, dev, names=["tagger"])
+    assert list(proposed.corpora) == ["train"]
+    assert not any("no entities that were accepted" in note for note in proposed.notes)

@@ -1,7 +1,10 @@
 from collections import Counter
 
+import pytest
+
 from spacy_mtl.configs.proposed_tasks import propose_tasks
 from spacy_mtl.corpora.layer_coverage import REJECTED, Layer, LayerCoverage
+from spacy_mtl.errors import MTLError
 
 TAG, POS, MORPH, ENTS = Layer("tag"), Layer("pos"), Layer("morph"), Layer("ents")
 BARE, MOOD = Layer("cats"), Layer("cats", "mood")
@@ -78,3 +81,31 @@ def test_rejected_spans_have_no_task_but_that_of_the_entities():
     assert task.settings["crf"] is True
     assert task.settings["incorrect_spans_key"] == "incorrect_spans"
     assert propose_tasks({REJECTED: rejected}, {REJECTED: rejected}) == []
+
+
+def test_some_of_the_tasks():
+    layers = dict.fromkeys([TAG, POS, ENTS, BARE, Layer("cats", "tagger")], TWO)
+    everything = propose_tasks(layers, layers)
+    names = [task.name for task in everything]
+    assert names == ["tagger", "pos", "ner", "textcat", "tagger_2"]
+    assert propose_tasks(layers, layers, names=names) == everything
+    some = propose_tasks(layers, layers, names=["tagger_2", "ner"])
+    assert [(task.name, task.layer) for task in some] == [
+        ("ner", ENTS),
+        ("tagger_2", everything[-1].layer),
+    ]
+
+
+def test_what_stands_beside_them_is_what_is_chosen():
+    """Classes alone are learned otherwise than beside tasks of words."""
+    long = LayerCoverage(10, Counter(B=6, A=4), one_class=10, docs=10, words=5000)
+    layers = {TAG: TWO, MOOD: long}
+    (alone,) = propose_tasks(layers, layers, names=["mood"])
+    assert [alone] == propose_tasks({MOOD: long}, {MOOD: long})
+    assert alone not in propose_tasks(layers, layers)
+
+
+def test_unknown_names():
+    layers = {TAG: TWO, MOOD: TWO}
+    with pytest.raises(MTLError, match="tasks out of tagger, mood, as .*, got parser, moood"):
+        propose_tasks(layers, layers, names=["parser", "mood", "moood"])

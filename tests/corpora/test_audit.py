@@ -183,3 +183,10 @@ def test_nothing_is_said_of_rejected_spans():
     rejected = {REJECTED: LayerCoverage(3, Counter(PER=3), overlapping=2)}
     train = coverage("train", {Layer("tag"): tags(), **rejected})
     assert audit([train], [coverage("dev", {Layer("tag"): tags()}, docs=5)]) == []
+
+
+def test_some_layers_alone():
+    train = coverage("a", {TAG: tags(X=9), ENTS: tags(A=1)})
+    dev = coverage("d", {TAG: tags(X=1), ENTS: tags(B=1)})
+    assert {"unseen-labels", "rare-labels"} <= {*kinds(audit([train], [dev]))}
+    assert audit([train], [dev], [TAG]) == []

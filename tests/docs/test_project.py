@@ -18,9 +18,7 @@ from .commands import ROOT, invoke
 NAMES, VERBS = ["Ana", "Bob", "Cleo", "Dan"], ["visits", "likes", "left", "knows"]
 PLACES, ENDS = ["Rome", "New York", "Oslo"], [".", "!"]
 SIZES = {"train": (0, 48), "dev": (48, 72), "test": (72, 96)}
-VARIABLES = shlex.split(
-    "--vars.corpus xx --vars.package xx --vars.group 10 --vars.steps 10 --vars.eval_every 5"
-)
+VARIABLES = shlex.split("--vars.corpus xx --vars.group 10 --vars.steps 10 --vars.eval_every 5")
 TAGS = {".": ("PUNCT", ".", "_"), "!": ("PUNCT", ".", "_")}
 TAGS |= dict.fromkeys(VERBS, ("VERB", "VBZ", "Tense=Pres|VerbForm=Fin"))
 PROPER = ("PROPN", "NNP", "Number=Sing")
@@ -48,10 +46,15 @@ def comments(split: str, number: int, sentence: list[Token]) -> list[str]:
     return [*border, f"# sent_id = {split}-{number}", text]
 
 
-def conllu_row(number: int, word: str, last: bool) -> str:
+def conllu_row(number: int, word: str, n_words: int) -> str:
+    """A line of a sentence: a name, a verb, a place of one or two words, a mark."""
     upos, xpos, feats = TAGS.get(word, PROPER)
-    misc = "SpaceAfter=No" if last else "_"
-    return "\t".join([str(number), word, word.lower(), upos, xpos, feats, "_", "_", "_", misc])
+    last = n_words - 1  # of the place
+    arcs = {1: (2, "nsubj"), 2: (0, "root"), last: (2, "obj"), n_words: (2, "punct")}
+    head, relation = arcs.get(number, (last, "compound"))
+    misc = "SpaceAfter=No" if number == last else "_"
+    columns = [number, word, word.lower(), upos, xpos, feats, head, relation, "_", misc]
+    return "\t".join(map(str, columns))
 
 
 def write_treebank(folder: Path) -> None:
@@ -64,7 +67,7 @@ def write_treebank(folder: Path) -> None:
             tags += comments(split, number, sentence)
             entities += comments(split, number, sentence)
             for i, (word, entity) in enumerate(sentence, start=1):
-                tags.append(conllu_row(i, word, i == len(sentence) - 1))
+                tags.append(conllu_row(i, word, len(sentence)))
                 entities.append(f"{i}\t{word}\t{entity}\t-\t-")
             tags.append("")
             entities.append("")
@@ -111,6 +114,7 @@ def test_conversion(project: Path) -> None:
     tagged, with_entities = docs.values()
     assert [len(list(doc.sents)) for doc in tagged] == [10, 2] * 4
     assert {doc.has_annotation("TAG") for doc in tagged} == {True}
+    assert {doc.has_annotation("DEP", require_complete=True) for doc in tagged} == {True}
     assert {doc.has_annotation("ENT_IOB") for doc in tagged} == {False}
     assert {len(doc.ents) > 0 for doc in with_entities} == {True}
     assert {doc.has_annotation("TAG") for doc in with_entities} == {False}

@@ -1,0 +1,40 @@
+"""What in the sentences of the corpora will hurt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from .coverage import Coverage
+from .findings import Finding, Layers
+
+FEW_SENTENCES = 1.1  # to a Doc, below which next to no boundary stands between two of them
+_CURE = (
+    "Convert with --group 10, which puts up to 10 consecutive sentences of a source document into "
+    "a doc (--vars.group 10 in the project)."
+)
+
+
+def single_sentences(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Finding]:
+    """Docs that have hardly more than one sentence, where tasks learn the boundaries."""
+    if few := _few(known):
+        yield Finding(
+            "single-sentences",
+            f"Training docs have hardly more than one sentence: {few}. So nothing teaches where "
+            f"one ends and the next begins. {_CURE}",
+        )
+    for dev in held_out:
+        if few := _few({layer: found for layer, found in dev.layers.items() if layer in known}):
+            yield Finding(
+                "single-sentences",
+                f"The docs of {dev.path} have hardly more than one sentence: {few}. So no "
+                f"boundary can be missed there, and scores of sentences are too good. {_CURE}",
+            )
+
+
+def _few(layers: Layers) -> str:
+    """The layers with few sentences, each with their number in a Doc."""
+    means = {layer: found.sentences_per_doc for layer, found in layers.items()}
+    few = [
+        f"{mean:.2f} by {layer}" for layer, mean in means.items() if mean and mean < FEW_SENTENCES
+    ]
+    return ", ".join(few)
