@@ -11,6 +11,7 @@ from ..errors import MTLError
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
 from ..pipeline.score_names import RESERVED
+from ..tasks.base import Task
 from ..registry import registry
 
 
@@ -54,7 +55,7 @@ def propose_tasks(
     learned = {layer.kind for layer in known}.difference(unlearned(known))
     tasks = _propose_all(known, everything, pretrained, learned)
     if not names:
-        return tasks
+        return _without_doubles(tasks)
     if unknown := [name for name in names if all(name != task.name for task in tasks)]:
         raise MTLError(
             f"Expected tasks out of {', '.join(task.name for task in tasks) or 'none'}, as the "
@@ -91,6 +92,7 @@ def _propose_all(
             rejected=REJECTED in known,
             beside_words=beside_words,
             pretrained=pretrained,
+            sentences=coverage.sentences_per_doc,
             first=all(task.layer.kind != layer.kind for task in tasks),
             taken=frozenset(task.name for task in tasks),
             reserved=frozenset(RESERVED),
@@ -104,9 +106,25 @@ def _propose_all(
     return tasks
 
 
+def _without_doubles(tasks: Sequence[ProposedTask]) -> list[ProposedTask]:
+    """Those that write nothing that an earlier one writes, but for classes: the parser finds
+    sentences itself."""
+    kept: list[ProposedTask] = []
+    written: set[str] = {"doc.cats"}
+    for task in tasks:
+        assigns = set(_made(task.name, task.settings).assigns) - {"doc.cats"}
+        if written.isdisjoint(assigns):
+            kept.append(task)
+            written |= assigns
+    return kept
+
+
 def useless_files(files: Sequence[Coverage], tasks: Sequence[ProposedTask]) -> list[Coverage]:
     """The files from which none of the tasks learns."""
     layers = {task.layer for task in tasks}
+    for task in tasks:
+        kinds = _made(task.name, task.settings).layers
+        layers.update(Layer(kind) for kind in kinds if kind != task.layer.kind)
     if any(layer.kind == "ents" for layer in layers):
         layers.add(REJECTED)
     return [file for file in files if layers.isdisjoint(file.layers)]
@@ -120,6 +138,11 @@ def unlearned(known: Mapping[Layer, LayerCoverage]) -> list[str]:
 
 def _main_score(name: str, settings: Block) -> str:
     """The key of the main score that the task itself names, under its own name."""
-    task = registry.resolve({"task": settings})["task"]
-    task.name = name
+    task = _made(name, settings)
     return f"{name}_{task.own_key(task.main_score)}"
+
+
+def _made(name: str, settings: Block) -> Task:
+    task: Task = registry.resolve({"task": settings})["task"]
+    task.name = name
+    return task

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from ..layers.sentences import FEW_SENTENCES
 from .coverage import Coverage
 from .findings import Finding, Layers
 
-FEW_SENTENCES = 1.1  # to a Doc, below which next to no boundary stands between two of them
 _CURE = (
     "Convert with --group 10, which puts up to 10 consecutive sentences of a source document into "
     "a doc (--vars.group 10 in the project)."

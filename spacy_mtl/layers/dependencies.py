@@ -10,6 +10,7 @@ from spacy.tokens import Doc
 
 from ..errors import MTLError
 from .coverage import LayerCoverage
+from .proposals import Found, Suggestion
 from .sentences import count_sentences
 from .tokens import TokenLayer
 from .trees import Trees
@@ -28,7 +29,6 @@ class DependencyLayer(TokenLayer):
     attrs = ("DEP", "HEAD")
     field = column = "deps"
     no_label = None
-    has_task = False
     components = ("parser",)
 
     @property
@@ -37,6 +37,9 @@ class DependencyLayer(TokenLayer):
 
     def values(self, doc: Doc) -> list[str | None]:
         return [f"{token.dep_} of {token.head.text!r}" if token.dep else None for token in doc]
+
+    def propose(self, found: Found) -> Suggestion:
+        return Suggestion("parser", {"@mtl_tasks": "spacy_mtl.Parser.v1"}, "dep_las")
 
     def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
         for group, found in super().coverages(doc):

@@ -24,6 +24,7 @@ class Found:
     rejected: Whether there are spans that are known to be no entities.
     beside_words: Whether tasks of words or spans learn from the same files.
     pretrained: Whether the encoder is a pretrained transformer.
+    sentences: Of a layer that says where sentences begin, their mean number in a document.
     first: Whether no other task learns from this layer.
     taken: Names that the task cannot have.
     reserved: Names that it cannot have as spaCy's own scores begin with them.
@@ -38,6 +39,7 @@ class Found:
     rejected: bool = False
     beside_words: bool = False
     pretrained: bool = False
+    sentences: float | None = None
     first: bool = True
     taken: frozenset[str] = frozenset()
     reserved: frozenset[str] = frozenset()

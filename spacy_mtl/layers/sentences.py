@@ -12,8 +12,10 @@ from spacy.tokens import Doc
 
 from ..errors import MTLError
 from .coverage import LayerCoverage
+from .proposals import Found, Suggestion
 from .tokens import Keys, TokenLayer
 
+FEW_SENTENCES = 1.1  # to a Doc, below which next to no boundary stands between two of them
 _NO_START = 2**64 - 1  # -1 as SENT_START
 
 
@@ -31,7 +33,6 @@ class SentenceLayer(TokenLayer):
     field = "sentences"
     json_type = "ranges"
     by_token = False
-    has_task = False
     components = ("sentencizer", "senter")
     has_labels = False
 
@@ -63,6 +64,13 @@ class SentenceLayer(TokenLayer):
         for group, found in super().coverages(doc):
             found.sentences = count_sentences(doc)
             yield group, found
+
+    def propose(self, found: Found) -> Suggestion | None:
+        """None where next to no sentence begins within a document; of a parser beside it see
+        `spacy_mtl.configs.proposed_tasks`."""
+        if found.sentences is not None and found.sentences < FEW_SENTENCES:
+            return None
+        return Suggestion("senter", {"@mtl_tasks": "spacy_mtl.SentenceStarts.v1"}, "sents_f")
 
     def to_json(self, doc: Doc) -> Any:
         if not self.present(doc):

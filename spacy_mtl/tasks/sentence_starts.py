@@ -45,7 +45,7 @@ class SentenceStarts(ScoredTask):
     """
 
     def __init__(self, overwrite: bool = False, hidden_width: int = 0) -> None:
-        self.name = "sents"
+        self.name = "senter"
         self.overwrite = overwrite
         self.hidden_width = hidden_width
         self.temperature = 1.0
