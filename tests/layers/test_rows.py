@@ -91,7 +91,7 @@ def test_some_layers_have_a_task():
         "tag": ("tagger", "tag_acc"),
         "pos": ("pos", "pos_acc"),
         "morph": ("morph", "morph_acc"),
-        "lemma": None,
+        "lemma": ("lemmatizer", "lemma_acc"),
         "dep": None,
         "ents": ("ner", "ents_f"),
         "sents": None,
