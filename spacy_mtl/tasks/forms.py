@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from spacy.tokens import Doc
+
+_LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -48,15 +51,29 @@ def _attribute(docs: Sequence[Doc], name: str) -> NDArray[np.uint64]:
     return np.concatenate([none, *(doc.to_array(name).reshape(-1) for doc in docs)])
 
 
-def distinct_pairs(
-    one: ArrayLike, other: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct_pairs(one: ArrayLike, other: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which of the pairs of two arrays are the first of their kind.
 
     one, other: (n,) of any integers.
     Returns (n_kinds,) the place of the first pair of each kind, and (n,) the kind of each pair.
     """
-    kinds, others = (np.unique(side, return_inverse=True)[1] for side in (one, other))
-    width = int(others.max()) + 1 if len(others) else 1
-    _, first, kind = np.unique(kinds * width + others, return_index=True, return_inverse=True)
+    sides = (np.unique(side, return_inverse=True)[1] for side in (one, other))
+    return distinct_rows(np.stack([*sides], axis=1))
+
+
+def distinct_rows(table: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of the rows of a table are the first of their kind.
+
+    table: (n, n_columns) of integers from 0 on.
+    Returns (n_kinds,) the number of the first row of each kind, and (n,) the kind of each row.
+    """
+    key, n_keys = np.zeros(len(table), dtype="int64"), 1  # a row as one number
+    for column in table.T:
+        size = int(column.max(initial=0)) + 1
+        if n_keys * size > _LARGEST:
+            key = np.unique(key, return_inverse=True)[1]
+            n_keys = len(table)
+        key = key * size + column
+        n_keys *= size
+    _, first, kind = np.unique(key, return_index=True, return_inverse=True)
     return first, kind

@@ -1,17 +1,14 @@
-"""Token tags: part-of-speech tags, universal part of speech, or morphological features."""
+"""Token tags: part-of-speech tags, universal part of speech, or whole strings of features."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.morphology import Morphology
 from spacy.parts_of_speech import IDS as POS_IDS
-from spacy.scorer import Scorer
-from spacy.strings import StringStore, get_string_id
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
-from spacy.tokens.morphanalysis import MorphAnalysis
 from spacy.training import Example
 from thinc.api import Ops, to_numpy
 from thinc.types import Floats2d
@@ -19,17 +16,15 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..metrics.f_score import UNSEEN, Counts, count_units
 from ..models.packed import Packed
-from ..morphology import is_features
 from .alignment import aligned_attribute, index_of, require_same_tokens
-from .base import Task
 from .confusion import Confusion, unit_confusion
-from .losses import softmax, softmax_cross_entropy
+from .losses import check_smoothing, softmax, softmax_cross_entropy
+from .morphs import morph_key, morph_scores, write_morphs
 from .scored import Decoded
 from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
 from .token_attribute import TokenAttributeTask
 
-NO_FEATURES = ("", "_")  # the second is how spaCy writes it
 NO_TAG = "(no tag)"  # what white space gets
 ATTRS = ("TAG", "POS", "MORPH")
 
@@ -37,7 +32,8 @@ ATTRS = ("TAG", "POS", "MORPH")
 class Tagger(TokenAttributeTask):
     """Classify each token: `token.tag_`, `token.pos_` or `token.morph`.
 
-    attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing".
+    attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing"; for
+        features each by itself see `spacy_mtl.tasks.morph_features`.
     overwrite: replace what is already on the token; otherwise only missing values are set.
     label_smoothing: share of the target that is spread over all other labels, as stock `tagger`.
     hidden_width: of a layer of the head's own, 0 for none.
@@ -52,8 +48,7 @@ class Tagger(TokenAttributeTask):
     ) -> None:
         if attr not in ATTRS:
             raise MTLError(f"Expected `attr` to be one of {list(ATTRS)}, got {attr!r}.")
-        if not 0.0 <= label_smoothing < 1.0:
-            raise MTLError(f"Expected `label_smoothing` in [0, 1), got {label_smoothing}.")
+        check_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
         super().__init__("tagger", attr, overwrite, hidden_width)
 
@@ -61,9 +56,6 @@ class Tagger(TokenAttributeTask):
         super().set_labels(labels)
         values = [_value(self.attr, label) for label in self._labels]
         self._values = np.asarray(values, dtype="uint64")
-
-    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
 
     def labels_in(self, doc: Doc) -> set[str]:
         known = dict(zip(self._values.tolist(), self._labels, strict=True))
@@ -93,29 +85,16 @@ class Tagger(TokenAttributeTask):
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         if self.attr == "MORPH":
-            self._write_morph(docs, to_numpy(decoded.labels))
+            write_morphs(docs, to_numpy(decoded.labels), self._labels, self.overwrite)
         else:
             super().annotate(docs, decoded)
 
-    def _write_morph(self, docs: Sequence[Doc], labels: Any) -> None:
-        """Token by token: `from_array` looks every token's features up by their string."""
-        used = np.flatnonzero(np.bincount(labels)).tolist()
-        analyses = {kind: MorphAnalysis(docs[0].vocab, self._labels[kind]) for kind in used}
-        tokens: Iterator[Any] = (token for doc in docs for token in doc)
-        for token, label in zip(tokens, labels.tolist(), strict=True):
-            if self.overwrite or not token.has_morph():
-                token.set_morph(analyses[label])
-
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        attr = self.attr.lower()
         examples = list(examples)
         self.warn_of_unknown(examples)
         if self.attr != "MORPH":
-            return token_accuracy(examples, attr)
-        return {
-            **Scorer.score_token_attr(examples, attr, getter=_morph_key),
-            **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
-        }
+            return token_accuracy(examples, self.attr.lower())
+        return morph_scores(examples)
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
         labels = (*self._labels, UNSEEN)
@@ -152,10 +131,8 @@ class Tagger(TokenAttributeTask):
 def _value(attr: str, label: str) -> int:
     if attr == "TAG":
         return int(get_string_id(label))
-    if attr == "MORPH" and label not in NO_FEATURES and not is_features(label):
-        raise MTLError(f"Expected features like 'Case=Nom|Number=Sing', got {label!r}.")
-    if attr == "MORPH":  # the identifier of the features in their standard order
-        return int(Morphology(StringStore()).add(label))
+    if attr == "MORPH":
+        return morph_key(label)
     if label not in POS_IDS:
         known = ", ".join(name for name in POS_IDS if name)
         raise MTLError(f"Expected a universal part of speech ({known}), got {label!r}.")
@@ -166,7 +143,3 @@ def _label(attr: str, value: int, strings: Any) -> str:
     if attr == "POS":
         return {number: name for name, number in POS_IDS.items()}[value]
     return str(strings[value])
-
-
-def _morph_key(token: Any, attr: str) -> int:
-    return int(getattr(token, attr).key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ from thinc.api import to_numpy
 from ..confidences import has_place, note_tokens, token_confidence
 from ..models.heads import Head, TokenHead
 from .alignment import require_same_tokens
+from .base import Task
 from .labels import LabelledTask
 from .scored import Decoded
 
@@ -47,6 +48,9 @@ class TokenAttributeTask(LabelledTask):
     @property
     def main_score(self) -> str:
         return f"{self.attr.lower()}_acc"
+
+    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
+        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
 
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)

@@ -15,7 +15,7 @@ PAIRS = {
     ("The", "the"): '[1,0,["T","t"],null]',
     ("gegangen", "gehen"): '[0,6,null,[4,0,["gang","h"],null]]',
     ("Über", "über"): '[1,0,["Ü","ü"],null]',
-    ("3\"", "3'"): '[0,1,null,["\\"","\'"]]',
+    ('3"', "3'"): '[0,1,null,["\\"","\'"]]',
 }
 OTHERS = [("talked", "talk"), ("went", "go"), ("Houses", "house"), ("", ""), ("a", "ba")]
 

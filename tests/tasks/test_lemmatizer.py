@@ -12,7 +12,8 @@ from spacy_mtl.errors import MTLError
 from spacy_mtl.tasks.lemmatizer import Lemmatizer
 
 OPS = NumpyOps()
-SAME, ED, WENT, S = "[0,0,null,null]", '[0,2,null,["ed",""]]', '["went","go"]', '[0,1,null,["s",""]]'
+SAME, WENT = "[0,0,null,null]", '["went","go"]'
+ED, S = '[0,2,null,["ed",""]]', '[0,1,null,["s",""]]'
 LABELS = [SAME, ED, WENT, S]
 
 
@@ -22,9 +23,9 @@ def lemmatizer(labels=LABELS, **settings):
     return task
 
 
-def scores_of(rows, n=len(LABELS)):
+def scores_of(rows):
     """Scores whose best columns these are, each row's from the best on."""
-    scores = np.zeros((len(rows), n), dtype="f")
+    scores = np.zeros((len(rows), len(LABELS)), dtype="f")
     for row, columns in enumerate(rows):
         scores[row, columns] = -np.arange(len(columns)) + 9.0
     return scores
@@ -65,7 +66,9 @@ def test_frequent_trees_are_the_labels(make_doc):
 
 def test_trees_that_are_all_too_rare(make_doc):
     examples = examples_of(make_doc, ("he went", "he go"))
-    with pytest.raises(MTLError, match="3 tokens .* 2 labelled tokens with 2 edit trees.*`min_tree"):
+    with pytest.raises(
+        MTLError, match="3 tokens .* 2 labelled tokens with 2 edit trees.*`min_tree"
+    ):
         Lemmatizer().find_labels(examples, [])
 
 
@@ -95,11 +98,10 @@ def test_whitespace_is_not_learned(vocab):
 
 def test_other_tokens_than_the_reference(vocab):
     """As `get_aligned` has it, with which spaCy's own component learns."""
-    predicted = Doc(vocab, words=["He", "walkedhome", "talk", "ed"])
-    reference = Doc(vocab, words=["He", "walked", "home", "talked"],
-                    lemmas=["he", "walk", "home", "talk"], spaces=[True, False, True, False])  # fmt: skip
-    predicted = Doc(vocab, words=["He", "walkedhome", "talk", "ed"],
-                    spaces=[True, True, False, False])  # fmt: skip
+    words, known = ["He", "walked", "home", "talked"], ["he", "walk", "home", "talk"]
+    reference = Doc(vocab, words=words, lemmas=known, spaces=[True, False, True, False])
+    words, spaces = ["He", "walkedhome", "talk", "ed"], [True, True, False, False]
+    predicted = Doc(vocab, words=words, spaces=spaces)
     example = Example(predicted, reference)
     task = lemmatizer(['[1,0,["H","h"],null]', SAME])
     aligned = example.get_aligned("LEMMA", as_string=True)
@@ -241,7 +243,9 @@ def test_lemmas_are_those_of_the_stock_component(top_k, backoff, pack):
     gold = ["walk", "talk", "go", "house", "house", "be", "foot", "home", "the", "I"]
     example = Example(nlp.make_doc(" "), Doc(nlp.vocab, words=words, lemmas=gold))
     nlp.initialize(lambda: [example])
-    pairs = dict(zip(map(stock._pair2label, words, gold), zip(words, gold, strict=True), strict=True))
+    pairs = dict(
+        zip(map(stock._pair2label, words, gold), zip(words, gold, strict=True), strict=True)
+    )
     task = lemmatizer((), top_k=top_k, backoff=backoff)
     task.set_labels([task._trees.label(*pairs[column]) for column in range(len(stock.labels))])
     rng = np.random.default_rng(0)
