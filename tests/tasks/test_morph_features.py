@@ -144,6 +144,23 @@ def test_loss(vocab, pack, numeric_gradient):
     np.testing.assert_allclose(d_scores, numeric, atol=1e-6)
 
 
+def test_what_a_teacher_says(vocab, pack, numeric_gradient):
+    """The divergence of each feature's values, added up."""
+    task = tagger()
+    examples = [example_of(vocab, "Case=Nom|Number=Sing", None), example_of(vocab, "_")]
+    mask = task.targets(examples, OPS).mask
+    packed = pack([example.predicted for example in examples])
+    scores, taught = np.random.default_rng(0).normal(size=(2, 3, 6))
+    loss, d_scores = task.distill(scores, taught, mask, packed, OPS)
+    parts = [(softmax(taught[:, own]), softmax(scores[:, own])) for own in (slice(3), slice(3, 6))]
+    divergence = sum((Q * np.log(Q / P))[mask].sum() for Q, P in parts)
+    assert loss == pytest.approx(divergence) and not d_scores[1].any()
+    numeric = numeric_gradient(
+        lambda: task.distill(scores, taught, mask, packed, OPS)[0], scores, 1e-4
+    )
+    np.testing.assert_allclose(d_scores, numeric, atol=1e-6)
+
+
 # Decoding
 
 
