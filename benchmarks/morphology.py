@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from spacy.tokens import Doc
@@ -22,7 +22,12 @@ from .corpora import BenchmarkCorpus, docs_of, only, prepare, write_docs
 from .proposed import proposed
 from .quality import DEFAULT_CACHE, report
 
-WAYS = {"whole strings": False, "by feature": True}
+WAYS: dict[str, dict[str, Any]] = {
+    "whole strings": {},
+    "by feature": {"by_feature": True},
+    "by feature, no smoothing": {"by_feature": True, "label_smoothing": 0.0},
+    "by feature, hidden layer": {"by_feature": True, "hidden_width": 96},
+}
 LAYER = "morph"
 HEADER = "| corpus | way | seed | accuracy | of unseen | F of features | words/s |"
 
@@ -31,15 +36,16 @@ def main(
     data: Annotated[Path, Option(help="Folder with gum/ and ewt/")],
     cache: Annotated[Path, Option(help="Where finished runs are kept")] = DEFAULT_CACHE,
     corpus: Annotated[list[str], Option(help="May be repeated")] = ["gum", "ewt"],  # noqa: B006
+    way: Annotated[list[str], Option(help="May be repeated")] = list(WAYS)[:2],  # noqa: B006
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
     steps: Annotated[int, Option(help="Training steps of every run")] = 1000,
 ) -> None:
     """Train what is not in the cache, then print a table."""
     corpora = {name: _features_alone(prepare(data, cache, name), cache) for name in corpus}
     runs = [
-        Run(f"{name}/{way}", _config(own, steps, by_feature), seed, str(own.dev))
+        Run(f"{name}/{each}", _config(own, steps, WAYS[each]), seed, str(own.dev))
         for name, own in corpora.items()
-        for way, by_feature in WAYS.items()
+        for each in way
         for seed in range(seeds)
     ]
     results = execute(runs, cache, on_done=report)
@@ -57,12 +63,13 @@ def _features_alone(whole: BenchmarkCorpus, cache: Path) -> BenchmarkCorpus:
     return BenchmarkCorpus(whole.name, {LAYER: train}, train.parent, dev, dev)
 
 
-def _config(corpus: BenchmarkCorpus, steps: int, by_feature: bool) -> dict[str, object]:
+def _config(corpus: BenchmarkCorpus, steps: int, settings: dict[str, Any]) -> dict[str, Any]:
+    task = f"components.multitask.tasks.{LAYER}"
     overrides = {
         "training.max_steps": steps,
         "training.eval_frequency": 200,
         "training.patience": 0,
-        f"components.multitask.tasks.{LAYER}.by_feature": by_feature,
+        **{f"{task}.{setting}": value for setting, value in settings.items()},
     }
     return dict(proposed(corpus, overrides))
 

@@ -67,6 +67,7 @@ def _annotation(row: dict, nlp: Language) -> dict:
         "tag": row["tags"],
         "pos": row["pos"],
         "morph": row["morphs"],
+        "lemma": row["lemmas"],
         "ents": spans(row["entities"]),
         "spans": {key: spans(values) for key, values in row["spans"].items()},
         "cats": {key: round(value, 4) for key, value in sorted(row["cats"].items())},
