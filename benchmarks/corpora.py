@@ -75,11 +75,11 @@ def _partial(whole: BenchmarkCorpus, cache: Path) -> BenchmarkCorpus:
         docs = docs_of(whole.train["tag"])
         kept = np.random.default_rng(PARTIAL_SEED).integers(len(paths), size=len(docs))
         for place, (layer, path) in enumerate(paths.items()):
-            write_docs([_only(docs[i], layer) for i in np.flatnonzero(kept == place)], path)
+            write_docs([only(docs[i], layer) for i in np.flatnonzero(kept == place)], path)
     return BenchmarkCorpus(PARTIAL, paths, folder, whole.dev, whole.test)
 
 
-def _only(doc: Doc, layer: str) -> Doc:
+def only(doc: Doc, layer: str) -> Doc:
     """The Doc after all its other layers were left out, in place."""
     for other in present_layers(doc) - {layer}:
         blank_layer(doc, other)

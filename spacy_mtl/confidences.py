@@ -16,27 +16,41 @@ from numpy.typing import NDArray
 from spacy.tokens import Doc, Span, Token
 
 CONFIDENCES = "spacy_mtl_confidences"
-_TAGS = "token.tag"
-_ARCS = "token.head"  # both beside the layers of spans: "doc.ents", 'doc.spans["x"]'
+# Where arcs and, by attribute, other values of tokens are noted, beside the layers of spans:
+# "doc.ents", 'doc.spans["x"]'.
+_ARCS = "token.head"
+_TOKENS = {"TAG": ("token.tag", "tags"), "LEMMA": ("token.lemma", "lemmas")}
 _END = "n_chars"  # of the text, which is another one in a copy of a part of the Doc
+_NO_SPANS = {_END, _ARCS, *(layer for layer, _ in _TOKENS.values())}
 
 
-def note_tags(
-    doc: Doc, tags: NDArray[np.uint64], confidences: NDArray, kept: NDArray[np.bool_]
+def has_place(attr: str) -> bool:
+    """Whether confidences of this attribute of tokens can be noted."""
+    return attr in _TOKENS
+
+
+def note_tokens(
+    doc: Doc,
+    attr: str,
+    values: NDArray[np.uint64],
+    confidences: NDArray,
+    kept: NDArray[np.bool_],
 ) -> None:
-    """Note the confidence of each token's tag.
+    """Note the confidence of each token's tag or lemma.
 
-    tags, confidences, kept: (n_tokens,) the tag's hash, its probability, and whether the token
-    has a tag already, which stays, with what was noted of it.
+    attr: "TAG" or "LEMMA". values, confidences, kept: (n_tokens,) the hash of the value, its
+    probability, NaN for none, and whether the token has a value already, which stays, with what
+    was noted of it.
     """
+    layer, name = _TOKENS[attr]
     notes = _begin(doc)
     confidences = confidences.astype("float32")
     if kept.any():
-        nothing = {"tags": np.zeros_like(tags), "confidences": np.full_like(confidences, np.nan)}
-        before = notes.get(_TAGS, nothing)
-        tags = np.where(kept, before["tags"], tags)
+        nothing = {name: np.zeros_like(values), "confidences": np.full_like(confidences, np.nan)}
+        before = notes.get(layer, nothing)
+        values = np.where(kept, before[name], values)
         confidences = np.where(kept, before["confidences"], confidences)
-    notes[_TAGS] = {"tags": tags.copy(), "confidences": confidences}
+    notes[layer] = {name: values.copy(), "confidences": confidences}
 
 
 def note_spans(
@@ -82,10 +96,22 @@ def dep_confidence(token: Token) -> float | None:
 
 def tag_confidence(token: Token) -> float | None:
     """The probability of the token's tag, None if it was not noted."""
-    noted = _notes(token.doc).get(_TAGS)
-    if noted is None or len(noted["tags"]) != len(token.doc):
+    return token_confidence(token, "TAG")
+
+
+def lemma_confidence(token: Token) -> float | None:
+    """The probability of the edit tree that made the token's lemma, 0 where none could be applied;
+    None if it was not noted, as of whitespace."""
+    return token_confidence(token, "LEMMA")
+
+
+def token_confidence(token: Token, attr: str) -> float | None:
+    """The probability of the token's value of "TAG" or "LEMMA", None if it was not noted."""
+    layer, name = _TOKENS[attr]
+    noted = _notes(token.doc).get(layer)
+    if noted is None or len(noted[name]) != len(token.doc):
         return None
-    if int(noted["tags"][token.i]) != token.tag:
+    if int(noted[name][token.i]) != getattr(token, attr.lower()):
         return None
     confidence = float(noted["confidences"][token.i])
     return None if math.isnan(confidence) else confidence
@@ -96,7 +122,7 @@ def span_confidence(span: Span) -> float | None:
     not noted. Of a span that several layers have, that of `doc.ents` comes first."""
     notes = _notes(span.doc)
     wanted = np.asarray([span.start_char, span.end_char, span.label], dtype="uint64")
-    for layer in sorted(set(notes) - {_TAGS, _ARCS, _END}):
+    for layer in sorted(set(notes) - _NO_SPANS):
         found = np.flatnonzero((notes[layer]["spans"] == wanted).all(axis=1))
         if len(found):
             return float(notes[layer]["confidences"][found[0]])
@@ -104,11 +130,12 @@ def span_confidence(span: Span) -> float | None:
 
 
 def register_extensions() -> None:
-    """Add `Span._.confidence`, `Token._.tag_confidence` and `Token._.dep_confidence`; others of
-    these names stay."""
+    """Add `Span._.confidence`, `Token._.tag_confidence`, `Token._.lemma_confidence` and
+    `Token._.dep_confidence`; others of these names stay."""
     own: tuple[tuple[Any, str, Any], ...] = (
         (Span, "confidence", span_confidence),
         (Token, "tag_confidence", tag_confidence),
+        (Token, "lemma_confidence", lemma_confidence),
         (Token, "dep_confidence", dep_confidence),
     )
     for kind, name, getter in own:

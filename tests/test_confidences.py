@@ -8,7 +8,7 @@ from spacy.tokens import Doc, DocBin, Span, Token
 from spacy_mtl.confidences import (
     CONFIDENCES,
     note_spans,
-    note_tags,
+    note_tokens,
     register_extensions,
     span_confidence,
     tag_confidence,
@@ -22,7 +22,7 @@ NONE_KEPT = np.zeros(4, dtype=bool)
 def noted(make_doc):
     doc = make_doc("the red fox  ran", tags=TAGS, ents=["O", "B-X", "I-X", "O"])
     tags = doc.to_array("TAG")
-    note_tags(doc, tags, np.asarray([0.5, 0.25, 1.0, np.nan]), NONE_KEPT)
+    note_tokens(doc, "TAG", tags, np.asarray([0.5, 0.25, 1.0, np.nan]), NONE_KEPT)
     note_spans(doc, "doc.ents", spans_of(doc, (1, 3, "X")), np.asarray([0.75]), keep=False)
     return doc
 
@@ -72,13 +72,13 @@ def test_a_tag_that_was_changed_is_not_what_was_predicted(noted):
 
 def test_tags_that_are_kept_keep_what_was_noted(noted):
     tags = noted.to_array("TAG")
-    note_tags(noted, tags, np.full(4, 0.125), np.asarray([True, False, True, False]))
+    note_tokens(noted, "TAG", tags, np.full(4, 0.125), np.asarray([True, False, True, False]))
     assert tag_confidences(noted) == [0.5, 0.125, 1.0, 0.125]
 
 
 def test_kept_tags_of_others_have_none(make_doc):
     doc = make_doc("a b", tags=["X", "Y"])
-    note_tags(doc, doc.to_array("TAG"), np.full(2, 0.5), np.asarray([True, False]))
+    note_tokens(doc, "TAG", doc.to_array("TAG"), np.full(2, 0.5), np.asarray([True, False]))
     assert tag_confidences(doc) == [None, 0.5]
 
 

@@ -111,8 +111,8 @@ def data(coverage: Coverages) -> str:
         else "Of the test documents alone: the training data could not be read for this card."
     )
     unit = (
-        " Units are what is labelled or not: tokens for tags and entities, documents for classes "
-        "of which each has one, and otherwise each class of a document."
+        " Units are what is labelled or not: tokens for tags, lemmas and entities, documents for "
+        "classes of which each has one, and otherwise each class of a document."
     )
     rows = [
         [code(task), *(_amount(by_corpus.get(name, TaskCoverage())) for name in corpora)]

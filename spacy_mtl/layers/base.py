@@ -40,7 +40,8 @@ class AnnotationLayer(ABC):
     in_user_data: Whether a `.spacy` file has it only if it was saved with `store_user_data=True`.
     has_task: Whether a task learns from it. Of a layer that only other components learn from,
         `inspect` shows what there is, and warns of nothing.
-    components: Those of spaCy's own that set it on raw text, where no task of ours does.
+    components: Those of spaCy's own that set it on raw text, of a layer that files often have and
+        that pipelines often do without.
     has_labels: Whether its values are of a set of labels, without which there is nothing to learn.
     """
 

@@ -156,9 +156,11 @@ class LemmaLayer(TokenLayer):
     attrs = ("LEMMA",)
     field = column = "lemmas"
     no_label = None
-    has_task = False
     components = ("lemmatizer", "trainable_lemmatizer")
     has_labels = False
+
+    def propose(self, found: Found) -> Suggestion:
+        return Suggestion("lemmatizer", {"@mtl_tasks": "spacy_mtl.Lemmatizer.v1"}, "lemma_acc")
 
     def labels(self, doc: Doc) -> Counter[str]:
         return Counter()

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .base import Array, Summed
 
+WHOLE = "(whole)"  # stands for all labels of a unit
 UNSEEN = "(unseen)"  # stands for all gold labels that the task does not know
 Average = Literal["micro", "macro"]
 
@@ -50,6 +51,21 @@ class Counts(Summed):
                     "gold": tp + fn,
                 }
         return found
+
+
+@dataclass(frozen=True)
+class SetCounts(Counts):
+    """Counts of units that have a set of labels each, as a word has features.
+
+    The score is the share of the units of which all labels are right, and no others are there.
+    array: (n_docs, 1 + n_labels, 3), first of the units as a whole. labels: `WHOLE` stands first.
+    """
+
+    def columns(self) -> NDArray[np.int64]:
+        return self.array[:, :1]
+
+    def per_label(self) -> dict[str, dict[str, float]]:
+        return Counts(self.array[:, 1:], self.labels[1:], "micro", self.metric).per_label()
 
 
 def f_score(totals: NDArray[Any], average: Average) -> NDArray[np.float64]:

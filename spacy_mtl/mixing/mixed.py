@@ -188,7 +188,8 @@ def _blank_others(example: Example, vouched: Collection[str]) -> set[str]:
 
 
 def _not_learned(nlp: Language) -> set[str]:
-    """The layers that no component learns from, of those that no task of ours learns from.
+    """The layers that nothing in the pipeline learns from, of those that spaCy's own components
+    set, too: files have them often, and pipelines do without.
 
     Which these are, tasks and other components say of themselves.
     """
@@ -201,7 +202,7 @@ def _not_learned(nlp: Language) -> set[str]:
         if getattr(pipe, "is_trainable", False) and name not in ours:
             meta = nlp.get_pipe_meta(name)
             used.update(meta.assigns, meta.requires)
-    others = {name: layer for name, layer in table().items() if not layer.has_task}
+    others = {name: layer for name, layer in table().items() if layer.components}
     return {name for name, layer in others.items() if used.isdisjoint(layer.assigns)} - learned
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from thinc.api import get_array_module
 from thinc.types import ArrayXd, Floats2d, Ints1d
 
+from ..errors import MTLError
+
 
 def softmax(scores: Floats2d) -> Floats2d:
     """Each row's probabilities."""
@@ -61,6 +63,12 @@ def _smooth(P: Any, index: Ints1d, gold: Ints1d, smoothing: float, known: Any) -
     each = moved / xp.maximum(n_others, 1)
     P -= known * each.astype(P.dtype)
     P[index, gold] += (moved + each)[:, 0].astype(P.dtype)
+
+
+def check_smoothing(label_smoothing: float) -> None:
+    """RAISES (MTLError): If it cannot be a setting of a task for `softmax_cross_entropy`."""
+    if not 0.0 <= label_smoothing < 1.0:
+        raise MTLError(f"Expected `label_smoothing` in [0, 1), got {label_smoothing}.")
 
 
 def partial_cross_entropy(

@@ -1,45 +1,39 @@
-"""Token tags: part-of-speech tags, universal part of speech, or morphological features."""
+"""Token tags: part-of-speech tags, universal part of speech, or whole strings of features."""
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from spacy.morphology import Morphology
+from numpy.typing import NDArray
 from spacy.parts_of_speech import IDS as POS_IDS
-from spacy.scorer import Scorer
-from spacy.strings import StringStore, get_string_id
+from spacy.strings import get_string_id
 from spacy.tokens import Doc
-from spacy.tokens.morphanalysis import MorphAnalysis
 from spacy.training import Example
 from thinc.api import Ops, to_numpy
 from thinc.types import Floats2d
 
-from ..confidences import note_tags, tag_confidence
 from ..errors import MTLError
 from ..metrics.f_score import UNSEEN, Counts, count_units
-from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
-from ..morphology import is_features
 from .alignment import aligned_attribute, index_of, require_same_tokens
-from .base import Task
 from .confusion import Confusion, unit_confusion
-from .labels import LabelledTask
-from .losses import softmax, softmax_cross_entropy
+from .losses import check_smoothing, softmax, softmax_cross_entropy
+from .morphs import morph_key, morph_scores, write_morphs
 from .scored import Decoded
 from .targets import ColumnTargets
 from .token_accuracy import token_accuracy
+from .token_attribute import TokenAttributeTask
 
-NO_FEATURES = ("", "_")  # the second is how spaCy writes it
 NO_TAG = "(no tag)"  # what white space gets
-ATTRS = {"TAG": "tag", "POS": "pos", "MORPH": "morph"}
+ATTRS = ("TAG", "POS", "MORPH")
 
 
-class Tagger(LabelledTask):
+class Tagger(TokenAttributeTask):
     """Classify each token: `token.tag_`, `token.pos_` or `token.morph`.
 
-    attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing".
+    attr: "TAG", "POS" or "MORPH"; a MORPH label is a whole feature string, "Number=Sing"; for
+        features each by itself see `spacy_mtl.tasks.morph_features`.
     overwrite: replace what is already on the token; otherwise only missing values are set.
     label_smoothing: share of the target that is spread over all other labels, as stock `tagger`.
     hidden_width: of a layer of the head's own, 0 for none.
@@ -54,38 +48,20 @@ class Tagger(LabelledTask):
     ) -> None:
         if attr not in ATTRS:
             raise MTLError(f"Expected `attr` to be one of {list(ATTRS)}, got {attr!r}.")
-        if not 0.0 <= label_smoothing < 1.0:
-            raise MTLError(f"Expected `label_smoothing` in [0, 1), got {label_smoothing}.")
-        self.attr = attr
-        self.overwrite = overwrite
+        check_smoothing(label_smoothing)
         self.label_smoothing = label_smoothing
-        self.hidden_width = hidden_width
-        super().__init__("tagger")
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return (ATTRS[self.attr],)
-
-    @property
-    def assigns(self) -> tuple[str, ...]:
-        return (f"token.{ATTRS[self.attr]}",)
+        super().__init__("tagger", attr, overwrite, hidden_width)
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
         values = [_value(self.attr, label) for label in self._labels]
         self._values = np.asarray(values, dtype="uint64")
 
-    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
-
     def labels_in(self, doc: Doc) -> set[str]:
         known = dict(zip(self._values.tolist(), self._labels, strict=True))
         values = [value for value in np.unique(doc.to_array(self.attr)).tolist() if value]
         strings = doc.vocab.strings
         return {known[v] if v in known else _label(self.attr, v, strings) for v in values}
-
-    def make_head(self) -> Head:
-        return TokenHead(self.hidden_width)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ColumnTargets:
         self.warn_of_unknown(examples)
@@ -104,57 +80,21 @@ class Tagger(LabelledTask):
     def decode(self, scores: Floats2d, packed: Packed, ops: Ops) -> Decoded:
         return Decoded(scores.argmax(axis=1), lambda: softmax(self.tempered(scores)))
 
-    def note_confidences(self, docs: Sequence[Doc], decoded: Decoded) -> None:
-        """Of tags; there is no place for those of the other attributes."""
-        if self.attr != "TAG":
-            return
-        tags, confidences = self._values[to_numpy(decoded.labels)], to_numpy(decoded.confidences)
-        end = 0
-        for doc in docs:
-            begin, end = end, end + len(doc)
-            kept = (doc.to_array("TAG").reshape(-1) != 0) & (not self.overwrite)
-            note_tags(doc, tags[begin:end], confidences[begin:end], kept)
-
-    def standing(self, docs: Sequence[Doc], decoded: Decoded) -> list[Any]:
-        """(n_tokens,) of each document the values of the attribute, as `Doc.to_array` has them."""
-        values = self._values[to_numpy(decoded.labels)]
-        ends = np.cumsum([0, *(len(doc) for doc in docs)]).tolist()
-        standing = [values[begin:end] for begin, end in pairwise(ends)]
-        if self.overwrite:
-            return standing
-        before = [doc.to_array(self.attr).reshape(-1) for doc in docs]
-        return [np.where(old == 0, new, old) for old, new in zip(before, standing, strict=True)]
+    def values(self, docs: Sequence[Doc], decoded: Decoded) -> NDArray[np.uint64]:
+        return self._values[to_numpy(decoded.labels)]
 
     def annotate(self, docs: Sequence[Doc], decoded: Decoded) -> None:
         if self.attr == "MORPH":
-            self._write_morph(docs, to_numpy(decoded.labels))
-            return
-        for doc, values in zip(docs, self.standing(docs, decoded), strict=True):
-            if len(doc):
-                doc.from_array([self.attr], values.reshape(-1, 1))
-
-    def _write_morph(self, docs: Sequence[Doc], labels: Any) -> None:
-        """Token by token: `from_array` looks every token's features up by their string."""
-        used = np.flatnonzero(np.bincount(labels)).tolist()
-        analyses = {kind: MorphAnalysis(docs[0].vocab, self._labels[kind]) for kind in used}
-        tokens: Iterator[Any] = (token for doc in docs for token in doc)
-        for token, label in zip(tokens, labels.tolist(), strict=True):
-            if self.overwrite or not token.has_morph():
-                token.set_morph(analyses[label])
-
-    def is_labelled(self, example: Example) -> bool:
-        return bool(example.reference.to_array(self.attr).any())
+            write_morphs(docs, to_numpy(decoded.labels), self._labels, self.overwrite)
+        else:
+            super().annotate(docs, decoded)
 
     def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        attr = ATTRS[self.attr]
         examples = list(examples)
         self.warn_of_unknown(examples)
         if self.attr != "MORPH":
-            return token_accuracy(examples, attr)
-        return {
-            **Scorer.score_token_attr(examples, attr, getter=_morph_key),
-            **Scorer.score_token_attr_per_feat(examples, attr, getter=_morph_key),
-        }
+            return token_accuracy(examples, self.attr.lower())
+        return morph_scores(examples)
 
     def statistics(self, examples: Sequence[Example]) -> Counts:
         labels = (*self._labels, UNSEEN)
@@ -177,16 +117,6 @@ class Tagger(LabelledTask):
         gold, guess = np.concatenate(pairs, axis=1)
         return unit_confusion((*self._labels, UNSEEN), gold, guess, none=NO_TAG)
 
-    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
-        """See `Confident`; of tags, as there is no place for those of the other attributes."""
-        if self.attr != "TAG":
-            return
-        sides = self.gold_and_guess(example)
-        for token, gold, guess in zip(example.predicted, *sides, strict=True):
-            confidence = tag_confidence(token)
-            if gold >= 0 and guess >= 0 and confidence is not None:
-                yield confidence, bool(gold == guess)
-
     def gold_and_guess(self, example: Example) -> tuple[Any, Any]:
         """(n_tokens,) numbers of labels, -1 where the token has none or is not scored."""
         require_same_tokens(example)
@@ -197,21 +127,12 @@ class Tagger(LabelledTask):
         scored = (gold != 0) & (guess[:, 1] == 0)
         return golds, np.where(scored, index_of(guess[:, 0], self._values), -1)
 
-    @property
-    def main_score(self) -> str:
-        return f"{ATTRS[self.attr]}_acc"
-
-    def own_key(self, standard: str) -> str:
-        return standard.removeprefix(ATTRS[self.attr] + "_")
-
 
 def _value(attr: str, label: str) -> int:
     if attr == "TAG":
         return int(get_string_id(label))
-    if attr == "MORPH" and label not in NO_FEATURES and not is_features(label):
-        raise MTLError(f"Expected features like 'Case=Nom|Number=Sing', got {label!r}.")
-    if attr == "MORPH":  # the identifier of the features in their standard order
-        return int(Morphology(StringStore()).add(label))
+    if attr == "MORPH":
+        return morph_key(label)
     if label not in POS_IDS:
         known = ", ".join(name for name in POS_IDS if name)
         raise MTLError(f"Expected a universal part of speech ({known}), got {label!r}.")
@@ -222,7 +143,3 @@ def _label(attr: str, value: int, strings: Any) -> str:
     if attr == "POS":
         return {number: name for name, number in POS_IDS.items()}[value]
     return str(strings[value])
-
-
-def _morph_key(token: Any, attr: str) -> int:
-    return int(getattr(token, attr).key)

@@ -14,7 +14,7 @@ from .alignment import same_tokens
 def token_accuracy(examples: Sequence[Example], attr: str) -> dict[str, Any]:
     """The same as `Scorer.score_token_attr`, which goes through the tokens in Python.
 
-    attr: "tag" or "pos". Where the tokens of an example's sides differ, spaCy's own counts.
+    attr: "tag", "pos" or "lemma". Where the tokens of an example's sides differ, spaCy counts.
     """
     if not all(same_tokens(example) for example in examples):
         return Scorer.score_token_attr(examples, attr)

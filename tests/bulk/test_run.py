@@ -10,7 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
 from spacy_mtl.bulk import Options, annotate_file
-from spacy_mtl.confidences import CONFIDENCES, note_tags
+from spacy_mtl.confidences import CONFIDENCES, note_tokens
 from spacy_mtl.corpora.reading import read_docs
 from spacy_mtl.errors import MTLError
 
@@ -67,6 +67,7 @@ def _annotation(row: dict, nlp: Language) -> dict:
         "tag": row["tags"],
         "pos": row["pos"],
         "morph": row["morphs"],
+        "lemma": row["lemmas"],
         "ents": spans(row["entities"]),
         "spans": {key: spans(values) for key, values in row["spans"].items()},
         "cats": {key: round(value, 4) for key, value in sorted(row["cats"].items())},
@@ -155,7 +156,7 @@ def test_confidences_of_the_input_are_left_behind(
     loaded: Path, nlp: Language, tmp_path: Path
 ) -> None:
     doc = Doc(nlp.vocab, words=["New", "York"], tags=["N", "N"])
-    note_tags(doc, doc.to_array("TAG"), np.ones(2), np.zeros(2, dtype=bool))
+    note_tokens(doc, "TAG", doc.to_array("TAG"), np.ones(2), np.zeros(2, dtype=bool))
     DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "in.spacy")
     annotate(loaded, tmp_path / "in.spacy", tmp_path / "out.spacy")
     (found,) = DocBin().from_disk(tmp_path / "out.spacy").get_docs(nlp.vocab)

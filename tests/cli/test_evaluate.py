@@ -48,7 +48,8 @@ def test_every_task_with_its_labels(folder: Path) -> None:
     scored = spacy.load(folder / "model").get_pipe("multitask")
     for name, task in scored.tasks.items():  # type: ignore[attr-defined]
         first = {row[0] for row in rows(found.stdout, name)}
-        assert set(task.labels) <= first
+        assert set(task.labels) <= first or name == "lemma"  # which is right or wrong as a whole
+    assert ["lemma", "accuracy"] in [row[:2] for row in rows(found.stdout)]
     assert ["label", "p", "r", "f", "gold", "auc"] in rows(found.stdout, "topic")
     assert ["feature", "p", "r", "f"] in rows(found.stdout, "morph")
     assert ["acc", "micro_p", "micro_r", "micro_f"] in rows(found.stdout, "morph")

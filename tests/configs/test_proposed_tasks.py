@@ -27,6 +27,11 @@ def test_token_tasks():
     }
 
 
+def test_lemmas_need_no_labels():
+    block = {"@mtl_tasks": "spacy_mtl.Lemmatizer.v1"}
+    assert tasks({Layer("lemma"): LayerCoverage(10)}) == {"lemmatizer": (block, [], "lemma_acc")}
+
+
 def test_span_groups():
     found = tasks({Layer("spans", "sc"): TWO, Layer("spans", "my key"): TWO})
     settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "my key"}

@@ -94,6 +94,8 @@ def test_heads_of_every_kind() -> None:
     }
     tasks = {
         "tagger": {**TASKS["tagger"], "hidden_width": 8},
+        "morph": {**TASKS["morph"], "by_feature": True},
+        "lemma": {**TASKS["lemma"], "top_k": 2},
         "ner": {**TASKS["ner"], "crf": True, "hidden_width": 8},
         "sentiment": {**classes, "group": "sentiment"},
         "topic": {**classes, "group": "topic", "exclusive": False, "ngram_share": None},
@@ -154,7 +156,8 @@ def test_transformer(tmp_path: Path) -> None:
 def test_calibration() -> None:
     """Temperatures, thresholds of labels and refusal, of predictions on the device."""
     classes = {"@mtl_tasks": "spacy_mtl.TextCat.v2", "group": "sentiment"}
-    nlp = trained(make_nlp({**TASKS, "sentiment": classes}, confidences=True), 4)
+    morph = {**TASKS["morph"], "by_feature": True}
+    nlp = trained(make_nlp({**TASKS, "morph": morph, "sentiment": classes}, confidences=True), 4)
     for scores in labelled_scores(nlp, make_examples(nlp)):
         scores.fit()
         assert scores.measure().nll > 0
@@ -162,3 +165,4 @@ def test_calibration() -> None:
         assert found.fit(0.5)
     doc = nlp("Ana lives in Rome")
     assert all(0 <= token._.tag_confidence <= 1 for token in doc)
+    assert all(0 <= token._.lemma_confidence <= 1 for token in doc)

@@ -91,10 +91,10 @@ def test_some_layers_have_a_task():
         "tag": ("tagger", "tag_acc"),
         "pos": ("pos", "pos_acc"),
         "morph": ("morph", "morph_acc"),
-        "lemma": None,
-        "dep": None,
+        "lemma": ("lemmatizer", "lemma_acc"),
+        "dep": ("parser", "dep_las"),
         "ents": ("ner", "ents_f"),
-        "sents": None,
+        "sents": ("senter", "sents_f"),
         "spans": ("spans_mood", "spans_mood_f"),
         "cats": ("mood", "cats_score"),
     }

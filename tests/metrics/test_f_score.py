@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spacy_mtl.errors import MTLError
-from spacy_mtl.metrics.f_score import Counts, count_units, f_score
+from spacy_mtl.metrics.f_score import WHOLE, Counts, SetCounts, count_units, f_score
 
 
 def test_f_of_totals() -> None:
@@ -33,3 +33,14 @@ def test_labels_of_all_seeds() -> None:
         Counts.concatenated([one, other])
     with pytest.raises(MTLError, match="same metric"):
         Counts.concatenated([])
+
+
+def test_units_with_several_labels_are_right_as_a_whole() -> None:
+    array = np.asarray([[[3, 1, 1], [4, 0, 0], [0, 2, 2]], [[0, 1, 1], [1, 0, 0], [0, 0, 0]]])
+    found = SetCounts(array, (WHOLE, "a", "b"), "micro", "accuracy")
+    assert found.score() == 3 / 5
+    assert found.score(np.asarray([[2.0, 0.0], [0.0, 1.0]])).tolist() == [3 / 4, 0]
+    assert {label: each["gold"] for label, each in found.per_label().items()} == {"a": 5, "b": 2}
+    both = SetCounts.concatenated([found, found])
+    assert isinstance(both, SetCounts) and both.score() == 3 / 5 and len(both) == 4
+    assert both.per_label()["a"] == {"p": 1.0, "r": 1.0, "f": 1.0, "gold": 10}

@@ -35,6 +35,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "tagger": {"@mtl_tasks": "spacy_mtl.Tagger.v1"},
     "pos": {"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "POS"},
     "morph": {"@mtl_tasks": "spacy_mtl.Tagger.v1", "attr": "MORPH"},
+    "lemma": {"@mtl_tasks": "spacy_mtl.Lemmatizer.v1", "min_tree_freq": 1},
     "ner": {"@mtl_tasks": "spacy_mtl.NER.v1", "hidden_width": 8},
     "things": {"@mtl_tasks": "spacy_mtl.NER.v1", "crf": True, "spans_key": "things"},
     "sentiment": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_rows": 64},
@@ -120,6 +121,8 @@ def make_doc(nlp: Language, row: int, layers: Iterable[str] = LAYERS) -> Doc:
         given["pos"] = [POS[tag] for tag in tags.split()]
     if "morph" in layers:
         given["morphs"] = ["Number=Sing" if tag == "N" else "Degree=Pos" for tag in tags.split()]
+    if "lemma" in layers:
+        given["lemmas"] = [word.removesuffix("s") for word in text.split()]
     if "ner" in layers:
         iob = ents.replace("U-", "B-").replace("L-", "I-")
         given["ents"] = iob.split()
@@ -185,6 +188,7 @@ def annotation(doc: Doc) -> dict[str, Any]:
         "tag": [token.tag_ for token in doc],
         "pos": [token.pos_ for token in doc],
         "morph": [str(token.morph) for token in doc],
+        "lemma": [token.lemma_ for token in doc],
         "ents": [(ent.start, ent.end, ent.label_) for ent in doc.ents],
         "spans": {
             key: [(span.start, span.end, span.label_) for span in group]
@@ -210,7 +214,7 @@ def randomize_heads(nlp: Language, seed: int = 0) -> None:
 
 def write_corpus(path: Path, nlp: Language, layers: Any = LAYERS) -> Path:
     """All sentences in a .spacy file, with the layers as in `make_examples`."""
-    attrs = ["TAG", "POS", "MORPH", "ENT_IOB", "ENT_TYPE"]
+    attrs = ["TAG", "POS", "MORPH", "LEMMA", "ENT_IOB", "ENT_TYPE"]
     docs = [example.reference for example in make_examples(nlp, layers)]
     DocBin(attrs=attrs, docs=docs, store_user_data=True).to_disk(path)
     return path

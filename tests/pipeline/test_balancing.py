@@ -175,6 +175,7 @@ def test_main_scores_are_recorded():
         "tagger": "tag_acc",
         "pos": "pos_acc",
         "morph": "morph_acc",
+        "lemma": "lemma_acc",
         "ner": "ents_f",
         "things": "spans_things_f",
         "sentiment": "cats_score",

@@ -38,17 +38,18 @@ def test_labels_from_examples():
         "tagger": [".", "D", "J", "N", "P", "V"],
         "pos": ["ADJ", "ADP", "DET", "NOUN", "PUNCT", "VERB"],
         "morph": ["Degree=Pos", "Number=Sing"],
+        "lemma": ["[0,0,null,null]", '[0,1,null,["s",""]]'],
         "ner": ["LOC", "PER"],
         "things": ["FOOD", "PERSON", "PLACE", "VEHICLE"],
         "sentiment": ["sentiment=neg", "sentiment=pos"],
         "topic": ["topic=food", "topic=rail", "topic=trip"],
     }
     assert component.labels_for("ner") == ("LOC", "PER")
-    assert component.labels[12:16] == (
-        "morph:Degree=Pos",
+    assert component.labels[13:17] == (
         "morph:Number=Sing",
+        "lemma:[0,0,null,null]",
+        'lemma:[0,1,null,["s",""]]',
         "ner:LOC",
-        "ner:PER",
     )
     assert all(isinstance(label, str) for label in component.labels)
 

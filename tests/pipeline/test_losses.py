@@ -49,6 +49,7 @@ def test_a_loss_is_the_mean_per_labelled_unit(loss_unit):
         "tagger": n_tokens,
         "pos": n_tokens,
         "morph": n_tokens,
+        "lemma": n_tokens,
         "ner": n_tokens,
         "things": n_tokens,
         "sentiment": 6,

@@ -24,11 +24,12 @@ from .helpers import (
     write_corpus,
 )
 
-PARTIAL = [["tagger", "pos"], ["ner"], ["things"], ["sentiment", "topic"], ["morph"], ["tagger"]]
+PARTIAL = [["tagger", "pos"], ["ner"], ["things"], ["sentiment", "topic"], ["morph"], ["lemma"]]
 WEIGHTS = {
-    "tagger_acc": 0.2,
+    "tagger_acc": 0.1,
     "pos_acc": 0.1,
     "morph_acc": 0.1,
+    "lemma_acc": 0.1,
     "ner_f": 0.2,
     "things_f": 0.1,
     "sentiment_score": 0.2,

@@ -25,7 +25,7 @@ from spacy_mtl.comparison.results import (
     SystemResult,
     TaskInfo,
 )
-from spacy_mtl.confidences import note_spans, note_tags
+from spacy_mtl.confidences import note_spans, note_tokens
 
 # Markup, templates, mathematics and code, to be put behind all that is data.
 ODD = (
@@ -152,7 +152,7 @@ def _note(doc: Doc) -> None:
     spans = np.asarray(ents, dtype="uint64").reshape(-1, 3)
     note_spans(doc, "doc.ents", spans, np.full(len(spans), SURE_OF_SPANS), keep=False)
     tags: Any = doc.to_array("TAG")
-    note_tags(doc, tags, np.full(len(doc), SURE_OF_TAGS), np.zeros(len(doc), dtype=bool))
+    note_tokens(doc, "TAG", tags, np.full(len(doc), SURE_OF_TAGS), np.zeros(len(doc), dtype=bool))
 
 
 def _write_run(folder: Path, seed: int, docs: list[Doc], odd: str) -> None:
