@@ -33,7 +33,7 @@ def mood() -> None:
 
 
 def proposed(*kinds: str) -> Any:
-    layers = {Layer(kind): LayerCoverage(10) for kind in kinds}
+    layers = {Layer(kind): LayerCoverage(10, docs=10, sentences=10) for kind in kinds}
     files = [Coverage(Path(name), docs=10, tokens=10, layers=layers) for name in "ab"]
     return propose(files[:1], files[1])
 
