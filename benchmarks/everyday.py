@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import typer
@@ -28,10 +28,10 @@ from typer import Option
 from spacy_mtl.comparison.bootstrap import difference, holm, resample
 from spacy_mtl.evaluation.runs import Result, Run, execute
 
-from . import systems
 from .corpora import BenchmarkCorpus, prepare
 from .everyday_documents import FINISHED, SCORES, Finished, Key, documents, read, write
-from .pretrained import find, multitask as on_transformer
+from .pretrained import find
+from .pretrained import multitask as on_transformer
 from .proposed import proposed
 from .quality import DEFAULT_CACHE, examples_of
 from .systems import Settings, set_value, stock
@@ -59,7 +59,9 @@ def main(
     ] = ["joint", "separate", "four-bits", "multitask"],  # noqa: B006
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
     steps: Annotated[int, Option(help="Training steps of every run")] = 2000,
-    first_words: Annotated[int, Option(help="Words of the first batches; the last have 1,000")] = 400,
+    first_words: Annotated[
+        int, Option(help="Words of the first batches; the last have 1,000")
+    ] = 400,
     weights: Annotated[str, Option(help="Folder with a transformer, for minilm")] = "",
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
     dev: Annotated[bool, Option("--dev", help="Score dev in place of test, to choose by")] = False,
@@ -70,7 +72,9 @@ def main(
     for name in corpus:
         prepared = prepare(data, cache, name)
         if dev:
-            prepared = BenchmarkCorpus(name, prepared.train, prepared.train_all, *2 * [prepared.dev])
+            prepared = BenchmarkCorpus(
+                name, prepared.train, prepared.train_all, *2 * [prepared.dev]
+            )
         rows: list[list[Finished]] = []
         for kind in system:
             job = Job(prepared, kind, steps, 800 if kind == "minilm" else first_words, weights)
@@ -170,7 +174,12 @@ def larger(width: int, depth: int) -> Callable[[Job], list[Settings]]:
 def bilstm(job: Job) -> list[Settings]:
     """The same with a BiLSTM in place of the layers of windows."""
     config = ours(job)
-    encode = {"@architectures": "spacy.TorchBiLSTMEncoder.v1", "width": 96, "depth": 2, "dropout": 0.1}
+    encode = {
+        "@architectures": "spacy.TorchBiLSTMEncoder.v1",
+        "width": 96,
+        "depth": 2,
+        "dropout": 0.1,
+    }
     set_value(config, [*TOK2VEC, "encode"], encode)
     return [config]
 
@@ -199,9 +208,7 @@ def table(rows: Sequence[Sequence[Finished]]) -> str:
     last = rows[-1]
     names = [name for name in SCORES if name in last[0].statistics]
     found = {
-        name: resample(
-            {runs[0].system: [run.of(name) for run in runs] for runs in rows}, SAMPLES
-        )
+        name: resample({runs[0].system: [run.of(name) for run in runs] for runs in rows}, SAMPLES)
         for name in names
     }
     lines = [[last[0].corpus, *names, "words seen", "seconds"]]

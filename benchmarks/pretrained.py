@@ -191,15 +191,18 @@ def stock_tuned(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
     return settings
 
 
-def multitask(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
-    """What `spacy mtl init-config --transformer` writes, with these steps."""
+def multitask(
+    corpus: BenchmarkCorpus, steps: int, weights: Path, everything: bool = False
+) -> Settings:
+    """What `spacy mtl init-config --transformer` writes, with these steps. everything: see
+    `proposed`."""
     limits = {
         "training.max_steps": steps,
         "training.eval_frequency": steps // 6,
         "training.optimizer.learn_rate.total_steps": steps,
         "training.optimizer.learn_rate.warmup_steps": steps // 10,
     }
-    config: Settings = proposed(corpus, limits, str(weights)).interpolate()
+    config: Settings = proposed(corpus, limits, str(weights), everything).interpolate()
     return config
 
 

@@ -12,16 +12,27 @@ from spacy_mtl.corpora.coverage import measure
 
 from .corpora import BenchmarkCorpus
 
+EVERYDAY = ("lemma", "dep", "sents")
+
 
 def proposed(
-    corpus: BenchmarkCorpus, overrides: Mapping[str, Any], transformer: str | None = None
+    corpus: BenchmarkCorpus,
+    overrides: Mapping[str, Any],
+    transformer: str | None = None,
+    everything: bool = False,
 ) -> Config:
     """The config of `init-config` for a corpus, read on its own tokens.
 
-    transformer: the folder of its weights, as `--transformer` has it.
+    transformer: the folder of its weights, as `--transformer` has it. everything: with the tasks
+    of lemmas, parses and sentences too, which `--tasks` leaves out otherwise.
     """
     files = [measure(file) for file in sorted(set(corpus.train.values()))]
-    config = propose(files, measure(corpus.dev), transformer=transformer).config
+    dev = measure(corpus.dev)
+    found = propose(files, dev, transformer=transformer)
+    if not everything:
+        names = [task.name for task in found.tasks if task.layer.kind not in EVERYDAY]
+        found = propose(files, dev, transformer=transformer, names=names)
+    config = found.config
     for reader in _readers(config["corpora"]):
         reader["@readers"] = "spacy_mtl.GoldTokenCorpus.v1"
         reader.pop("gold_preproc")
