@@ -26,7 +26,7 @@ import typer
 from typer import Option
 
 from spacy_mtl.comparison.bootstrap import difference, holm, resample
-from spacy_mtl.evaluation.runs import Result, Run, execute
+from spacy_mtl.evaluation.runs import Run, execute
 
 from .corpora import BenchmarkCorpus, prepare
 from .everyday_documents import FINISHED, SCORES, Finished, Key, documents, read, write
@@ -115,18 +115,11 @@ class Job:
         runs = [Run(name, config, seed, str(self.corpus.test)) for config in configs]
         results = execute(runs, cache, jobs=jobs, keep_models=True)
         parts = [documents(examples_of(result, self.corpus)) for result in results]
-        seconds, words = (sum(map(f, results)) for f in (_seconds, _words))
+        seconds = sum(result.train_seconds for result in results)
+        words = sum(int(result.history[-1].get("words", 0)) for result in results)
         found = Finished.joined(self.key(seed), parts, round(seconds), words)
         typer.echo(f"{found.key} {found.shown()} {seconds:.0f} s", err=True)
         return found
-
-
-def _seconds(result: Result) -> float:
-    return result.train_seconds
-
-
-def _words(result: Result) -> int:
-    return int(result.history[-1].get("words", 0))
 
 
 def joint(job: Job) -> list[Settings]:

@@ -74,7 +74,8 @@ class Finished:
         if score != CLASSES:
             return Counts(rows[:, None], ("all",), "micro", score)
         n, n_labels = len(rows), len(self.labels)
-        array = count_units(np.arange(n), *rows.T, n, n_labels)
+        gold, guess = rows.T
+        array = count_units(np.arange(n), gold, guess, n, n_labels)
         return Counts(array, tuple(self.labels), "macro", score)
 
     def shown(self) -> dict[str, float]:

@@ -11,8 +11,8 @@ from ..errors import MTLError
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.proposals import Block
 from ..pipeline.score_names import RESERVED
-from ..tasks.base import Task
 from ..registry import registry
+from ..tasks.base import Task
 
 
 @dataclass(frozen=True)
@@ -54,16 +54,15 @@ def propose_tasks(
     """
     learned = {layer.kind for layer in known}.difference(unlearned(known))
     tasks = _propose_all(known, everything, pretrained, learned)
-    if not names:
-        return _without_doubles(tasks)
     if unknown := [name for name in names if all(name != task.name for task in tasks)]:
         raise MTLError(
             f"Expected tasks out of {', '.join(task.name for task in tasks) or 'none'}, as the "
             f"training files have annotation for these, got {', '.join(unknown)}."
         )
-    learned = {task.layer.kind for task in tasks if task.name in names}
+    chosen = [task for task in tasks if task.name in names] if names else _without_doubles(tasks)
+    learned = {task.layer.kind for task in chosen}
     tasks = _propose_all(known, everything, pretrained, learned)  # what is beside them changed
-    return [task for task in tasks if task.name in names]
+    return [task for task in tasks if any(task.name == each.name for each in chosen)]
 
 
 def _propose_all(

@@ -11,7 +11,7 @@ from .coverage import Coverage, combine, unseen_labels
 from .findings import FEW, Finding, Layers, listed, of_kind
 from .layer_coverage import REJECTED, Layer
 from .repeats import contradictions
-from .sentence_findings import single_sentences
+from .sentence_findings import learns_sentences, single_sentences
 from .span_findings import (
     blank_ends,
     broken_entities,
@@ -39,7 +39,8 @@ def audit(
     layers: What is to be learned; None for all that tasks learn from.
     """
     unlabelled = _unlabelled([*train, *held_out])
-    train, held_out = (_with_tasks(files, layers) for files in (train, held_out))
+    has_sentences = learns_sentences(combine(train))
+    train, held_out = (_with_tasks(each, layers, has_sentences) for each in (train, held_out))
     known = combine(train)
     files = [*train, *held_out]
     return [
@@ -80,8 +81,8 @@ def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
                 )
             yield Finding(
                 "unlabelled",
-                f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
-                f"span or class. It teaches and measures nothing. {cure}",
+                f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no word, "
+                f"span or document. It teaches and measures nothing. {cure}",
             )
 
 
@@ -121,11 +122,17 @@ def _contradictions(
         )
 
 
-def _with_tasks(files: Sequence[Coverage], layers: Collection[Layer] | None) -> list[Coverage]:
-    """The files with the layers that tasks learn from; rejected spans are none of their own."""
+def _with_tasks(
+    files: Sequence[Coverage], layers: Collection[Layer] | None, has_sentences: bool
+) -> list[Coverage]:
+    """The files with the layers that tasks learn from; rejected spans are none of their own.
+
+    has_sentences: Whether a task learns where sentences begin.
+    """
 
     def counts(layer: Layer) -> bool:
-        return layer.has_task and layer != REJECTED and (layers is None or layer in layers)
+        learned = layer.has_task and (has_sentences or layer.kind != "sents")
+        return learned and layer != REJECTED and (layers is None or layer in layers)
 
     return [
         replace(file, layers={layer: v for layer, v in file.layers.items() if counts(layer)})

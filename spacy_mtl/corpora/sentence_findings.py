@@ -7,11 +7,19 @@ from collections.abc import Iterator, Sequence
 from ..layers.sentences import FEW_SENTENCES
 from .coverage import Coverage
 from .findings import Finding, Layers
+from .layer_coverage import Layer
 
 _CURE = (
     "Convert with --group 10, which puts up to 10 consecutive sentences of a source document into "
     "a doc (--vars.group 10 in the project)."
 )
+
+
+def learns_sentences(known: Layers) -> bool:
+    """Whether a task learns where sentences begin: a parser, or one of its own where a document
+    has several."""
+    mean = max((found.sentences_per_doc or 0 for found in known.values()), default=0)
+    return Layer("dep") in known or mean >= FEW_SENTENCES
 
 
 def single_sentences(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Finding]:

@@ -78,7 +78,7 @@ def make_multitask(
     balancer: from the registry `mtl_balancers`.
     loss_unit: "sum", "mean" or "sqrt": what a task's loss is divided by, see `MultiTask`.
     conflict_every: updates between two measurements of the gradients' conflict, 0 for none.
-    confidences: whether to note on each Doc how sure tags, lemmas and entities are.
+    confidences: whether to note on each Doc how sure tags, lemmas, arcs and entities are.
     absent: tasks that the model may name although the component is without them. The commands
         that make a config with a part of the tasks (`compare`, `affinity`) write them.
     selection: how the tasks' main scores become the one score NAME_score of the component, at most
