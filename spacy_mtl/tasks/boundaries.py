@@ -13,6 +13,7 @@ from ..models.packed import Packed, row_starts
 from .losses import binary_cross_entropy
 
 _STARTS, _GOES_ON = 1, 2**64 - 1  # as SENT_START
+_ATTRS = ("SENT_START", "IS_SPACE", "DEP")  # read at once
 
 
 def boundary_loss(scores: Floats2d, starts: Any, mask: Any) -> tuple[float, Floats2d]:
@@ -36,12 +37,25 @@ def decode_starts(
 ) -> NDArray[np.bool_]:
     """(n_tokens,) where sentences begin. keep: whether what is on the documents stays, or
     (n_tokens,) on which tokens; whitespace begins no sentence in any case."""
-    is_space = packed.attributes("IS_SPACE")[:, 0] != 0
     first = first_tokens(packed.lengths)
-    preset = np.where(keep, packed.attributes("SENT_START")[:, 0], 0)
+    preset = np.where(keep, packed.attributes(*_ATTRS)[:, 0], 0)
     starts: NDArray[np.bool_] = to_numpy(scores) > 0
     starts = (starts | (preset == _STARTS)) & (preset != _GOES_ON)
-    return (starts & is_open(first, is_space)) | first
+    return (starts & is_open(first, whitespace(packed))) | first
+
+
+def whitespace(packed: Packed) -> NDArray[np.bool_]:
+    """(n_tokens,) whether each is whitespace."""
+    is_space: NDArray[np.bool_] = packed.attributes(*_ATTRS)[:, 1] != 0
+    return is_space
+
+
+def parsed(packed: Packed) -> NDArray[np.bool_]:
+    """(n_docs,) whether a document has relations."""
+    has_relation = np.concatenate([[0], np.cumsum(packed.attributes(*_ATTRS)[:, 2] != 0)])
+    ends = np.cumsum(packed.lengths)
+    found: NDArray[np.bool_] = has_relation[ends] > has_relation[ends - packed.lengths]
+    return found
 
 
 def first_tokens(lengths: NDArray[np.int32]) -> NDArray[np.bool_]:

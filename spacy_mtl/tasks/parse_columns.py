@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..models.packed import Packed
 from ..models.parsing.relations import backprop_relations, column_names, relation_scores
 from ..models.parsing.sentences import Sentences
 from .arcs import HeadFinder
-from .boundaries import boundary_loss, decode_starts, is_open
+from .boundaries import boundary_loss, decode_starts, is_open, parsed, whitespace
 from .gold_trees import GoldTrees, Numbers
 from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
 
@@ -64,6 +64,10 @@ class ParseTargets:
         return roots
 
 
+def _no_confidences() -> NDArray[np.float32]:
+    return np.zeros(0, dtype="float32")
+
+
 @dataclass(frozen=True)
 class Parse:
     """The decision for a batch; arrays on the host.
@@ -72,12 +76,16 @@ class Parse:
     heads: (n_tokens,) the number of each token's head in the batch, its own for a root and for
         whitespace.
     relations: (n_tokens,) the number of the relation to it, any for these.
+    is_space: (n_tokens,) whether a token is whitespace. parsed: (n_docs,) whether the document had
+        a parse already.
     """
 
     starts: NDArray[np.bool_]
     heads: Numbers
     relations: Numbers
-    get_confidences: Callable[[], NDArray[np.float32]]
+    is_space: NDArray[np.bool_]
+    parsed: NDArray[np.bool_]
+    get_confidences: Callable[[], NDArray[np.float32]] = _no_confidences
 
     @cached_property
     def confidences(self) -> NDArray[np.float32]:
@@ -156,18 +164,18 @@ class ParseColumns:
 
         temperature: what the scores are divided by for the confidences.
         """
-        keep = packed.attributes("DEP")[:, 0] == 0
+        keep = np.repeat(~parsed(packed), packed.lengths)
         parse, sentences = self._parse(scores, packed, ops, keep)
 
         def confidences() -> NDArray[np.float32]:
             return self._confidences(scores / temperature, parse, sentences, ops)
 
-        return Parse(parse.starts, parse.heads, parse.relations, confidences)
+        return replace(parse, get_confidences=confidences)
 
     def _parse(
         self, scores: Array, packed: Packed, ops: Ops, keep: NDArray[np.bool_] | bool
     ) -> tuple[Parse, Sentences]:
-        is_space = packed.attributes("IS_SPACE")[:, 0] != 0
+        is_space = whitespace(packed)
         sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
         words, heads = np.arange(len(is_space)), np.arange(len(is_space))
         arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
@@ -176,7 +184,7 @@ class ParseColumns:
         S = self._relation_scores(scores, words, heads, ops)
         relations: Any = to_numpy(S.argmax(axis=1)) if S.shape[1] else np.zeros_like(heads)
         starts = sentences.first_tokens(packed.lengths)
-        return Parse(starts, heads, relations, lambda: np.zeros(0, dtype="float32")), sentences
+        return Parse(starts, heads, relations, is_space, parsed(packed)), sentences
 
     def _confidences(
         self, scores: Array, parse: Parse, sentences: Sentences, ops: Ops

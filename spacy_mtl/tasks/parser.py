@@ -17,7 +17,7 @@ from ..errors import MTLError
 from ..layers.sentences import set_starts
 from ..metrics.f_score import Counts
 from ..models.heads import Head, TokenHead
-from ..models.packed import Packed, token_attributes
+from ..models.packed import Packed
 from .alignment import index_of, require_same_tokens
 from .arcs import HEAD_FINDERS
 from .base import Task
@@ -124,22 +124,21 @@ class Parser(LabelledTask):
     def standing(self, docs: Sequence[Doc], parse: Parse) -> list[NDArray[np.uint64]]:
         """Of each document, (n_tokens, 2) how far to the right the head of each token is, and the
         hash of its relation, as spaCy has them in HEAD and DEP."""
-        trees = attached_spaces(docs, parse.heads)
+        parts = self._new(docs, parse)
+        for place in np.flatnonzero(parse.parsed & (not self.overwrite)).tolist():
+            parts[place] = docs[place].to_array(["HEAD", "DEP"])
+        return parts
+
+    def _new(self, docs: Sequence[Doc], parse: Parse) -> list[Any]:
+        """What documents get that do not keep their own parse."""
+        lengths = np.asarray([len(doc) for doc in docs], dtype="int64")
+        trees = attached_spaces(parse.heads, parse.is_space, lengths)
         tokens = np.arange(len(trees))
-        is_space = token_attributes(docs, ["IS_SPACE"])[:, 0] != 0
-        relations = np.where(is_space, -2, parse.relations)
+        relations = np.where(parse.is_space, -2, parse.relations)
         relations = np.where(trees == tokens, -1, relations)
         ids = np.append(self._ids, np.asarray(_OTHERS, dtype="uint64"))
         table = np.stack([(trees - tokens).astype("uint64"), ids[relations]], axis=1)
-        parts: list[Any] = np.split(table, np.cumsum([len(doc) for doc in docs])[:-1])
-        for place, doc in enumerate(docs):
-            if not self._writes(doc):
-                parts[place] = doc.to_array(["HEAD", "DEP"])
-        return parts
-
-    def _writes(self, doc: Doc) -> bool:
-        """Whether the document gets the parse, and does not keep its own."""
-        return len(doc) > 0 and (self.overwrite or not doc.to_array("DEP").any())
+        return np.split(table, np.cumsum(lengths)[:-1])
 
     def annotate(self, docs: Sequence[Doc], parse: Parse) -> None:
         for doc in docs[:1]:
@@ -160,9 +159,10 @@ class Parser(LabelledTask):
     ) -> Iterator[tuple[Doc, Any, NDArray]]:
         """The documents that are parsed, what they get, and their part of (n_tokens,) values."""
         end = 0
-        for doc, table in zip(docs, self.standing(docs, parse), strict=True):
+        kept = parse.parsed & (not self.overwrite)
+        for doc, table, keeps in zip(docs, self._new(docs, parse), kept, strict=True):
             begin, end = end, end + len(doc)
-            if self._writes(doc):
+            if len(doc) and not keeps:
                 yield doc, table, values[begin:end]
 
     def is_labelled(self, example: Example) -> bool:

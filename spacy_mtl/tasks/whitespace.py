@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
-from spacy.tokens import Doc
-
-from ..models.packed import token_attributes
 
 
-def attached_spaces(docs: Sequence[Doc], heads: NDArray[np.int64]) -> NDArray[np.int64]:
+def attached_spaces(
+    heads: NDArray[np.int64], is_space: NDArray[np.bool_], lengths: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """(n_tokens,) heads with those of whitespace set: the word before, or at the beginning of a
     document the word after. In a document without words the first token is the root.
 
-    heads: (n_tokens,) the number of each token's head in the batch.
+    heads: (n_tokens,) the number of each token's head in the batch. lengths: (n_docs,).
     """
-    is_space = token_attributes(docs, ["IS_SPACE"])[:, 0] != 0
     if not is_space.any():
         return heads
-    lengths = np.asarray([len(doc) for doc in docs])
     first = np.repeat(np.cumsum(lengths) - lengths, lengths)
     end = np.repeat(np.cumsum(lengths), lengths)
     tokens = np.arange(len(heads))

@@ -233,10 +233,10 @@ def test_whitespace_heads_nothing(decoder, vocab, pack):
     assert len(list(docs[1].sents)) == 1
 
 
-def test_spaces_are_attached_to_words(vocab):
-    docs = [Doc(vocab, words=[" ", "a", " ", " "]), Doc(vocab, words=[" ", " "])]
-    heads = np.arange(6)
-    assert attached_spaces(docs, heads).tolist() == [1, 1, 1, 1, 4, 4]
+def test_spaces_are_attached_to_words():
+    is_space = np.asarray([True, False, True, True, True, True])
+    found = attached_spaces(np.arange(6), is_space, np.asarray([4, 2]))
+    assert found.tolist() == [1, 1, 1, 1, 4, 4]
 
 
 def test_known_relations_of_a_corpus(decoder, make_doc, pack):
