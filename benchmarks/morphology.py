@@ -36,7 +36,7 @@ def main(
     data: Annotated[Path, Option(help="Folder with gum/ and ewt/")],
     cache: Annotated[Path, Option(help="Where finished runs are kept")] = DEFAULT_CACHE,
     corpus: Annotated[list[str], Option(help="May be repeated")] = ["gum", "ewt"],  # noqa: B006
-    way: Annotated[list[str], Option(help="May be repeated")] = list(WAYS)[:2],  # noqa: B006
+    way: Annotated[list[str], Option(help="May be repeated")] = list(WAYS)[:2],
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
     steps: Annotated[int, Option(help="Training steps of every run")] = 1000,
 ) -> None:

@@ -110,9 +110,9 @@ def init_config(
     """Write a config that trains one pipeline on all of the files' annotation.
 
     Each layer that a training file has becomes a task: tags, parts of speech, morphology,
-    lemmas, entities, each group of spans and each group of classes. Their labels are written into the
-    folder OUTPUT_labels beside the config. Several training files are mixed, each with the
-    layers that it has, the small ones more often than by their size. Of several tasks, each
+    lemmas, entities, each group of spans and each group of classes. Their labels are written
+    into the folder OUTPUT_labels beside the config. Several training files are mixed, each with
+    the layers that it has, the small ones more often than by their size. Of several tasks, each
     stops when it has learned enough. Everything else is as `spacy init config` has it, but for
     averaged parameters. The paths are in [paths] as they were given: train from the same
     folder, or override them.

@@ -55,7 +55,8 @@ class MultiTask(
         the encoder; Adam cancels most of it for the heads.
     conflict_every: measure how the tasks' gradients stand to each other at every so many
         updates, 0 for never; `conflict` has the result.
-    confidences: note on each Doc how sure tags, lemmas and entities are, see `spacy_mtl.confidences`.
+    confidences: note on each Doc how sure tags, lemmas and entities are, see
+        `spacy_mtl.confidences`.
     absent: names of tasks that the topology may know although the component is without them.
     history: the main score of each task at every call of `score`.
     selection: how these become one score of the component in training, NAME_score; None for none.
