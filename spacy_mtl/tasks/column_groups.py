@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from thinc.api import get_array_module
-from thinc.types import ArrayXd, Floats2d
+from thinc.types import ArrayXd, Floats2d, Ints2d
 
 from .losses import softmax, softmax_cross_entropy
 
@@ -62,7 +62,7 @@ class ColumnGroups:
     def cross_entropy(
         self,
         scores: Floats2d,
-        classes: ArrayXd,
+        classes: Ints2d,
         mask: ArrayXd,
         smoothing: float = 0.0,
         known: ArrayXd | None = None,
@@ -74,11 +74,12 @@ class ColumnGroups:
         """
         xp: Any = get_array_module(scores)
         parts = self.split(scores, 0.0)
+        places: Any = classes
         there = xp.ones(scores.shape, dtype=bool) if known is None else known
         shape = self._of_rows(parts)
         loss, d_parts = softmax_cross_entropy(
             parts.reshape(shape),
-            classes.ravel(),
+            places.reshape(-1),
             mask.ravel(),
             smoothing,
             self.split(there, False).reshape(shape),
