@@ -7,6 +7,7 @@ from spacy.tokens import Doc, DocBin, Span, Token
 
 from spacy_mtl.confidences import (
     CONFIDENCES,
+    lemma_confidence,
     note_spans,
     note_tokens,
     register_extensions,
@@ -82,6 +83,18 @@ def test_kept_tags_of_others_have_none(make_doc):
     assert tag_confidences(doc) == [None, 0.5]
 
 
+def test_lemmas_beside_tags(noted):
+    for token in noted:
+        token.lemma_ = token.text
+    lemmas = noted.to_array("LEMMA")
+    note_tokens(noted, "LEMMA", lemmas, np.asarray([0.5, 0.0, 1.0, np.nan]), NONE_KEPT)
+    assert [lemma_confidence(token) for token in noted] == [0.5, 0.0, 1.0, None]
+    assert tag_confidences(noted) == [0.5, 0.25, 1.0, None]
+    assert [span_confidence(ent) for ent in noted.ents] == [0.75]
+    noted[0].lemma_ = "other"
+    assert noted[0]._.lemma_confidence is None and noted[2]._.lemma_confidence == 1.0
+
+
 def test_spans_are_added_or_replaced(noted):
     note_spans(noted, "doc.ents", spans_of(noted, (0, 1, "Y")), np.asarray([0.5]), keep=True)
     assert span_confidence(Span(noted, 0, 1, "Y")) == 0.5
@@ -116,6 +129,7 @@ def test_extensions_of_others_stay():
     spacy.blank("en").add_pipe("multitask")
     assert Span.get_extension("confidence")[2] is span_confidence
     assert Token.get_extension("tag_confidence")[2] is tag_confidence
+    assert Token.get_extension("lemma_confidence")[2] is lemma_confidence
     register_extensions()  # ours are there, which is no reason to warn
     Span.set_extension("confidence", default=0.3, force=True)
     try:

@@ -122,9 +122,9 @@ def init_config(
     lemmas, parses, entities, each group of spans and each group of classes. Their labels are
     written into the folder OUTPUT_labels beside the config. Several training files are mixed,
     each with the layers that it has, the small ones more often than by their size. Of several
-    tasks, each stops when it has learned enough. Everything else is as `spacy init config` has it, but for
-    averaged parameters. The paths are in [paths] as they were given: train from the same
-    folder, or override them.
+    tasks, each stops when it has learned enough. Everything else is as `spacy init config` has
+    it, but for averaged parameters. The paths are in [paths] as they were given: train from
+    the same folder, or override them.
 
     \b
     Examples:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from spacy.tokens import Doc
 
 _LARGEST = 2**63 - 1
@@ -17,20 +20,25 @@ _LARGEST = 2**63 - 1
 class Forms:
     """The tokens of documents, one after the other.
 
-    ends: (n_docs,) the number of tokens up to the end of each document. orth, is_space:
-    (n_tokens,) the hash of each token's text, and whether it is whitespace.
+    ends: the number of tokens up to the end of each document. orth, is_space: (n_tokens,) the hash
+    of each token's text, and whether it is whitespace.
     """
 
     docs: Sequence[Doc]
-    ends: NDArray[np.int64]
+    ends: list[int]
     orth: NDArray[np.uint64]
     is_space: NDArray[np.bool_]
 
     @classmethod
     def of(cls, docs: Sequence[Doc]) -> Forms:
         """Those of a batch."""
-        ends = np.cumsum([len(doc) for doc in docs], dtype="int64")
+        ends = [*accumulate(map(len, docs))]
         return cls(docs, ends, _attribute(docs, "ORTH"), _attribute(docs, "IS_SPACE") != 0)
+
+    @cached_property
+    def kind(self) -> NDArray[np.int64]:
+        """(n_tokens,) a number from 0 on of each token's text, the same for the same text."""
+        return numbered(self.orth)
 
     def attribute(self, name: str) -> NDArray[np.uint64]:
         """(n_tokens,) an attribute, as `Doc.to_array` has it."""
@@ -38,7 +46,7 @@ class Forms:
 
     def document(self, token: int) -> int:
         """The number of a token's document."""
-        return int(np.searchsorted(self.ends, token, side="right"))
+        return bisect_right(self.ends, token)
 
     def text(self, token: int) -> str:
         """The text of a token."""
@@ -51,14 +59,10 @@ def _attribute(docs: Sequence[Doc], name: str) -> NDArray[np.uint64]:
     return np.concatenate([none, *(doc.to_array(name).reshape(-1) for doc in docs)])
 
 
-def distinct_pairs(one: ArrayLike, other: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which of the pairs of two arrays are the first of their kind.
-
-    one, other: (n,) of any integers.
-    Returns (n_kinds,) the place of the first pair of each kind, and (n,) the kind of each pair.
-    """
-    sides = (np.unique(side, return_inverse=True)[1] for side in (one, other))
-    return distinct_rows(np.stack([*sides], axis=1))
+def numbered(values: NDArray[Any]) -> NDArray[np.int64]:
+    """(n,) numbers from 0 on, the same for the same value."""
+    numbers: NDArray[np.int64] = np.unique(values, return_inverse=True)[1]
+    return numbers
 
 
 def distinct_rows(table: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -71,7 +75,7 @@ def distinct_rows(table: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.in
     for column in table.T:
         size = int(column.max(initial=0)) + 1
         if n_keys * size > _LARGEST:
-            key = np.unique(key, return_inverse=True)[1]
+            key = numbered(key)
             n_keys = len(table)
         key = key * size + column
         n_keys *= size

@@ -21,7 +21,7 @@ from ..models.packed import Packed
 from .alignment import aligned_attribute, require_same_tokens
 from .base import Task
 from .edit_trees import TreeLabels
-from .forms import Forms, distinct_pairs
+from .forms import Forms, distinct_rows, numbered
 from .losses import softmax, softmax_cross_entropy
 from .scored import Decoded
 from .targets import ColumnTargets
@@ -117,7 +117,8 @@ class Lemmatizer(TokenAttributeTask):
         none = np.zeros(0, dtype="uint64")
         lemmas = np.concatenate([none, *(aligned_attribute(eg, "LEMMA") for eg in examples)])
         rows = np.flatnonzero((lemmas != 0) & ~forms.is_space)
-        first, which = distinct_pairs(forms.orth[rows], lemmas[rows])
+        pairs = np.stack([forms.kind[rows], numbered(lemmas[rows])], axis=1)
+        first, which = distinct_rows(pairs)
         columns = np.full(len(lemmas), -1, dtype="int32")
         found = []
         for row in rows[first].tolist():
@@ -224,7 +225,7 @@ def _made(
 
     rows, columns: of each token its number and that of the tree. texts: gets the lemmas.
     """
-    first, which = distinct_pairs(forms.orth[rows], columns)
+    first, which = distinct_rows(np.stack([forms.kind[rows], columns], axis=1))
     pairs = zip(rows[first].tolist(), columns[first].tolist(), strict=True)
     lemmas = [apply(column, forms.text(row)) for row, column in pairs]
     texts.update((lemma, get_string_id(lemma)) for lemma in lemmas if lemma)

@@ -119,8 +119,8 @@ class FeatureTagger(TokenAttributeTask):
             cells &= np.take_along_axis(known, self._groups.starts + classes, axis=1)
             known = ops.xp.asarray(known)
         mask = cells.any(axis=1)
-        arrays = (ops.xp.asarray(each) for each in (classes, cells, mask))
-        return FeatureTargets(*arrays, int(mask.sum()), known)
+        classes, cells, on_device = map(ops.xp.asarray, (classes, cells, mask))
+        return FeatureTargets(classes, cells, on_device, int(mask.sum()), known)
 
     @property
     def _no_values(self) -> NDArray[np.int64]:
@@ -159,9 +159,7 @@ class FeatureTagger(TokenAttributeTask):
             first_columns=ops.xp.asarray(self._groups.starts),
         )
 
-    def outcomes(
-        self, decoded: DecodedFeatures, targets: FeatureTargets
-    ) -> tuple[NDArray, NDArray[np.bool_]]:
+    def outcomes(self, decoded: Any, targets: Any) -> tuple[NDArray, NDArray[np.bool_]]:
         """See `Calibrated`: of each token's features, those that are known."""
         xp: Any = get_array_module(targets.cells)
         right = ((decoded.labels == targets.classes) | ~targets.cells).all(axis=1)
@@ -206,9 +204,9 @@ class FeatureTagger(TokenAttributeTask):
             guess = np.where(said, guess, 0)
             own = self._numbers(gold[labelled], guess[labelled], example)
             units.append(np.stack([np.full(own.shape[1], number), *own]))
-        document, *sides = np.concatenate(units, axis=1)
+        document, golds, guesses = np.concatenate(units, axis=1)
         labels = (*self._labels, UNSEEN)
-        counts = count_units(document, *sides, len(examples), len(labels))
+        counts = count_units(document, golds, guesses, len(examples), len(labels))
         array = np.concatenate([whole, counts], axis=1)
         return SetCounts(array, (WHOLE, *labels), "micro", "accuracy")
 

@@ -78,9 +78,9 @@ class TokenAttributeTask(LabelledTask):
             return
         values = _by_doc(docs, self.values(docs, decoded))
         confidences = _by_doc(docs, to_numpy(decoded.confidences))
-        for doc, *own in zip(docs, values, confidences, strict=True):
+        for doc, own, sure in zip(docs, values, confidences, strict=True):
             kept = (doc.to_array(self.attr).reshape(-1) != 0) & (not self.overwrite)
-            note_tokens(doc, self.attr, *own, kept)
+            note_tokens(doc, self.attr, own, sure, kept)
 
     def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
         """See `Confident`; of tags and lemmas, as there is no place for the other attributes."""

@@ -15,8 +15,9 @@ def random(n=5):
 
 def test_there_and_back():
     groups, cells = ColumnGroups(SIZES), random()
-    parts = groups.split(cells)
+    parts = groups.split(cells, -1.0)
     assert parts.shape == (5, 3, 3)
+    assert (parts[:, 1, 1:] == -1).all() and (parts[:, 2, 2] == -1).all()
     for group, own in enumerate(PARTS):
         np.testing.assert_array_equal(parts[:, group, : SIZES[group]], cells[:, own])
     np.testing.assert_array_equal(groups.join(parts), cells)
