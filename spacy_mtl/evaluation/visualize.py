@@ -8,11 +8,13 @@ from html import escape
 from typing import Any
 
 from spacy import displacy
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..layers import AnnotationLayer
 
-DRAWN = ("tag", "pos", "ents", "cats")  # layers in a way of their own
+DRAWN = ("tag", "pos", "ents", "cats")  # layers in a way of their own, always
+_TREES, _SENTENCES = "dep", "sents"  # the same, if they are asked for
+_ARCS = {"compact": True, "distance": 100, "offset_x": 40, "word_spacing": 30, "bg": "transparent"}
 
 _PAGE = """<!DOCTYPE html>
 <html lang="en">
@@ -35,6 +37,8 @@ table {{ border-collapse: collapse; font-size: .85rem; align-self: start; }}
 caption {{ text-align: left; opacity: .7; }}
 td {{ padding: 0 .6rem 0 0; }}
 meter {{ width: 8rem; }}
+details {{ font-size: .85rem; margin: .3rem 0; overflow-x: auto; }}
+.sentences {{ font-size: .85rem; padding-left: 1.5rem; }}
 dl {{ font-size: .85rem; margin: .5rem 0; overflow-wrap: anywhere; }}
 dt {{ opacity: .7; }}
 dd {{ margin: 0 0 .3rem 0; }}
@@ -79,10 +83,38 @@ def render_spans(
 
 
 def _article(doc: Doc, layers: Sequence[AnnotationLayer]) -> str:
+    names = {layer.name for layer in layers}
+    layers = [layer for layer in layers if layer.name not in (_TREES, _SENTENCES)]
     by_token = [layer for layer in layers if layer.by_token]
     others = [layer for layer in layers if not layer.by_token]
     parts = [_entities(doc), _tags(doc, by_token), _others(doc, others), _classes(doc)]
+    if _TREES in names and doc.has_annotation("DEP"):
+        parts += [_tree(sent) for sent in doc.sents]
+    elif _SENTENCES in names and doc.has_annotation("SENT_START"):
+        items = "".join(f"<li>{escape(sent.text)}</li>" for sent in doc.sents)
+        parts.append(f'<ol class="sentences">{items}</ol>')
     return "\n".join(["<article>", *filter(None, parts), "</article>"])
+
+
+def _tree(sent: Span) -> str:
+    """displaCy's arcs of a sentence, to be opened."""
+    words = [{"text": token.text, "tag": escape(token.pos_ or token.tag_)} for token in sent]
+    arcs = []
+    for token in sent:
+        ends = sorted((token.i - sent.start, token.head.i - sent.start))
+        if ends[0] < ends[1]:
+            direction = "left" if token.head.i > token.i else "right"
+            label = escape(token.dep_)
+            arcs.append({"start": ends[0], "end": ends[1], "label": label, "dir": direction})
+    drawn: str = displacy.render(
+        {"words": words, "arcs": arcs, "settings": {}},
+        style="dep",
+        manual=True,
+        page=False,
+        jupyter=False,
+        options={**_ARCS, "color": "currentcolor"},
+    )
+    return f"<details><summary>{escape(sent.text)}</summary>{drawn}</details>"
 
 
 def _entities(doc: Doc) -> str:

@@ -56,6 +56,24 @@ def test_shows_other_layers_beside_the_words_and_below() -> None:
     Doc.remove_extension("whole")
 
 
+def test_draws_trees() -> None:
+    nlp = spacy.blank("en")
+    words = ["<b>Ana</b>", "sings", "Bob", "reads"]
+    doc = Doc(nlp.vocab, words, heads=[1, 1, 3, 3], deps=["su<bj", "ROOT", "nsubj", "ROOT"])
+    page = render_page([doc], "t", table().values())
+    assert page.count("<svg") == page.count("<details>") == 2
+    assert "su&lt;bj" in page and "<b>Ana" not in page
+    assert "<svg" not in render_page([doc], "t")
+    assert 'class="sentences"' not in page
+
+
+def test_lists_sentences_without_trees() -> None:
+    doc = Doc(spacy.blank("en").vocab, ["Ana", "<i>"], sent_starts=[True, True])
+    page = render_page([doc], "t", table().values())
+    assert '<ol class="sentences"><li>Ana</li><li>&lt;i&gt;</li></ol>' in page
+    assert "sentences</dt>" not in page
+
+
 def test_loads_nothing_from_elsewhere() -> None:
     page = render_page([_doc()], "t")
     assert "http://" not in page and "https://" not in page and "src=" not in page
