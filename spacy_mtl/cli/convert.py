@@ -40,7 +40,7 @@ from ._convert_options import (
     Quotes,
     TextColumn,
 )
-from ._options import Code
+from ._options import Code, names_in
 
 _MAX_ERRORS_SHOWN = 20
 _MAX_REMARKS = 20
@@ -95,10 +95,10 @@ def convert(
       spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment
       spacy mtl convert assets/ corpus/
     """
-    groups = _names(",".join(cats_from or ()))
+    groups = names_in(",".join(cats_from or ()))
     options = {
         "format": format,
-        "columns": _names(columns),
+        "columns": names_in(columns),
         "text_column": text_column,
         "cats_from": groups,
         "comments": comments,
@@ -106,9 +106,9 @@ def convert(
         "ner_from": ner_from.strip(),
         "outside": outside,
         "quotes": quotes,
-        "missing": MISSING_LABELS if missing is None else _names(missing),
+        "missing": MISSING_LABELS if missing is None else names_in(missing),
         "group": group,
-        "layers": _names(layers) or None,
+        "layers": names_in(layers) or None,
         "others_negative": others_negative,
         "names": names,
         "overlaps": overlaps,
@@ -181,10 +181,6 @@ class _ErrorPrinter:
     def finish(self) -> None:
         if self.n_errors > _MAX_ERRORS_SHOWN:
             typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
-
-
-def _names(joined: str) -> list[str]:
-    return [name.strip() for name in joined.split(",") if name.strip()]
 
 
 def _summary(conversion: Conversion, shown: str) -> str:

@@ -19,6 +19,7 @@ from .span_findings import (
     label_sets,
     overlapping_spans,
 )
+from .value_findings import constant_values, value_or_class
 
 SPARSE = 0.1  # share of labelled units below which a layer is called sparse
 MAJORITY = 0.95  # share of Docs with one class from which on its group is called imbalanced
@@ -41,6 +42,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
         *_without_user_data(files),
         *broken_entities(files),
         *_contradictions(files),
+        *value_or_class(files),
         *_overlap(train, held_out),
         *_unlearnable(known, held_out),
         *_unseen_labels(known, held_out),
@@ -52,6 +54,7 @@ def audit(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> list[Findi
         *_imbalance(known),
         *_rare_labels(known),
         *_not_exclusive(known),
+        *constant_values(known),
         *empty_labels(known),
         *overlapping_spans(known),
         *blank_ends(known),
@@ -74,7 +77,7 @@ def _unlabelled(files: Sequence[Coverage]) -> Iterator[Finding]:
             yield Finding(
                 "unlabelled",
                 f"Nothing in the {file.docs:,} docs of {file.path} is labelled: no tag, entity, "
-                f"span or class. It teaches and measures nothing. {cure}",
+                f"span, class or value. It teaches and measures nothing. {cure}",
             )
 
 

@@ -20,7 +20,8 @@ class Finding(NamedTuple):
     kind: What it is, for machines: "unlabelled", "no-user-data", "broken-entities",
         "contradiction", "overlap", "unlearnable", "unseen-labels", "unscored", "label-sets",
         "no-labels", "positives-only", "sparse", "imbalance", "rare-labels", "not-exclusive",
-        "empty-labels", "overlapping-spans", "blank-ends", "crossing-sentences";
+        "empty-labels", "overlapping-spans", "blank-ends", "crossing-sentences",
+        "value-or-class", "constant-values";
         of a config "unset-layer".
     message: What was found where, what follows, and what to do about it.
     """

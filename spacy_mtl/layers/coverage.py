@@ -4,6 +4,45 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf, nan
+
+
+@dataclass
+class Numbers:
+    """What values there are.
+
+    n: Number of Docs that have one. total: Their sum. lowest, highest: The ends of their range.
+    others: Number of those that are neither 0 nor 1.
+    """
+
+    n: int = 0
+    total: float = 0.0
+    lowest: float = inf
+    highest: float = -inf
+    others: int = 0
+
+    @classmethod
+    def of(cls, value: float) -> Numbers:
+        """Those of one Doc."""
+        return cls(1, value, value, value, int(value not in (0, 1)))
+
+    @property
+    def mean(self) -> float:
+        """NaN if there are none."""
+        return self.total / self.n if self.n else nan
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all are the same, so that there is nothing to learn."""
+        return self.n > 0 and self.lowest == self.highest
+
+    def add(self, other: Numbers) -> None:
+        """Add those of others."""
+        self.n += other.n
+        self.total += other.total
+        self.lowest = min(self.lowest, other.lowest)
+        self.highest = max(self.highest, other.highest)
+        self.others += other.others
 
 
 @dataclass
@@ -21,6 +60,7 @@ class LayerCoverage:
     at_blanks: Number of entities or spans that begin or end with a token of whitespace.
     across_sentences: Number of entities in which a sentence begins.
     docs, words: Number of the Docs that have it, and of all their tokens.
+    numbers: What the values are, of a layer of these.
     """
 
     units: int = 0
@@ -33,6 +73,7 @@ class LayerCoverage:
     across_sentences: int = 0
     docs: int = 0
     words: int = 0
+    numbers: Numbers = field(default_factory=Numbers)
 
     @property
     def exclusive(self) -> bool:
@@ -71,3 +112,4 @@ class LayerCoverage:
         self.across_sentences += other.across_sentences
         self.docs += other.docs
         self.words += other.words
+        self.numbers.add(other.numbers)
