@@ -275,12 +275,14 @@ class Units:
         return {kind.metric: kind.score() for kind in kinds}
 
     def measures(self) -> dict[str, float | None]:
-        """The errors and Spearman's rho, None where they are not defined."""
+        """The errors and Spearman's rho, None where they are not defined, and the number of
+        documents."""
         n_docs = int(self.document.max(initial=-1)) + 1
         rho = RankCorrelation.of_units(self.document, self.gold, self.guess, n_docs).score()
         absolute, squared = self.errors().values()
-        found = {"mae": absolute, "rmse": squared, "spearman": rho, "n": float(len(self.gold))}
-        return {name: value if isfinite(value) else None for name, value in found.items()}
+        found = {"mae": absolute, "rmse": squared, "spearman": rho}
+        known = {name: value if isfinite(value) else None for name, value in found.items()}
+        return {**known, "docs": len(self.gold)}
 
 
 def _table(rows: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> NDArray[np.float64]:
