@@ -20,6 +20,7 @@ from .errors import MTLError
 
 EXTENSION = "values"
 _KEY = ("._.", EXTENSION, None, None)  # of `Doc.user_data`, where spaCy has doc._.values
+_OF_CLASSES = (0, 1)
 
 
 def keys_of_values(cats: Iterable[Mapping[str, Any]]) -> set[str]:
@@ -38,8 +39,8 @@ def keys_of_values(cats: Iterable[Mapping[str, Any]]) -> set[str]:
 def value_keys(doc: Doc) -> set[str]:
     """The keys of a Doc that are values: those in `doc._.values`, and those of `doc.cats` with a
     number that no class can have, below 0 or above 1."""
-    by_number = (key for key, number in doc.cats.items() if not 0 <= _finite(number) <= 1)
-    return {*noted_values(doc), *by_number}
+    others = ((key, number) for key, number in doc.cats.items() if number not in _OF_CLASSES)
+    return {*noted_values(doc), *(key for key, n in others if not 0 <= _finite(n) <= 1)}
 
 
 def values_of(doc: Doc) -> dict[str, float]:
@@ -108,11 +109,11 @@ def register_extension() -> None:
 
 
 def _is_value(key: Any, number: Any) -> bool:
-    if not isinstance(key, str):
+    if number in _OF_CLASSES or not isinstance(key, str):
         return False
     number = _finite(number)
     is_of_group = "=" in key and 0 <= number <= 1
-    return number not in (0, 1) and not is_of_group
+    return number != 0 and not is_of_group  # 0 for what is no number
 
 
 def _finite(number: Any) -> float:
