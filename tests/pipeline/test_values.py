@@ -17,7 +17,7 @@ from spacy_mtl.corpora.stored import stored_docs
 from spacy_mtl.errors import MTLError
 from spacy_mtl.mixing.gaps import Annotation
 from spacy_mtl.mixing.mixed import MixedCorpus
-from spacy_mtl.values import values_of
+from spacy_mtl.values import note_values, values_of
 
 from .helpers import ENCODER, bare, head_bytes, make_nlp, multitask, step
 
@@ -295,13 +295,18 @@ def lower_case(nlp: Language, example: Example) -> Any:
     yield example.from_dict(nlp.make_doc(example.text.lower()), given)
 
 
-def test_an_augmenter_leaves_values(corpus: str) -> None:
+def test_an_augmenter_leaves_values(tmp_path: Path) -> None:
+    """Also those that stand in `doc._.values` alone, as in files that a pipeline has annotated."""
     nlp = make_nlp({"rating": RATING, "topic": V2})
-    mixed = MixedCorpus({"a": Corpus(corpus, augmenter=lower_case)}, {"a": ["values"]})
+    references = [example.reference for example in make_examples(nlp)]
+    for doc in references:
+        note_values(doc, {"heat": 1.0})
+    DocBin(docs=references, store_user_data=True).to_disk(tmp_path / "a.spacy")
+    reader = Corpus(str(tmp_path / "a.spacy"), augmenter=lower_case)
     with pytest.warns(UserWarning, match="vouch"):
-        examples = list(mixed(nlp))
+        examples = list(MixedCorpus({"a": reader}, {"a": ["values"]})(nlp))
     assert [values_of(example.reference) for example in examples] == [
-        {"stars": stars} for stars in TEXTS.values()
+        {"heat": 1.0, "stars": stars} for stars in TEXTS.values()
     ]
 
 
