@@ -19,7 +19,7 @@ from spacy.tokens import Doc
 from .errors import MTLError
 
 EXTENSION = "values"
-_KEY = ("._.", EXTENSION, None, None)  # of `Doc.user_data`, where spaCy has doc._.values
+_KEY: Any = ("._.", EXTENSION, None, None)  # of `Doc.user_data`, where spaCy has doc._.values
 _OF_CLASSES = (0, 1)
 
 

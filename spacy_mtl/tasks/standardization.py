@@ -73,29 +73,28 @@ class Standardization:
 
         RAISES (MTLError): For anything else, as of other keys.
         """
-        self._reset()
         if not state:
+            self._reset()
             return
-        means, scales = state.get("means"), state.get("scales")
-        if set(state) != {"means", "scales"} or not (self._fit(means) and self._fit(scales)):
+        means: Any = state.get("means")
+        scales: Any = state.get("scales")
+        fit = self._are_numbers(means) and self._are_numbers(scales)
+        if set(state) != {"means", "scales"} or not fit or min(scales.values()) <= 0:
             raise MTLError(
                 f"Expected in the saved state of the task '{task}' mean and scale of its keys "
-                f"({', '.join(self.keys)}), got {str(dict(state))[:80]}. Load it with the config "
-                "that it was saved with, or copy or save the pipeline again."
+                f"({', '.join(self.keys)}), scales above 0, got {str(dict(state))[:80]}. Load it "
+                "with the config that it was saved with, or copy or save the pipeline again."
             )
-        self.means, self.scales = (np.asarray([*each.values()]) for each in (means, scales))
-        if not (self.scales > 0).all():
-            raise MTLError(
-                f"Expected in the saved state of the task '{task}' scales above 0, got {scales}. "
-                "Copy or save the pipeline again."
-            )
+        self.means, self.scales = (
+            np.asarray([*each.values()], dtype="float64") for each in (means, scales)
+        )
         self._is_fitted = True
 
     def _reset(self) -> None:
         self.means, self.scales = np.zeros(len(self.keys)), np.ones(len(self.keys))
         self._is_fitted = False
 
-    def _fit(self, saved: Any) -> bool:
+    def _are_numbers(self, saved: Any) -> bool:
         """Whether these are finite numbers of just the keys."""
         if not isinstance(saved, dict) or tuple(saved) != self.keys:
             return False

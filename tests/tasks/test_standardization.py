@@ -69,9 +69,11 @@ def test_state_is_json(fitted):
         {"means": {"a": 1.0, "b": 1.0}, "scales": {"a": 1.0, "b": 1.0}, "more": 1},
     ],
 )
-def test_a_wrong_state(state):
+def test_a_wrong_state(state, fitted):
+    before = fitted.state()
     with pytest.raises(MTLError, match="in the saved state of the task 'x'"):
-        Standardization(["a", "b"]).load_state(state, "x")
+        fitted.load_state(state, "x")
+    assert fitted.state() == before
 
 
 def test_fitting_warns_of_nothing_else():
