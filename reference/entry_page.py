@@ -72,7 +72,7 @@ def _reads_and_writes(entry: Entry) -> Iterator[str]:
     if entry.group == "spacy_factories":
         yield from _component(entry.name)
     elif entry.registry == "mtl_tasks":
-        yield from _task(entry.load()())
+        yield from _task(_made(entry.load()))
 
 
 def _component(name: str) -> Iterator[str]:
@@ -83,6 +83,12 @@ def _component(name: str) -> Iterator[str]:
         rows = [(f"`{key}`", as_code(weight)) for key, weight in meta.default_score_weights.items()]
         header = ("Score", "Weight in the choice of the best model")
         yield "## Scores\n\n" + plain_table(header, rows)
+
+
+def _made(target: Any) -> Any:
+    """A task with its default settings; what is required, a list of names, has one."""
+    parameters = inspect.signature(target).parameters.values()
+    return target(**{each.name: ["KEY"] for each in parameters if each.default is each.empty})
 
 
 def _task(task: Any) -> Iterator[str]:

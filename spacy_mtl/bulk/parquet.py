@@ -45,8 +45,13 @@ TYPES = {
     "ranges": pa.list_(pa.struct(_RANGE)),
     "span_groups": pa.list_(pa.struct([("group", pa.string()), ("spans", pa.list_(_SPAN))])),
     "classes": pa.list_(pa.struct([("label", pa.string()), ("value", pa.float64())])),
+    "values": pa.list_(pa.struct([("key", pa.string()), ("value", pa.float64())])),
 }
-_KEYS = {"span_groups": ("group", "spans"), "classes": ("label", "value")}  # of what is by keys
+_KEYS = {  # of what is by keys
+    "span_groups": ("group", "spans"),
+    "classes": ("label", "value"),
+    "values": ("key", "value"),
+}
 
 
 class ParquetEncoder:

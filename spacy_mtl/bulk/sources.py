@@ -20,6 +20,7 @@ from ..confidences import CONFIDENCES
 from ..corpora.formats import require_text
 from ..corpora.stored import stored_docs
 from ..errors import FormatError, MTLError
+from ..values import forget_values
 from .lines import MAX_LINE, SHOWN, Lines, LineTooLong
 from .records import Source, Tokenized
 
@@ -226,6 +227,7 @@ def _read_spacy(path: Path) -> Iterator[Source]:
     for number, doc in enumerate(stored_docs(path, Vocab()), start=1):
         words = [token.text for token in doc]
         spaces = [bool(token.whitespace_) for token in doc]
+        forget_values(doc)  # which is annotation, and made anew
         user_data = {key: value for key, value in doc.user_data.items() if key != CONFIDENCES}
         yield Source(number, Tokenized(words, spaces, user_data))
 

@@ -112,7 +112,7 @@ def data(coverage: Coverages) -> str:
     )
     unit = (
         " Units are what is labelled or not: tokens for tags, lemmas and entities, documents for "
-        "classes of which each has one, and otherwise each class of a document."
+        "classes of which each has one, and otherwise each class or value of a document."
     )
     rows = [
         [code(task), *(_amount(by_corpus.get(name, TaskCoverage())) for name in corpora)]

@@ -68,6 +68,15 @@ CatsFrom = Annotated[
         "Without it, label or labels are taken.",
     ),
 ]
+ValuesFrom = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME",
+        help="Comment, JSON field or column that holds a number, as of a rating, which becomes a "
+        "value at the key NAME of doc.cats. For several give it repeatedly, or the names joined by "
+        "commas.",
+    ),
+]
 GroupName = Annotated[
     str,
     Option(
@@ -114,7 +123,8 @@ Missing = Annotated[
     Option(
         metavar="NAMES",
         help="Labels that stand for a missing one, joined by commas; with '' none does. "
-        f"Default: {','.join(MISSING_LABELS)}. null in JSON and an empty field are missing anyway.",
+        f"Default: {','.join(MISSING_LABELS)}, of which -1 is a number with --values-from. null in "
+        "JSON and an empty field are missing anyway.",
     ),
 ]
 Group = Annotated[

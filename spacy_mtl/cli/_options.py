@@ -25,6 +25,11 @@ Code = Annotated[
 GpuId = Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")]
 
 
+def names_in(joined: str) -> list[str]:
+    """Names that are joined by commas."""
+    return [name.strip() for name in joined.split(",") if name.strip()]
+
+
 def again(code: Path | None) -> str:
     """The option as the next command needs it, behind a space; "" without."""
     return "" if code is None else f" --code {shlex.quote(str(code))}"

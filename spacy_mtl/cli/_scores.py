@@ -28,7 +28,7 @@ def print_scores(tested: Evaluation) -> None:
 
 
 def print_details(tested: TaskEvaluation) -> None:
-    """Print all other scores of a task, and those of each of its labels and features."""
+    """Print all other scores of a task, and those of each of its labels, keys and features."""
     printer = Printer()
     printer.divider(tested.name)
     single = {k: v for k, v in tested.scores.items() if isinstance(v, (int, float))}
@@ -41,6 +41,13 @@ def print_details(tested: TaskEvaluation) -> None:
     if errors:
         rows = [[name, _figure(value)] for name, value in errors.items()]
         print_table(["error", "lower is better"], rows)
+    if keys := tested.scores.get("per_key") or {}:
+        measures = ("mae", "rmse", "spearman")
+        rows = [
+            [key, *(_figure(of[each]) for each in measures), f"{of['docs']:,}"]
+            for key, of in keys.items()
+        ]
+        print_table(["key", *measures, "documents"], rows)
     if tested.per_label:
         _print_labels(tested)
     features = tested.scores.get("per_feat") or {}

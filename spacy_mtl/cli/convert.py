@@ -12,7 +12,7 @@ import typer
 from spacy.language import Language
 from tqdm import tqdm
 
-from ..corpora import MISSING_LABELS, Conversion, convert_file
+from ..corpora import Conversion, convert_file
 from ..corpora.folder import Split, convert_folder, passed_over
 from ..errors import FormatError
 from ..languages import blank
@@ -39,8 +39,9 @@ from ._convert_options import (
     Overlaps,
     Quotes,
     TextColumn,
+    ValuesFrom,
 )
-from ._options import Code
+from ._options import Code, names_in
 
 _MAX_ERRORS_SHOWN = 20
 _MAX_REMARKS = 20
@@ -57,6 +58,7 @@ def convert(
     columns: Columns = "",
     text_column: TextColumn = "text",
     cats_from: CatsFrom = None,
+    values_from: ValuesFrom = None,
     group_name: GroupName = "",
     comments: Comments = None,
     ner_from: NerFrom = "",
@@ -82,39 +84,40 @@ def convert(
     columns:  a token per line (CoNLL-2003, IOB2, Universal NER); IOB1, IOB2, BILUO, IOBES,
               BMES, IO
     iob:      spaCy's word|tag|iob or word|iob
-    JSONL:    text or tokens; label, labels or cats; entities, spans or ner_tags; tags, pos,
-              morphs, lemmas, heads and deps; sentences; layers of your own; Prodigy's yes/no
-              answers and choices (options, accept)
-    CSV/TSV:  a text and its classes per row, with a header
+    JSONL:    text or tokens; label, labels or cats; values; entities, spans or ner_tags; tags,
+              pos, morphs, lemmas, heads and deps; sentences; layers of your own; Prodigy's
+              yes/no answers and choices (options, accept)
+    CSV/TSV:  a text, its classes and values per row, with a header
     exports:  doccano (jsonl), Label Studio (json, csv), INCEpTION's WebAnno TSV 3, brat (.ann)
 
     \b
     Examples:
       spacy mtl convert train.conllu train.spacy --group 10 --cats-from genre
       spacy mtl convert eng.train conll.spacy --format columns --columns form,tag,_,ner
-      spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment
+      spacy mtl convert reviews.csv reviews.spacy --cats-from sentiment --values-from stars
       spacy mtl convert assets/ corpus/
     """
-    groups = _names(",".join(cats_from or ()))
+    groups, values = (names_in(",".join(given or ())) for given in (cats_from, values_from))
     options = {
         "format": format,
-        "columns": _names(columns),
+        "columns": names_in(columns),
         "text_column": text_column,
         "cats_from": groups,
+        "values_from": values,
         "comments": comments,
         "group_name": group_name.strip(),
         "ner_from": ner_from.strip(),
         "outside": outside,
         "quotes": quotes,
-        "missing": MISSING_LABELS if missing is None else _names(missing),
+        "missing": None if missing is None else names_in(missing),
         "group": group,
-        "layers": _names(layers) or None,
+        "layers": names_in(layers) or None,
         "others_negative": others_negative,
         "names": names,
         "overlaps": overlaps,
     }
     done = _convert_all(input_path, output_path, blank(lang), on_error, options)
-    for name in groups:
+    for name in (*groups, *values):
         if all(name in conversion.absent_groups for conversion in done):
             typer.echo(f"no value of '{name}' in {input_path}: no document has it", err=True)
     if ner_from and not any(conversion.units["ents"] for conversion in done):
@@ -138,7 +141,10 @@ def _convert_all(
                 err=True,
             )
         if not any(n for layer, n in done[-1].units.items() if layer != "sents"):
-            typer.echo(f"nothing in {source} is labelled; see --cats-from, --columns", err=True)
+            typer.echo(
+                f"nothing in {source} is labelled; see --cats-from, --values-from, --columns",
+                err=True,
+            )
 
     if input_path.is_dir():
         of_one_format = options["format"] != "auto" or bool(options["columns"])
@@ -181,10 +187,6 @@ class _ErrorPrinter:
     def finish(self) -> None:
         if self.n_errors > _MAX_ERRORS_SHOWN:
             typer.echo(f"left out: {self.n_errors - _MAX_ERRORS_SHOWN} more", err=True)
-
-
-def _names(joined: str) -> list[str]:
-    return [name.strip() for name in joined.split(",") if name.strip()]
 
 
 def _summary(conversion: Conversion, shown: str) -> str:

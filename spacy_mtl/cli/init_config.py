@@ -19,7 +19,7 @@ from ..corpora.coverage import combine, files_of, measure_all
 from ..errors import MTLError
 from ..files import write_whole
 from ._app import app
-from ._options import Code, again
+from ._options import Code, again, names_in
 from ._printing import print_findings, print_table
 
 
@@ -97,6 +97,15 @@ Tasks = Annotated[
         "learn for; default: all. Training files without anything for them are left out.",
     ),
 ]
+Values = Annotated[
+    list[str] | None,
+    Option(
+        metavar="KEY",
+        help="Key of doc.cats that is a value, as of a rating, although it is only ever 0 or 1. "
+        "For several give it repeatedly, or the keys joined by commas. Keys with other numbers "
+        "are values anyway.",
+    ),
+]
 Lang = Annotated[str, Option("--lang", "-l", help="Code of the language.")]
 Force = Annotated[bool, Option("--force", "-F", help="Replace what is there.")]
 
@@ -112,6 +121,7 @@ def init_config(
     gpu: Gpu = False,
     tasks: Tasks = "",
     main_task: MainTask = None,
+    values: Values = None,
     lang: Lang = "en",
     force: Force = False,
     code: Code = None,
@@ -119,8 +129,8 @@ def init_config(
     """Write a config that trains one pipeline on all of the files' annotation.
 
     Each layer that a training file has becomes a task: tags, parts of speech, morphology,
-    lemmas, parses, entities, each group of spans and each group of classes. Their labels are
-    written into the folder OUTPUT_labels beside the config. Several training files are mixed,
+    lemmas, parses, entities, each group of spans, each group of classes, each value. Their labels
+    are written into the folder OUTPUT_labels beside the config. Several training files are mixed,
     each with the layers that it has, the small ones more often than by their size. Of several
     tasks, each stops when it has learned enough. Everything else is as `spacy init config` has
     it, but for averaged parameters. The paths are in [paths] as they were given: train from
@@ -140,7 +150,8 @@ def init_config(
     names = [name.strip() for name in tasks.split(",") if name.strip()]
     if not force:
         _check_new(output_path, labels_path)
-    *train_files, dev_file = measure_all([*files_of(train), dev], progress=True)
+    files = [*files_of(train), dev]
+    *train_files, dev_file = measure_all(files, True, names_in(",".join(values or ())))
     proposal = propose(
         train_files,
         dev_file,

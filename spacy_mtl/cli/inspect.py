@@ -29,6 +29,8 @@ from ._options import Code
 from ._printing import print_findings, print_table
 from ._sentences import sentence_rows
 
+_OF_VALUES = ("mean", "lowest", "highest")
+
 
 @app.command("inspect")
 def inspect(
@@ -63,9 +65,10 @@ def inspect(
     A layer that nobody annotated in a file is missing there, which is not the same as none:
     it teaches nothing, neither right nor wrong. Class groups are the keys of doc.cats
     that begin with the same NAME=; keys without one form the group cats. A group is exclusive
-    if every labelled doc has exactly one of its classes. Texts are identical if they differ in
-    whitespace at most. The tree of a sentence is complete if every token has a head, that leads
-    to the one root.
+    if every labelled doc has exactly one of its classes. Keys with other numbers than 0 and 1 in
+    any of the files are values, as of a rating. Texts are identical if they differ in whitespace
+    at most. The tree of a sentence is complete if every token has a head, that leads to the one
+    root.
 
     \b
     Examples:
@@ -114,6 +117,8 @@ def _print_tables(train: Sequence[Coverage], held_out: Sequence[Coverage], n_lab
         if total.sentences:
             found = [file.layers.get(layer) for file in files]
             print_table(("Sentences", *names), sentence_rows(found))
+        if total.numbers.n:
+            print_table(("Value", *names), _value_rows(layer, files))
     if len(files) > 1:
         printer.divider("Identical texts")
         _print_overlap(files, names)
@@ -143,7 +148,11 @@ def _units(file: Coverage, layer: Layer) -> str:
 
 
 def _describe(layer: Layer, found: LayerCoverage) -> str:
-    """The kind of a class group, and how unequal the labels are."""
+    """The kind of a class group, and how unequal the labels are; of values their range."""
+    numbers = found.numbers
+    if numbers.n:
+        docs = f"{numbers.n:,} docs"
+        return f"{docs}, from {numbers.lowest:g} to {numbers.highest:g}, mean {numbers.mean:.4g}"
     parts = [f"{len(found.labels):,} labels" if found.labels else "no labels"]
     if layer.kind == "cats":
         parts.append("exclusive" if found.exclusive else "multi-label")
@@ -165,6 +174,14 @@ def _label_rows(
     if len(ranked) > len(shown):
         rows.append((f"and {len(ranked) - len(shown):,} more", *("" for _ in files)))
     return rows
+
+
+def _value_rows(layer: Layer, files: Sequence[Coverage]) -> list[tuple[str, ...]]:
+    found = [f.layers[layer].numbers if layer in f.layers else None for f in files]
+    return [
+        (name, *(f"{getattr(numbers, name):.4g}" if numbers else "" for numbers in found))
+        for name in _OF_VALUES
+    ]
 
 
 def _to_json(train: Sequence[Coverage], held_out: Sequence[Coverage]) -> dict[str, Any]:
@@ -220,9 +237,11 @@ def _layer_to_json(file: Coverage, layer: Layer, found: LayerCoverage) -> dict[s
         described["sentences_per_doc"] = found.sentences_per_doc
     if found.trees is not None:
         described["trees"] = asdict(found.trees.counts)
+    if found.numbers.n:
+        described.update({name: getattr(found.numbers, name) for name in _OF_VALUES})
     return described
 
 
 def _layer_name(layer: Layer) -> dict[str, Any]:
-    grouped = layer.kind in ("spans", "cats")
+    grouped = layer.kind in ("spans", "cats", "values")
     return {"layer": layer.kind, "group": layer.group if grouped else None}

@@ -79,7 +79,7 @@ def _propose_all(
         one_class = coverage.exclusive and not everything[layer].has_several
         exclusive = layer.kind == "cats" and one_class
         nothing = layer_named(layer.kind).has_labels and len(coverage.labels) <= int(exclusive)
-        if layer == REJECTED or nothing:
+        if layer == REJECTED or nothing or coverage.numbers.is_constant:
             continue
         found = Found(
             group=layer.group,

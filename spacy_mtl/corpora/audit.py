@@ -20,6 +20,7 @@ from .span_findings import (
     label_sets,
     overlapping_spans,
 )
+from .value_findings import constant_values, value_or_class
 
 SPARSE = 0.1  # share of labelled units below which a layer is called sparse
 MAJORITY = 0.95  # share of Docs with one class from which on its group is called imbalanced
@@ -48,6 +49,7 @@ def audit(
         *_without_user_data(files),
         *broken_entities(files),
         *_contradictions(files, layers),
+        *value_or_class(files),
         *_overlap(train, held_out),
         *_unlearnable(known, held_out),
         *_unseen_labels(known, held_out),
@@ -59,6 +61,7 @@ def audit(
         *_imbalance(known),
         *_rare_labels(known),
         *_not_exclusive(known),
+        *constant_values(known),
         *empty_labels(known),
         *overlapping_spans(known),
         *blank_ends(known),

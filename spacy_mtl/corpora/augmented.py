@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
@@ -19,6 +19,7 @@ from spacy.training.augment import dont_augment
 from ..layers import layer_named, table, token_layers
 from ..layers.tokens import TokenLayer
 from ..marks import LABELS
+from ..values import note_values, noted_values
 
 Augmenter = Callable[[Language, Example], Iterable[Example]]
 Reader = Callable[[Language], Iterable[Example]]
@@ -30,9 +31,9 @@ class KeepsMissing:
 
     `Example.to_dict`, by which augmenters change an example, says O and "no features" of tokens of
     which nothing was known, and forgets sentence starts unless there is a parse. What the source
-    lacked is blanked again, token by token, and its sentence starts come back, and so do layers in
-    user data if each token comes from one of the source's, in order. Other annotation that the
-    source lacked is kept, with a warning at the first example that has it.
+    lacked is blanked again, token by token. Its sentence starts come back, and so do values, and
+    layers in user data if each token comes from one of the source's, in order. Other annotation
+    that the source lacked is kept, with a warning at the first example that has it.
 
     augmenter: gives examples for one.
     place: where it stands, for the warning.
@@ -85,8 +86,8 @@ class _Known:
     """What is known of a Doc, before somebody changes it or another is made of it.
 
     values: of each token, by layer; 0 where nothing is known. spans, cats: the keys.
-    labels: the only labels that its corpus knows, if not all. extensions: by layer, what is in user
-    data, as JSON.
+    labels: the only labels that its corpus knows, if not all. noted: what `doc._.values` has.
+    extensions: by layer, what is in user data, as JSON.
     """
 
     words: list[str]
@@ -94,6 +95,7 @@ class _Known:
     spans: frozenset[str]
     cats: frozenset[str]
     labels: Any
+    noted: Mapping[str, Any]
     extensions: dict[str, Any]
 
     @classmethod
@@ -103,13 +105,15 @@ class _Known:
         labels = doc.user_data.get(LABELS)
         rows = table().items()
         extensions = {name: layer.to_json(doc) for name, layer in rows if layer.in_user_data}
-        return cls(words, values, frozenset(doc.spans), frozenset(doc.cats), labels, extensions)
+        keys = frozenset(doc.spans), frozenset(doc.cats)
+        return cls(words, values, *keys, labels, noted_values(doc), extensions)
 
     def restore(self, doc: Doc) -> set[str]:
         """Blank what a Doc that was made of this one denies without anybody knowing; the layers of
         which it tells what was not known."""
         if self.labels is not None:
             doc.user_data.setdefault(LABELS, self.labels)
+        note_values(doc, {**self.noted, **noted_values(doc)})
         added = {"cats"} if set(doc.cats) - self.cats else set()
         for key in set(doc.spans) - self.spans:
             if len(doc.spans[key]):

@@ -17,6 +17,7 @@ from ..files import write_whole
 from ..layers import needs_user_data
 from .layers import count_units
 from .reading import read_docs
+from .records import VALUES
 from .survey import Remarked
 
 
@@ -29,7 +30,7 @@ class Conversion:
     units: Number of labelled units of each layer, as `count_units` counts them.
     rejected: Number of records that their annotator rejected.
     errors: Number of sentences or documents left out because of an error.
-    absent_groups: Class groups that were asked for and that the file has no value of.
+    absent_groups: Class groups and values that were asked for and that the file lacks.
     remarks: What was seen and not used, or read in a way that may surprise.
     """
 
@@ -58,7 +59,8 @@ def convert_file(
     if output.suffix != ".spacy":
         raise MTLError(f"Expected an output file that ends in .spacy, got {output.name}.")
     docs = read_docs(path, nlp, **options)
-    doc_bin = DocBin(store_user_data=needs_user_data())
+    # Where the values are noted, so that those that are only ever 0 or 1 are known to be some.
+    doc_bin = DocBin(store_user_data=needs_user_data() or VALUES in docs.layers)
     conversion = Conversion()
     for doc in docs:
         doc_bin.add(doc)

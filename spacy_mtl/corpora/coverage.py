@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,6 +40,7 @@ class Coverage:
     broken_entities: Number of tokens whose ENT_IOB and ENT_TYPE contradict each other.
     unknown: Attributes that have values and that nobody made known, as "doc._.level".
     has_user_data: Whether all of it was saved with `Doc.user_data`, in which some layers are.
+    known_values: Keys of `doc.cats` that were known to be values before it was read.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Coverage:
     broken_entities: int = 0
     unknown: set[str] = field(default_factory=set)
     has_user_data: bool = True
+    known_values: frozenset[str] = frozenset()
 
     def add(self, doc: Doc) -> None:
         """Count a Doc."""
@@ -73,6 +75,17 @@ class Coverage:
             coverage.docs += 1
             coverage.words += len(doc)
 
+    @property
+    def values(self) -> set[str]:
+        """The keys of `doc.cats` that are values in this file."""
+        return {layer.group for layer in self.layers if layer.kind == "values"}
+
+    @property
+    def classes(self) -> set[str]:
+        """Those that are classes."""
+        cats = (found for layer, found in self.layers.items() if layer.kind == "cats")
+        return {key for found in cats for key in found.labels}
+
     def share(self, layer: Layer) -> float:
         """How much of the file is labelled in a layer, from 0 to 1."""
         total = self.docs if layer.unit == "docs" else self.tokens
@@ -83,17 +96,18 @@ class Coverage:
         return len(self.texts & other.texts)
 
 
-def measure(path: str | Path, progress: bool = False) -> Coverage:
+def measure(path: str | Path, progress: bool = False, values: Collection[str] = ()) -> Coverage:
     """Read a `.spacy` file, or all of a folder, Doc by Doc, and count what it has.
 
     progress: Whether to show a progress bar, if stderr is a terminal.
+    values: Keys of `doc.cats` that are values, beside those that are in one of its files.
     RAISES (MTLError): If there is nothing to read, or it is not what spaCy writes.
     """
-    coverage = Coverage(Path(path))
+    coverage = Coverage(Path(path), known_values=frozenset(values))
     for file in _files(coverage.path):
         doc_bin = read_doc_bin(file)
         coverage.has_user_data &= None not in doc_bin.user_data
-        for doc in _docs(doc_bin, file, progress):
+        for doc in _docs(doc_bin, file, progress, values):
             coverage.add(doc)
     if not coverage.docs:
         raise MTLError(f"Expected at least one Doc in {path}, got none.")
@@ -101,17 +115,22 @@ def measure(path: str | Path, progress: bool = False) -> Coverage:
     return coverage
 
 
-def measure_all(paths: Iterable[str | Path], progress: bool = False) -> list[Coverage]:
-    """The coverage of each file.
+def measure_all(
+    paths: Iterable[str | Path], progress: bool = False, values: Collection[str] = ()
+) -> list[Coverage]:
+    """The coverage of each file; a key of `doc.cats` that is a value in one is so in all.
 
-    Files with texts that stand several times, in one or in several files, are read twice.
-    RAISES (MTLError): If one cannot be read, or is named twice.
+    Files with texts that stand several times, in one or in several files, are read twice, and so
+    are those in which a key could as well be a class.
+    values: Keys of `doc.cats` that are values, whatever their numbers.
+    RAISES (MTLError): If one cannot be read, or is named twice, or none has a key of `values`.
     """
     files = [Path(path) for path in paths]
     twice = [path for path, n in Counter(path.resolve() for path in files).items() if n > 1]
     if twice:
         raise MTLError(f"Expected different files, got {twice[0]} more than once.")
-    coverages = [measure(path, progress) for path in files]
+    coverages = _with_same_values([measure(path, progress, values) for path in files], progress)
+    _check_there(values, coverages)
     seen: set[int] = set()
     shared: set[int] = set()
     for coverage in coverages:
@@ -187,17 +206,36 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _with_same_values(coverages: Sequence[Coverage], progress: bool) -> list[Coverage]:
+    """The coverages, measured again where a key was a class that is a value elsewhere."""
+    values = set().union(*(coverage.values for coverage in coverages))
+    return [
+        measure(coverage.path, progress, values) if coverage.classes & values else coverage
+        for coverage in coverages
+    ]
+
+
+def _check_there(values: Iterable[str], coverages: Sequence[Coverage]) -> None:
+    there = set().union(*(coverage.values for coverage in coverages))
+    if absent := [key for key in values if key not in there]:
+        keys = sorted(there.union(*(coverage.classes for coverage in coverages)))
+        raise MTLError(
+            f"Expected as values keys that the files have in doc.cats ({', '.join(keys) or 'none'})"
+            f", got {', '.join(absent)}."
+        )
+
+
 def _compare_repeated(coverage: Coverage, progress: bool) -> None:
     for file in _files(coverage.path):
-        for doc in _docs(read_doc_bin(file), file, progress):
+        for doc in _docs(read_doc_bin(file), file, progress, coverage.known_values):
             text = text_id(doc)
             if text in coverage.repeated:
                 coverage.repeated[text].add(doc)
 
 
-def _docs(doc_bin: DocBin, path: Path, progress: bool) -> Iterator[Doc]:
+def _docs(doc_bin: DocBin, path: Path, progress: bool, values: Collection[str]) -> Iterator[Doc]:
     yield from tqdm(
-        docs_of(doc_bin, path, Vocab()),
+        docs_of(doc_bin, path, Vocab(), values),
         total=len(doc_bin),
         desc=f"Reading {path.name}",
         unit=" docs",

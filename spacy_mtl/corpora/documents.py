@@ -18,7 +18,7 @@ from ..layers.sentences import set_starts
 from ..marks import INCORRECT_SPANS
 from .alignment import align
 from .labels import whole_number
-from .records import CharSpan, Record
+from .records import VALUES, CharSpan, Record
 from .survey import Survey
 from .token_columns import column_of, set_columns
 
@@ -78,6 +78,8 @@ class DocBuilder:
         if "cats" in self.layers:
             doc.cats = self._cats(records)
         self._set_values(doc, first)
+        if VALUES in self.layers:
+            self._set_numbers(doc, records)
         return doc
 
     def _tokenize(self, record: Record) -> Doc:
@@ -134,7 +136,7 @@ class DocBuilder:
 
     def _set_values(self, doc: Doc, record: Record) -> None:
         """The layers that are none of spaCy's own, which only formats of one record a Doc have."""
-        for name in self.layers & {*record.values}:
+        for name in self.layers & {*record.values} - {VALUES}:
             layer = layer_named(name)
             try:
                 layer.from_json(doc, record.values[name])
@@ -142,6 +144,28 @@ class DocBuilder:
                 kind = "" if isinstance(error, MTLError) else f"{type(error).__name__}: "
                 said = f"In {layer.field!r}, of the layer '{name}': {kind}{error}"
                 raise FormatError(said, self.path, record.line) from error
+
+    def _set_numbers(self, doc: Doc, records: Sequence[Record]) -> None:
+        """The values of the document, which each sentence of it may have."""
+        values: dict[str, float] = {}
+        for record in records:
+            for key, value in record.values.get(VALUES, {}).items():
+                if values.setdefault(key, value) != value:
+                    raise FormatError(
+                        f"Expected one value of {key!r} for the sentences of a Doc, got "
+                        f"{values[key]:g} and {value:g}. Make each sentence a Doc of its own "
+                        "(--group 1).",
+                        self.path,
+                        record.line,
+                    )
+                if key in doc.cats:
+                    raise FormatError(
+                        f"Expected {key!r} in doc.cats to be a class or a value, got both. Give "
+                        "the classes the name of a group (--group-name).",
+                        self.path,
+                        record.line,
+                    )
+        layer_named(VALUES).from_json(doc, values)
 
     def _set_ents(self, doc: Doc, records: Sequence[Record]) -> None:
         """Write the entities that are given by offsets; where a record has none it is missing."""

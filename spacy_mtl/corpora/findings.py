@@ -21,7 +21,7 @@ class Finding(NamedTuple):
         "contradiction", "overlap", "unlearnable", "unseen-labels", "unscored", "label-sets",
         "no-labels", "positives-only", "sparse", "imbalance", "rare-labels", "not-exclusive",
         "empty-labels", "overlapping-spans", "blank-ends", "crossing-sentences",
-        "single-sentences";
+        "single-sentences", "value-or-class", "constant-values";
         of a config "unset-layer".
     message: What was found where, what follows, and what to do about it.
     """

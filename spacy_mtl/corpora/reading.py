@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from .class_names import read_class_names
 from .documents import DocBuilder, group_records
 from .formats import Item, attempt, find_reader, may_hold_answers
 from .labels import clean_labels
-from .records import MISSING_LABELS, ReadOptions, Record
+from .records import MISSING_LABELS, MISSING_VALUES, ReadOptions, Record
 from .survey import Remarked, Survey, survey
+from .values import clean_values
 
 OnError = Callable[[FormatError], None]
 
@@ -38,12 +39,13 @@ def read_docs(
     columns: Iterable[str] = (),
     text_column: str = "text",
     cats_from: Iterable[str] = (),
+    values_from: Iterable[str] = (),
     group_name: str = "",
     comments: str | None = None,
     ner_from: str = "",
     outside: bool = False,
     quotes: bool | None = None,
-    missing: Iterable[str] = MISSING_LABELS,
+    missing: Iterable[str] | None = None,
     group: int = 1,
     layers: Iterable[str] | None = None,
     others_negative: bool = False,
@@ -67,6 +69,8 @@ def read_docs(
     text_column: Name of the column with the text in the format "csv".
     cats_from: Names of the comments, fields or columns that hold one class group each; its
         labels become the keys "NAME=value".
+    values_from: Names of those that hold a number each, as of a rating, which become values at
+        the keys NAME.
     group_name: Name of the class group of `label` or `labels`, whose keys are bare without it.
     comments: What comment lines begin with in the formats "columns" and "iob", beside those with
         "#" that cannot be tokens; "" if no line is a comment.
@@ -77,7 +81,8 @@ def read_docs(
     quotes: Whether quotes enclose the fields of a CSV or TSV file, as in CSV, or are characters
         like others. None finds it out: between tabs they are characters, unless the file has
         the header's number of columns in each row only with them, or doubles them in fields.
-    missing: Labels of tokens and values of class groups that stand for a missing one.
+    missing: Labels of tokens, values of class groups and what stands in the place of numbers that
+        stand for a missing one; None for `MISSING_LABELS`, without -1 in the place of numbers.
     group: Number of consecutive sentences in a Doc, which never crosses the border of a source
         document; 0 for whole source documents.
     layers: The layers that the file vouches for (see `spacy_mtl.layers`), by default all that it
@@ -97,16 +102,25 @@ def read_docs(
     if group < 0:
         raise MTLError(f"Expected 0 or more sentences to a Doc as group, got {group}.")
     handle = _error_handler(on_error)
+    groups, values = tuple(cats_from), tuple(values_from)
+    if both := sorted({*groups} & {*values}):
+        raise MTLError(
+            f"Expected names of either classes (--cats-from) or values (--values-from), got "
+            f"{', '.join(both)} as both."
+        )
+    given = None if missing is None else tuple(missing)
     options = ReadOptions(
         columns=tuple(columns),
         text_column=text_column,
-        cats_from=tuple(cats_from),
+        cats_from=groups,
+        values_from=values,
         group_name=group_name,
         comments=comments,
         ner_from=ner_from,
         outside=outside,
         quotes=quotes,
-        missing=tuple(missing),
+        missing=MISSING_LABELS if given is None else given,
+        missing_values=MISSING_VALUES if given is None else given,
         class_names=read_class_names(Path(names)) if names else {},
     )
     if format == "auto" and options.columns:
@@ -121,7 +135,10 @@ def read_docs(
     items = _with_progress(read(), "Converting" if progress else "")
     docs = DocStream(items, builder, group, handle)
     docs.remarks = found.remarks
-    docs.absent_groups = tuple(name for name in options.cats_from if name not in found.labels)
+    docs.absent_groups = tuple(
+        name for name in (*groups, *values) if name not in {*found.labels, *found.values}
+    )
+    docs.layers = builder.layers
     return docs
 
 
@@ -130,11 +147,13 @@ class DocStream(Iterator[Doc]):
 
     rejected (int): How many records were passed over so far as their annotator rejected them.
     errors (int): How many sentences or documents were left out so far because of an error.
-    absent_groups (Tuple[str, ...]): The class groups asked for that the file has no value of.
+    absent_groups (Tuple[str, ...]): The class groups and values asked for that the file lacks.
+    layers (FrozenSet[str]): Those that the Docs may have.
     remarks (Dict[str, Remarked]): What was seen and not used, or read in a way that may surprise.
     """
 
     absent_groups: tuple[str, ...] = ()
+    layers: frozenset[str] = frozenset()
     remarks: Mapping[str, Remarked] = {}
 
     def __init__(
@@ -186,15 +205,14 @@ def _clean(
     reader: Callable[[], Iterator[Item]], path: Path, options: ReadOptions
 ) -> Iterator[Item]:
     """The items of a file with clean labels."""
-    missing = frozenset(options.missing)
+    missing, values = frozenset(options.missing), frozenset(options.missing_values)
+
+    def clean(record: Record) -> Record:
+        record = clean_labels(record, missing, options.outside, path)
+        return clean_values(clean_spans(record, missing), values, path)
+
     for item in reader():
-        if isinstance(item, Record):
-            item = attempt(partial(_clean_record, item, missing, options.outside, path))
-        yield item
-
-
-def _clean_record(record: Record, missing: Collection[str], outside: bool, path: Path) -> Record:
-    return clean_spans(clean_labels(record, missing, outside, path), missing)
+        yield attempt(partial(clean, item)) if isinstance(item, Record) else item
 
 
 def _read(

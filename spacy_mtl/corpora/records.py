@@ -16,6 +16,9 @@ WorthSaying = Callable[[Collection[str], int], bool]
 MISSING_LABELS = (
     "-1", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None",
 )  # fmt: skip
+MISSING_VALUES = tuple(label for label in MISSING_LABELS if label != "-1")  # -1 is a value
+
+VALUES = "values"  # the layer of values of documents, in `Record.values`
 
 
 # The layers of which a `Record` has a value for each token, by the attribute that has it.
@@ -34,6 +37,7 @@ class ReadOptions:
     text_column: Name of the column of a CSV or TSV file that holds the text.
     cats_from: Names of the comments (CoNLL-U), fields (JSONL) or columns (CSV) that hold one
         class group each.
+    values_from: Names of those that hold a value each, as of a rating.
     group_name: Name of the class group that `label` or `labels` stand for; "" leaves their
         values as they are.
     comments: What comment lines of a token-per-line file begin with, beside those with "#" that
@@ -46,11 +50,13 @@ class ReadOptions:
         outside of entities, and not missing.
     quotes: Whether quotes enclose the fields of a CSV or TSV file, None to find it out.
     missing: Labels of tokens and values of class groups that stand for a missing one.
+    missing_values: What stands for a missing value.
     """
 
     columns: tuple[str, ...] = ()
     text_column: str = "text"
     cats_from: tuple[str, ...] = ()
+    values_from: tuple[str, ...] = ()
     group_name: str = ""
     comments: str | None = None
     class_names: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -58,6 +64,7 @@ class ReadOptions:
     outside: bool = False
     quotes: bool | None = None
     missing: tuple[str, ...] = MISSING_LABELS
+    missing_values: tuple[str, ...] = MISSING_VALUES
 
 
 class Remark(NamedTuple):
@@ -108,7 +115,7 @@ class Record:
     cats: Categories that the source gives as `Doc.cats`.
     classes: The values of each class group; the group "" has no name.
     judged: Of each class group the classes that are known to apply or not, if not all are.
-    values: Other layers, by their names, as JSON has them.
+    values: Other layers, by their names, as JSON has them; values of documents among them.
     document: Number of the source document; records with the same one may share a Doc.
     is_sentence: Whether the words are known to be one sentence.
     rejected: Whether the annotator wants this record left out.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spacy.tokens import Doc, DocBin
@@ -10,6 +10,7 @@ from spacy.vocab import Vocab
 
 from ..errors import MTLError, one_line
 from ..layers import table
+from ..values import keys_of_values, note_keys
 
 
 def read_doc_bin(path: Path) -> DocBin:
@@ -33,10 +34,15 @@ def stored_docs(path: Path, vocab: Vocab) -> Iterator[Doc]:
     yield from docs_of(read_doc_bin(path), path, vocab)
 
 
-def docs_of(doc_bin: DocBin, path: Path, vocab: Vocab) -> Iterator[Doc]:
-    """The documents of a `DocBin` that comes from this file."""
+def docs_of(doc_bin: DocBin, path: Path, vocab: Vocab, values: Iterable[str] = ()) -> Iterator[Doc]:
+    """The documents of a `DocBin` that comes from this file.
+
+    What the file as a whole tells of the keys of `doc.cats`, which of them are values, is noted on
+    each. values: keys that are, too.
+    """
     table()  # makes the attributes known in which layers have what is read
     docs = doc_bin.get_docs(vocab)
+    keys = {*values, *keys_of_values(cats for cats in doc_bin.cats if isinstance(cats, dict))}
     while True:
         try:
             doc = next(docs, None)
@@ -49,6 +55,7 @@ def docs_of(doc_bin: DocBin, path: Path, vocab: Vocab) -> Iterator[Doc]:
                 f"Expected in {path} a dict with strings as keys as doc.cats, got "
                 f"{one_line(repr(doc.cats), 80)}. Name the classes."
             )
+        note_keys(doc, keys)
         yield doc
 
 

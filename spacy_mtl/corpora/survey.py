@@ -9,7 +9,7 @@ from ..layers import AnnotationLayer, table
 from ..layers.tokens import TokenLayer
 from ..marks import INCORRECT_SPANS
 from .labels import is_number, whole_number
-from .records import Record, Remark, WorthSaying
+from .records import VALUES, Record, Remark, WorthSaying
 from .schemes import SchemeDetector
 
 _NO_O = "no token has the entity tag O: those without a tag are missing, not outside (--outside)"
@@ -35,6 +35,7 @@ class Survey:
     scheme: The scheme of its entity tags.
     labels: All values of each class group, sorted.
     cats: All categories that records give as `Doc.cats`, sorted.
+    values: The keys of the values of documents.
     n_records: Number of its records, without the rejected ones.
     remarks: What there is to say of its records, by the sentence that says it.
     numeric: Class groups whose values are all numbers, so that "1.0" is "1".
@@ -44,6 +45,7 @@ class Survey:
     scheme: str
     labels: dict[str, list[str]]
     cats: list[str]
+    values: frozenset[str]
     n_records: int
     remarks: dict[str, Remarked] = field(default_factory=dict)
     numeric: frozenset[str] = frozenset()
@@ -171,6 +173,7 @@ def survey(records: Iterable[Record]) -> Survey:
     layers: set[str] = set()
     labels = ClassValues()
     cats: set[str] = set()
+    values: set[str] = set()
     tags = _EntityTags()
     seen = _Remarks()
     n_records = 0
@@ -186,6 +189,7 @@ def survey(records: Iterable[Record]) -> Survey:
         )
         tags.add(record.ner or [])
         cats.update(record.cats or ())
+        values.update(record.values.get(VALUES, ()))
         labels.add(record.classes)
         labels.add(record.judged)
     return Survey(
@@ -193,6 +197,7 @@ def survey(records: Iterable[Record]) -> Survey:
         tags.detector.scheme,
         {group: labels.sorted(group) for group in labels.values},
         sorted(cats),
+        frozenset(values),
         n_records,
         {**seen.worth_saying(), **tags.remarks, **labels.remarks},
         labels.numeric,

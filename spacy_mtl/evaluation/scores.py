@@ -9,6 +9,8 @@ from spacy.scorer import PRFScore, Scorer
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..layers.cats import classes_of
+
 
 def score_examples(examples: Sequence[Example]) -> dict[str, Any]:
     """Tag accuracy, entity P/R/F and class scores: of layers that both sides have.
@@ -62,9 +64,9 @@ def class_pairs(examples: Sequence[Example]) -> list[tuple[str, str]]:
     """The gold and the highest-scoring class of each document that has a gold class."""
     pairs = []
     for eg in examples:
-        gold = [label for label, value in eg.reference.cats.items() if value >= 0.5]
+        gold = [label for label, value in classes_of(eg.reference).items() if value >= 0.5]
         if len(gold) == 1:
-            guesses = eg.predicted.cats
+            guesses = classes_of(eg.predicted)
             pairs.append((gold[0], max(guesses, key=guesses.__getitem__) if guesses else ""))
     return pairs
 

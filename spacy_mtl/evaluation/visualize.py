@@ -11,6 +11,7 @@ from spacy import displacy
 from spacy.tokens import Doc, Span
 
 from ..layers import AnnotationLayer
+from ..layers.cats import classes_of
 
 DRAWN = ("tag", "pos", "ents", "cats")  # layers in a way of their own, always
 _TREES, _SENTENCES = "dep", "sents"  # the same, if they are asked for
@@ -167,7 +168,7 @@ def _written(value: Any) -> str | None:
 def _classes(doc: Doc) -> str:
     """A table for each group of classes, which are those with the same NAME= before them."""
     groups: dict[str, list[tuple[str, float]]] = {}
-    for label, score in sorted(doc.cats.items(), key=lambda item: -item[1]):
+    for label, score in sorted(classes_of(doc).items(), key=lambda item: -item[1]):
         name, equals, value = label.partition("=")
         groups.setdefault(name if equals else "", []).append((value if equals else label, score))
     tables = "".join(_class_table(name, groups[name]) for name in sorted(groups))

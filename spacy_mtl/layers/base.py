@@ -34,8 +34,8 @@ class AnnotationLayer(ABC):
     hub_type: The task's type on the Hugging Face Hub.
     field: The field of a JSON object that has it.
     json_type: What stands there: "string", "integer", "number", "strings", "integers", "numbers"
-        (lists, with null for a missing one), "spans", "ranges", "span_groups", "classes"; "" for
-        any JSON.
+        (lists, with null for a missing one), "spans", "ranges", "span_groups", "classes",
+        "values"; "" for any JSON.
     by_token: Whether the JSON value is a list with a value for each token, null for a missing one.
     in_user_data: Whether a `.spacy` file has it only if it was saved with `store_user_data=True`.
     has_task: Whether a task learns from it. Of a layer that only other components learn from,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy
 from spacy.tokens import Doc
 
 from ..errors import MTLError
+from ..values import value_keys
 from .base import AnnotationLayer, Borders, Statement
 from .class_settings import head_settings
 from .coverage import LayerCoverage
@@ -17,7 +18,7 @@ from .proposals import Found, Suggestion
 
 
 class ClassLayer(AnnotationLayer):
-    """`doc.cats`, key by key; 0.0 says that a class does not apply."""
+    """`doc.cats`, key by key, without those of values; 0.0 says that a class does not apply."""
 
     name = "cats"
     title = "classes of documents"
@@ -29,10 +30,10 @@ class ClassLayer(AnnotationLayer):
     json_type = "classes"
 
     def count(self, doc: Doc) -> int:
-        return int(bool(doc.cats))
+        return int(bool(classes_of(doc)))
 
     def blank(self, doc: Doc) -> None:
-        doc.cats = {}
+        doc.cats = _without(doc, classes_of(doc))
 
     def labels(self, doc: Doc) -> Counter[str]:
         return Counter({key: int(applies) for key, applies in _judgements(doc)})
@@ -52,16 +53,17 @@ class ClassLayer(AnnotationLayer):
 
     def statements(self, doc: Doc, borders: Borders) -> Iterator[Statement]:
         """Each class by itself."""
-        for key, value in sorted(doc.cats.items()):
+        for key, value in sorted(classes_of(doc).items()):
             yield class_group(key), key, APPLIES if value >= 0.5 else "0.0"
 
     def to_json(self, doc: Doc) -> Any:
-        return {label: float(value) for label, value in doc.cats.items()} or None
+        return {label: float(value) for label, value in classes_of(doc).items()} or None
 
     def from_json(self, doc: Doc, value: Any) -> None:
         if not isinstance(value, dict):
             raise MTLError(f"Expected a number for each class, got {value!r}.")
-        doc.cats = {key: class_value(key, number) for key, number in value.items()}
+        given = {key: class_value(key, number) for key, number in value.items()}
+        doc.cats = {**_without(doc, classes_of(doc)), **given}
 
     def propose(self, found: Found) -> Suggestion:
         name = found.name(found.group, default="textcat")
@@ -77,6 +79,11 @@ class ClassLayer(AnnotationLayer):
 
 
 APPLIES = "1.0"  # what `statements` says of a class that does
+
+
+def classes_of(doc: Doc) -> dict[str, Any]:
+    """The part of `doc.cats` that has classes and no values."""
+    return _without(doc, value_keys(doc))
 
 
 def class_group(key: str) -> str:
@@ -100,4 +107,9 @@ def class_value(key: str, value: Any) -> float:
 
 
 def _judgements(doc: Doc) -> Iterator[tuple[str, bool]]:
-    return ((key, class_value(key, value) >= 0.5) for key, value in doc.cats.items())
+    return ((key, class_value(key, value) >= 0.5) for key, value in classes_of(doc).items())
+
+
+def _without(doc: Doc, keys: Collection[str]) -> dict[str, Any]:
+    cats: Mapping[str, Any] = doc.cats
+    return {key: value for key, value in cats.items() if key not in keys}

@@ -1,4 +1,4 @@
-"""Settings of the task that classifies documents, by what the documents are."""
+"""Settings of the tasks that classify or rate documents, by what the documents are."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def head_settings(found: Found) -> Chosen:
     is_short = found.words < SHORT
     has_chars = is_short and n_classes > 2
     n_grams = found.words * (PAIRS + PER_WORD * has_chars)
+    memory = "; memory is rows times classes" if found.labels else ""  # a value has no labels
     settings: Chosen = {
         "ngram_size": (PAIRS, "Words and pairs of words."),
         "ngram_share": (NGRAM_SHARE, "N-grams and encoder learn apart, and decide together."),
@@ -39,7 +40,7 @@ def head_settings(found: Found) -> Chosen:
         ),
         "ngram_rows": (
             _rows(found, n_grams),
-            f"Room for the n-grams of {found.docs:,} documents; memory is rows times classes.",
+            f"Room for the n-grams of {found.docs:,} documents{memory}.",
         ),
     }
     if has_chars:

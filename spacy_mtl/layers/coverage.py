@@ -4,8 +4,47 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from math import inf, nan
 
 from .trees import Trees
+
+
+@dataclass
+class Numbers:
+    """What values there are.
+
+    n: Number of Docs that have one. total: Their sum. lowest, highest: The ends of their range.
+    others: Number of those that are neither 0 nor 1.
+    """
+
+    n: int = 0
+    total: float = 0.0
+    lowest: float = inf
+    highest: float = -inf
+    others: int = 0
+
+    @classmethod
+    def of(cls, value: float) -> Numbers:
+        """Those of one Doc."""
+        return cls(1, value, value, value, int(value not in (0, 1)))
+
+    @property
+    def mean(self) -> float:
+        """NaN if there are none."""
+        return self.total / self.n if self.n else nan
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all are the same, so that there is nothing to learn."""
+        return self.n > 0 and self.lowest == self.highest
+
+    def add(self, other: Numbers) -> None:
+        """Add those of others."""
+        self.n += other.n
+        self.total += other.total
+        self.lowest = min(self.lowest, other.lowest)
+        self.highest = max(self.highest, other.highest)
+        self.others += other.others
 
 
 @dataclass
@@ -25,6 +64,7 @@ class LayerCoverage:
     docs, words: Number of the Docs that have it, and of all their tokens.
     sentences: Of a layer that says where sentences begin, their number in the Docs that have it.
     trees: Of a parse, its trees.
+    numbers: What the values are, of a layer of these.
     """
 
     units: int = 0
@@ -39,6 +79,7 @@ class LayerCoverage:
     words: int = 0
     sentences: int = 0
     trees: Trees | None = None
+    numbers: Numbers = field(default_factory=Numbers)
 
     @property
     def exclusive(self) -> bool:
@@ -86,3 +127,4 @@ class LayerCoverage:
         if other.trees is not None:
             self.trees = self.trees or Trees()
             self.trees.add(other.trees)
+        self.numbers.add(other.numbers)

@@ -58,6 +58,7 @@ _TYPES: Mapping[str, tuple[str, Any, Check]] = {
     "spans": ("a list of objects with 'start', 'end' and 'label'", _LIST, _is_span),
     "span_groups": ("an object with a list of spans for each group", Mapping, _are_spans),
     "classes": ("an object with a number for each label", Mapping, _is_number),
+    "values": ("an object with a number or null for each key", Mapping, _or_null(_is_number)),
 }
 
 

@@ -17,6 +17,7 @@ from .entities import EntityLayer
 from .sentences import SentenceLayer
 from .span_groups import SpanGroupLayer
 from .tokens import LemmaLayer, MorphLayer, PosLayer, TagLayer, TokenLayer
+from .values import ValueLayer
 
 # In the order in which tables show them and JSON has them.
 BUILT_IN: Mapping[str, AnnotationLayer] = MappingProxyType(
@@ -32,6 +33,7 @@ BUILT_IN: Mapping[str, AnnotationLayer] = MappingProxyType(
             SentenceLayer(),
             SpanGroupLayer(),
             ClassLayer(),
+            ValueLayer(),
         )
     }
 )
@@ -73,9 +75,10 @@ class _Table:
         registered = {key: value for key, value in functions.items() if key[:-1] == own}
         found = registry.mtl_layers.get_all()
         others = {name: self._layer(name, found[name]) for name in sorted(found)}
-        for layer in others.values():
+        rows = {**BUILT_IN, **others}
+        for layer in rows.values():
             layer.register()
-        self._rows = MappingProxyType({**BUILT_IN, **others})
+        self._rows = MappingProxyType(rows)
         self._registered, self._n_functions = registered, len(functions)
 
     def _layer(self, name: str, value: Any) -> AnnotationLayer:

@@ -15,6 +15,9 @@ from ..pipeline.component import MultiTask
 from ..pipeline.live import multitasks, pipeline_of, task_names
 from ..tasks.base import Task
 from ..tasks.capable import labels_of
+from ..values import values_of
+
+_GROUPED = {"spans": "doc.spans[", "values": "doc._.values["}  # how tasks name their parts
 
 
 @dataclass
@@ -22,7 +25,7 @@ class Annotation:
     """What a corpus has annotation of.
 
     layers: by their names.
-    groups: of spans, as tasks name what they write, "doc.spans['x']".
+    groups: of spans, and keys of values, as tasks name what they write, "doc.spans['x']".
     classes: the keys of `doc.cats`.
     """
 
@@ -37,12 +40,13 @@ class Annotation:
         for doc in (example.reference for example in examples):
             found.layers |= present_layers(doc)
             found.groups.update(f"doc.spans[{key!r}]" for key in doc.spans)
+            found.groups.update(f"doc._.values[{key!r}]" for key in values_of(doc))
             found.classes.update(doc.cats)
         return found
 
     def trains(self, task: Task) -> bool:
         """Whether there is annotation for the task: of one of its layers, and of that in its own
-        classes and groups of spans, if it has some."""
+        classes, groups of spans and keys of values, if it has some."""
         return any(self._has(layer, task) for layer in task.layers)
 
     def _has(self, layer: str, task: Task) -> bool:
@@ -50,8 +54,8 @@ class Annotation:
         there = self.classes
         if layer == "cats":
             own = set(labels_of(task))
-        elif layer == "spans":
-            own = {assigned for assigned in task.assigns if assigned.startswith("doc.spans[")}
+        elif layer in _GROUPED:
+            own = {assigned for assigned in task.assigns if assigned.startswith(_GROUPED[layer])}
             there = self.groups
         return layer in self.layers and (not own or not own.isdisjoint(there))
 

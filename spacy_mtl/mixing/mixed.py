@@ -16,7 +16,9 @@ from ..corpora.layers import blank_layer, present_layers
 from ..errors import MTLError
 from ..layers import layer_named, table
 from ..marks import mark
-from ..pipeline.live import multitasks, task_names
+from ..pipeline.live import multitasks, task_names, tasks_by_name
+from ..tasks.capable import value_keys_of
+from ..values import note_keys
 
 KnownLabels = dict[str, dict[str, list[str]]]
 
@@ -123,10 +125,12 @@ class Mixture:
         RAISES (MTLError): At its end, if there were none.
         """
         silent = _not_learned(self.nlp)
+        values = value_keys_of(task for _, task in tasks_by_name(multitasks(self.nlp)).values())
         index = -1
         for index, given in enumerate(self._augmented(name)):
             example = Example(given.predicted, given.reference.copy())
             mark(example, name, index, self.corpus.labels.get(name))
+            note_keys(example.reference, values)
             if name in self.corpus.layers:
                 blanked = _blank_others(example, self.corpus.layers[name])
                 self._warn(name, blanked - silent)

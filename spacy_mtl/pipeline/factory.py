@@ -12,6 +12,7 @@ from ..confidences import register_extensions
 from ..errors import MTLError
 from ..layers import BUILT_IN, layer_named
 from ..tasks.base import Task
+from ..values import register_extension
 from .balancers import checked_balancer
 from .component import MultiTask
 from .live import announce
@@ -41,6 +42,7 @@ upstream = "*"
 """
 
 register_extensions()
+register_extension()
 
 
 @Language.factory(
@@ -125,6 +127,8 @@ def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
                     "Remove one, or let it write somewhere else by its settings."
                 )
             writers[written] = name
+    for task in tasks.values():
+        task.meet(tasks)
     return dict(tasks)
 
 

@@ -15,7 +15,7 @@ from ..layers import BUILT_IN
 from ..tasks.base import Task
 
 # Prefixes of spaCy's own scores: a task of such a name would write over those of another.
-RESERVED = {"speed", "token", *BUILT_IN}
+RESERVED = {"speed", "token", *BUILT_IN} - {"values"}
 
 
 def own_name(task: Task, standard: str) -> str:

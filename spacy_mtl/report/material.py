@@ -121,6 +121,8 @@ def gather(folder: Path, test: Path | None = None, affinity: Path | None = None)
     try:
         nlp = blank(config["nlp"]["lang"])
         tasks = {name: _task(config, results, name) for name in results.tasks}
+        for task in tasks.values():
+            task.meet(tasks)
     except MTLError:
         raise
     except Exception as error:  # of the registry and of functions of others

@@ -68,6 +68,9 @@ class Task(ABC):
         """What it assigns, as one text."""
         return ", ".join(self.assigns)
 
+    def meet(self, others: Mapping[str, Task]) -> None:  # noqa: B027
+        """See the component's tasks, when it is made: also of a pipeline that is loaded."""
+
     def begin(  # noqa: B027
         self, examples: Sequence[Example], others: Mapping[str, Task]
     ) -> None:

@@ -44,6 +44,20 @@ def labels_of(task: Task) -> tuple[str, ...]:
 
 
 @runtime_checkable
+class Valued(Protocol):
+    """It takes keys of `doc.cats` as numbers."""
+
+    @property
+    def value_keys(self) -> tuple[str, ...]:
+        """These keys, which are no classes of the component's other tasks."""
+
+
+def value_keys_of(tasks: Iterable[Task]) -> frozenset[str]:
+    """The keys of `doc.cats` that any of these tasks takes as numbers."""
+    return frozenset(k for task in tasks if isinstance(task, Valued) for k in task.value_keys)
+
+
+@runtime_checkable
 class Measurable(Protocol):
     """Its score is known for any sample of documents, so that it has an interval, and is compared
     by `spacy mtl compare`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from ..layers.cats import class_value
 from ..marks import LABELS
 from ..metrics.f_score import Counts
 from ..models.packed import Packed
+from ..values import keys_of_values, noted_values, value_keys
 from .base import Task
+from .capable import value_keys_of
 from .class_scores import ClassScores, cats_scores
 from .confusion import Confusion
 from .labels import some
@@ -38,8 +40,8 @@ class ClassTask(ThresholdedTask):
     """Classify documents: the labels of one group in `doc.cats`; heads are subclasses' matter.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
-    "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
-    `doc.cats` are left alone.
+    "=", as in "topic=travel", else, for the only task of this kind, all keys that are no values
+    (see `spacy_mtl.values`). Other keys of `doc.cats` are left alone.
 
     exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
         more, and multi-label documents are labelled key by key; what is missing is masked,
@@ -71,6 +73,7 @@ class ClassTask(ThresholdedTask):
         self.group = group
         self.overwrite = overwrite
         self.others_negative = others_negative
+        self._value_keys: frozenset[str] = frozenset()  # as far as data and other tasks tell
         super().__init__("textcat")
 
     @property
@@ -85,12 +88,24 @@ class ClassTask(ThresholdedTask):
         super().set_labels(labels)
         self._positives = PositivesWarning()
 
+    def meet(self, others: Mapping[str, Task]) -> None:
+        self._value_keys = value_keys_of(others.values())
+
     def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        examples = list(examples)
-        own = set().union(*(self.labels_in(example.reference) for example in examples))
+        docs = [example.reference for example in examples]
+        by_data = keys_of_values(doc.cats for doc in docs).union(*map(noted_values, docs))
+        self._value_keys = value_keys_of(others) | by_data
+        own = set().union(*map(self.labels_in, docs))
         if own:
             return sorted(own)
-        keys = {key for example in examples for key in example.reference.cats}
+        keys = {key for doc in docs for key in doc.cats} - self._value_keys
+        if by_data and not keys:
+            raise MTLError(
+                f"Expected classes for the task '{self.name}' in doc.cats, got {some(by_data)} "
+                "alone, which are values, as they have other numbers than 0 and 1. "
+                "`spacy_mtl.Regression.v1` learns these. If they are classes, list them in "
+                f"[initialize.components.{self.component}.labels.{self.name}]."
+            )
         rivals = [task.name for task in others if isinstance(task, ClassTask) and task is not self]
         if keys and (rivals or self.group):
             why = f", and {', '.join(rivals)} classify documents too" if rivals else ""
@@ -103,11 +118,13 @@ class ClassTask(ThresholdedTask):
         return sorted(keys)
 
     def labels_in(self, doc: Doc) -> set[str]:
-        """Those that its group's name tells; of other keys none is known to be the task's."""
+        """Those that its group's name tells, but for values; of other keys none is known to be
+        the task's."""
         for key in doc.cats:
             if not isinstance(key, str):
                 raise MTLError(f"Expected strings as keys of doc.cats, got {key!r}.")
-        return {key for key in doc.cats if key.startswith(self._prefix)}
+        no_classes = (self._value_keys | value_keys(doc)).difference(self._labels)
+        return {key for key in doc.cats if key.startswith(self._prefix)} - no_classes
 
     @property
     def scored_labels(self) -> tuple[str, ...]:

@@ -115,6 +115,20 @@ def binary_cross_entropy(
     return float((losses * mask).sum()), d_scores
 
 
+def huber(scores: Floats2d, gold: Floats2d, mask: ArrayXd, delta: float) -> tuple[float, Floats2d]:
+    """The summed Huber loss of the cells in `mask`, and its gradient.
+
+    Half the squared error up to an error of `delta`, from there on `delta` times the error, less
+    what makes it continuous; with an infinite one it is half the squared error anywhere (Huber
+    1964, https://doi.org/10.1214/aoms/1177703732). All (rows, columns).
+    """
+    xp: Any = get_array_module(scores)
+    errors: Any = scores - gold
+    errors[~mask] = 0.0
+    d_scores: Any = xp.clip(errors, -delta, delta)
+    return float((d_scores * (errors - d_scores / 2)).sum()), d_scores
+
+
 def divergence(
     P: Floats2d, Q: Floats2d, weights: ArrayXd, yes_or_no: bool
 ) -> tuple[float, Floats2d]:

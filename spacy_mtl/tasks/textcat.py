@@ -12,8 +12,8 @@ class TextCat(ClassTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
-    "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
-    `doc.cats` are left alone.
+    "=", as in "topic=travel", else, for the only task of this kind, all keys that are no values
+    (see `spacy_mtl.values`). Other keys of `doc.cats` are left alone.
 
     exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
         more, and multi-label documents are labelled key by key; what is missing is masked,

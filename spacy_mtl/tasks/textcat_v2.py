@@ -4,26 +4,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from thinc.api import get_array_module
 from thinc.types import Floats2d
 
-from ..errors import MTLError
-from ..models.class_head import ClassHead, term_scores
 from ..models.heads import Head
-from ..models.ngrams import NgramLinear
 from ..models.packed import Packed
-from ..models.pooling import KINDS
+from .document_head import HeadSettings, check_below_one, loss_of_terms
 from .refusal import RefusingTask
 from .targets import CellTargets
-from .textcat import NGRAM_ATTRS
 
 
 class TextCat(RefusingTask):
     """Classify documents: the labels of one group in `doc.cats`.
 
     The group's labels are those given in the config, else the keys that begin with `group` and
-    "=", as in "topic=travel", else, for the only task of this kind, all keys. Other keys of
-    `doc.cats` are left alone.
+    "=", as in "topic=travel", else, for the only task of this kind, all keys that are no values
+    (see `spacy_mtl.values`). Other keys of `doc.cats` are left alone.
 
     exclusive: each document has exactly one class. It is labelled by the one key that is 0.5 or
         more, and multi-label documents are labelled key by key; what is missing is masked,
@@ -87,75 +82,32 @@ class TextCat(RefusingTask):
         label_smoothing: float = 0.0,
         hierarchy: str = "",
     ) -> None:
-        self.pooling = _kinds(pooling)
-        self.pooled_scale = pooled_scale
-        self.hidden_width = hidden_width
-        self.dropout = dropout
-        self.ngram_size = ngram_size
-        self.ngram_attr = ngram_attr
-        self.char_ngrams = _char_sizes(char_ngrams)
-        self.ngram_rows = ngram_rows
-        self.ngram_length = ngram_length
-        self.ngram_dropout = ngram_dropout
-        self.ngram_share = ngram_share
-        self.encoder_gradient = encoder_gradient
+        check_below_one("label_smoothing", label_smoothing)
+        self.head_settings = HeadSettings(
+            pooling=pooling,
+            pooled_scale=pooled_scale,
+            hidden_width=hidden_width,
+            dropout=dropout,
+            ngram_size=ngram_size,
+            ngram_attr=ngram_attr,
+            char_ngrams=char_ngrams,
+            ngram_rows=ngram_rows,
+            ngram_length=ngram_length,
+            ngram_dropout=ngram_dropout,
+            ngram_share=ngram_share,
+            encoder_gradient=encoder_gradient,
+        )
         self.label_smoothing = label_smoothing
         self.hierarchy = hierarchy
-        self._check_settings()
         super().__init__(exclusive, threshold, group, overwrite, others_negative)
 
-    def _check_settings(self) -> None:
-        if self.ngram_attr not in NGRAM_ATTRS:
-            raise MTLError(
-                f"Expected `ngram_attr` to be in {NGRAM_ATTRS}, got {self.ngram_attr!r}."
-            )
-        for name, least in {"hidden_width": 0, "ngram_size": 0, "ngram_rows": 1}.items():
-            if getattr(self, name) < least:
-                raise MTLError(f"Expected `{name}` of at least {least}, got {getattr(self, name)}.")
-        for name in ("dropout", "ngram_dropout", "label_smoothing"):
-            if not 0 <= (getattr(self, name) or 0) < 1:
-                raise MTLError(f"Expected `{name}` from 0 to below 1, got {getattr(self, name)}.")
-        if self.char_ngrams[1] and not self.ngram_size:
-            raise MTLError(
-                "Expected n-grams of tokens, `ngram_size` of at least 1, beside those of "
-                "characters, `char_ngrams`, got 0."
-            )
-        if not 0 <= (self.ngram_share or 0) <= 1:
-            raise MTLError(f"Expected `ngram_share` from 0 to 1, got {self.ngram_share}.")
-        for name in ("pooled_scale", "ngram_length", "encoder_gradient"):
-            if getattr(self, name) < 0:
-                raise MTLError(f"Expected `{name}` of at least 0, got {getattr(self, name)}.")
-
     def make_head(self) -> Head:
-        return ClassHead(
-            pooling=self.pooling,
-            pooled_scale=self.pooled_scale,
-            hidden_width=self.hidden_width,
-            dropout=self.dropout,
-            ngrams=self._ngrams() if self.ngram_size else None,
-            ngram_share=self.ngram_share,
-            encoder_gradient=self.encoder_gradient,
-        )
-
-    def _ngrams(self) -> Any:
-        return NgramLinear(
-            self.ngram_size,
-            self.ngram_rows,
-            self.ngram_attr,
-            char_sizes=self.char_ngrams,
-            gain=self.ngram_length,
-            dropout=self.ngram_dropout,
-        )
+        return self.head_settings.make_head()
 
     def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Any]:
         """The loss of the scores, and in training the gradient of each term's own loss, see
         `ClassHead`."""
-        terms = term_scores(packed, scores)
-        loss, gradient = self._loss(scores, targets, packed)
-        if len(terms) == 1:
-            return loss, gradient
-        xp: Any = get_array_module(scores)
-        return loss, xp.stack([self._loss(term, targets, packed)[1] for term in terms])
+        return loss_of_terms(packed, scores, lambda each: self._loss(each, targets, packed))
 
     def _loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
         if isinstance(targets, CellTargets):
@@ -165,25 +117,3 @@ class TextCat(RefusingTask):
     def negative_log_likelihood(self, scores: Floats2d, targets: Any, packed: Packed) -> float:
         """See `Calibrated`; without smoothing."""
         return super().loss(scores, targets, packed)[0]
-
-
-def _kinds(pooling: Sequence[str]) -> tuple[str, ...]:
-    unknown = [kind for kind in pooling if kind not in KINDS]
-    if unknown or not pooling:
-        raise MTLError(
-            f"Expected `pooling` with some of {', '.join(KINDS)}, got "
-            f"{', '.join(unknown) or 'none'}."
-        )
-    return tuple(pooling)
-
-
-def _char_sizes(sizes: Sequence[int]) -> tuple[int, int]:
-    """RAISES (MTLError): If these are not two sizes in order, or none."""
-    if not sizes:
-        return 0, 0
-    if len(sizes) != 2 or not 1 <= sizes[0] <= sizes[1]:
-        raise MTLError(
-            "Expected `char_ngrams` to be the fewest and the most characters, such as [3, 5], or "
-            f"empty, got {list(sizes)}."
-        )
-    return sizes[0], sizes[1]

@@ -75,7 +75,7 @@ def test_counts(write, tmp_path, nlp):
     assert (conversion.docs, conversion.tokens) == (2, 6)
     assert conversion.units == {
         "tag": 6, "pos": 6, "morph": 6, "lemma": 6, "dep": 6, "ents": 6, "sents": 5, "spans": 0,
-        "cats": 2,
+        "cats": 2, "values": 0,
     }  # fmt: skip
     assert (conversion.rejected, conversion.errors) == (0, 0)
 

@@ -233,5 +233,7 @@ def test_entities_at_blanks_and_across_sentences(coverage_of, make_doc):
 
 
 def test_classes_that_do_not_apply(coverage_of, make_doc):
-    docs = [classified(make_doc("a"), x=0.0, y=1.0), classified(make_doc("b"), x=0.4)]
-    assert coverage_of(*docs).layers[Layer("cats")].negatives == {"x": 2}
+    docs = [make_doc("a"), make_doc("b")]
+    docs[0].cats = {"mood=glad": 0.0, "mood=sad": 1.0}
+    docs[1].cats = {"mood=glad": 0.4}
+    assert coverage_of(*docs).layers[Layer("cats", "mood")].negatives == {"mood=glad": 2}

@@ -126,6 +126,31 @@ def test_trees(decoder: str, read_treebank: Any) -> None:
     assert sum(token.dep_ == "ROOT" for token in doc) == len(list(doc.sents))
 
 
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+def test_values(loss: str, tmp_path: Path) -> None:
+    """Numbers beside classes, some of which are missing."""
+    rating = {"@mtl_tasks": "spacy_mtl.Regression.v1", "keys": ["stars", "heat"], "loss": loss}
+    nlp = make_nlp({"rating": rating, "sentiment": TASKS["sentiment"]})
+    examples = make_examples(nlp)
+    for number, example in enumerate(examples):
+        example.reference.cats["stars"] = float(number)
+        if number % 2:
+            example.reference.cats["heat"] = number / 10
+    nlp.initialize(lambda: examples)
+    optimizer = nlp.resume_training()
+    losses: list[dict[str, float]] = [{}, {}]
+    step(nlp, optimizer, examples, losses[0])
+    for _ in range(8):
+        losses[1] = {}
+        step(nlp, optimizer, examples, losses[1])
+    assert losses[1]["multitask_rating"] < losses[0]["multitask_rating"]
+    before = nlp("Ana lives in Rome")._.values
+    assert all(isinstance(value, float) for value in before.values())
+    nlp.to_disk(tmp_path)
+    assert spacy.load(tmp_path)("Ana lives in Rome")._.values == before
+    assert nlp.evaluate(examples)["rating_score"] > 0
+
+
 def test_optimizer() -> None:
     """With averages, common clipping and layers that learn at different rates."""
     nlp = trained(pipeline(ENCODERS["own layers"]), 1)

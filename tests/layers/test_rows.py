@@ -29,7 +29,7 @@ def full() -> Doc:
     doc.set_ents([Span(doc, 0, 1, "PER")])
     doc.spans["sc"] = [Span(doc, 0, 2, "X")]
     doc.spans["none"] = []
-    doc.cats = {"mood=glad": 1.0, "mood=sad": 0.0, "rude": 0.25}
+    doc.cats = {"mood=glad": 1.0, "mood=sad": 0.0, "rude": 0.25, "stars": 4.0}
     return doc
 
 
@@ -97,6 +97,7 @@ def test_some_layers_have_a_task():
         "sents": ("senter", "sents_f"),
         "spans": ("spans_mood", "spans_mood_f"),
         "cats": ("mood", "cats_score"),
+        "values": ("mood", "values_score"),
     }
     assert {name for name, task in tasks.items() if task} == {
         name for name, layer in BUILT_IN.items() if layer.has_task

@@ -4,6 +4,7 @@ import pytest
 from spacy_mtl.tasks.losses import (
     binary_cross_entropy,
     divergence,
+    huber,
     partial_cross_entropy,
     sigmoid,
     softmax,
@@ -206,3 +207,25 @@ def test_divergence_of_yes_and_no(numeric_gradient):
 def test_divergence_of_certainties():
     P, Q = np.asarray([[1.0, 0.0]]), np.asarray([[0.0, 1.0]])
     assert 50 < divergence(P, Q, np.ones((1, 1)), False)[0] < 100
+
+
+@pytest.mark.parametrize("delta", [0.5, 1.5, np.inf])
+def test_huber(delta, numeric_gradient):
+    gold = np.random.default_rng(1).normal(size=SCORES.shape)
+    mask = np.random.default_rng(2).random(SCORES.shape) < 0.6
+    scores = SCORES.copy()
+    loss, d_scores = huber(scores, gold, mask, delta)
+    errors = np.abs(scores - gold)[mask]
+    linear = delta * (errors - delta / 2) if np.isfinite(delta) else errors
+    assert loss == pytest.approx(np.where(errors <= delta, errors**2 / 2, linear).sum())
+    assert (errors > delta).any() == (errors.max() > delta) and not d_scores[~mask].any()
+    expected = numeric_gradient(lambda: huber(scores, gold, mask, delta)[0], scores, 1e-5)
+    np.testing.assert_allclose(d_scores, expected, atol=1e-6)
+
+
+def test_huber_leaves_its_arguments_and_what_is_masked():
+    scores, gold = np.full((1, 2), np.nan, dtype="f"), np.zeros((1, 2), dtype="f")
+    scores[0, 0] = 3.0
+    loss, d_scores = huber(scores, gold, np.asarray([[True, False]]), np.inf)
+    assert loss == 4.5 and d_scores.tolist() == [[3.0, 0.0]] and d_scores.dtype == np.float32
+    assert np.isnan(scores[0, 1])

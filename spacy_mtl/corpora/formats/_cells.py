@@ -77,7 +77,8 @@ class Cells:
 
     def unread(self, row: Mapping[str, str]) -> dict[str, Any]:
         """The cells of all other columns, as lists or objects where they hold such."""
-        used = {self._options.text_column, *self._classes, *self.names}
+        values = self._options.values_from
+        used = {self._options.text_column, *self._classes, *self.names, *values}
         others = {name: cell for name, cell in row.items() if name not in used}
         return {name: _attempt(cell) or cell for name, cell in others.items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from conllu.parser import parse_comment_line
 
-from ..records import Remark
+from ..records import VALUES, ReadOptions, Record, Remark
 from ._unused import unused_comments
 
 # What the tools write behind the "#" of a comment: "# text = ...", "# id 17", "#begin document".
@@ -40,32 +40,36 @@ class CommentReader:
 
     A comment beside `# newdoc` is about the whole document, any other about its sentence.
 
-    cats_from: Names of the comments that hold a class.
+    options: The names of the comments that hold a class or a value.
     """
 
-    def __init__(self, cats_from: tuple[str, ...]) -> None:
-        self.cats_from = cats_from
+    def __init__(self, options: ReadOptions) -> None:
+        self._names = (*options.cats_from, *options.values_from)
+        self._values_from = options.values_from
         self.document = 0
         self.comments: dict[str, str] = {}
-        self._of_document: dict[str, list[str]] = {}
-        self._of_sentence: dict[str, list[str]] = {}
+        self._of_document: dict[str, str] = {}
+        self._of_sentence: dict[str, str] = {}
 
-    @property
-    def classes(self) -> dict[str, list[str]]:
-        """The values of each class group for the sentence that was read last."""
-        return {**self._of_document, **self._of_sentence}
+    def tell(self, record: Record) -> None:
+        """Give the classes and values of the sentence that was read last to its record."""
+        found = {**self._of_document, **self._of_sentence}
+        values = {name: found.pop(name) for name in self._values_from if name in found}
+        record.classes = {name: [label] for name, label in found.items()}
+        if values:
+            record.values[VALUES] = values
 
     @property
     def remarks(self) -> list[Remark]:
         """What the comments of the last sentence have that was not used."""
-        return [*unused_comments(self.comments, self.cats_from)]
+        return [*unused_comments(self.comments, self._names)]
 
     def read(self, lines: Iterable[str]) -> None:
         """Take in the comments of the next sentence, each with its leading "#"."""
         pairs = [pair for line in lines for pair in parse_comment_line(line) or _parse(line)]
         self.comments = {key: value or "" for key, value in pairs}
         self._of_sentence = {
-            name: [self.comments[name]] for name in self.cats_from if self.comments.get(name)
+            name: self.comments[name] for name in self._names if self.comments.get(name)
         }
         if any(key.split(" ")[0] == "newdoc" for key in self.comments):
             self.document += 1

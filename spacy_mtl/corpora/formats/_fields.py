@@ -116,10 +116,13 @@ class Fields:
                 raise self._wrong(name, "a label or a list of labels", label)
         return [label if isinstance(label, str) else json.dumps(label) for label in known]
 
-    def cats(self, name: str, missing: Collection[str] = ()) -> dict[str, float] | None:
+    def cats(
+        self, name: str, missing: Collection[str] = (), passed_over: Collection[str] = ()
+    ) -> dict[str, float] | None:
         """Categories with their values, as in `Doc.cats`.
 
         Those with null or NaN are missing, and those with -1 or a text that `missing` has.
+        passed_over: Keys that are no categories.
         """
         cats = self.get(name)
         if cats is None:
@@ -128,14 +131,25 @@ class Fields:
             raise self._wrong(name, "an object with a number from 0 to 1 for each label", cats)
         known = {}
         for label, value in cats.items():
+            if label in passed_over:
+                continue
             text = strip_blanks(value) if isinstance(value, str) else "-1" * _is_minus_one(value)
             if _is_null(value) or (text and is_missing(text, missing)):
                 self.remarks += [] if value is None else [_missing(value, name)]
                 continue
             if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise self._wrong(name, f"a number from 0 to 1 for {label!r}", value)
+                wrong = self._wrong(name, f"a number from 0 to 1 for {label!r}", value)
+                raise FieldError(f"{wrong} If it is a value, as of a rating, say --values-from.")
             known[label] = float(value)
         return known
+
+    def numbers(self, name: str) -> dict[str, Any]:
+        """Numbers, or null for missing ones, by their keys; a field with anything else is not
+        read."""
+        value = self.peek(name)
+        if not isinstance(value, dict) or not all(map(_may_be_number, value.values())):
+            return {}
+        return dict(self.get(name))
 
     def char_spans(self, name: str) -> list[CharSpan] | None:
         """Spans as [start, end, label] or {"start", "end", "label"}, in characters.
@@ -191,6 +205,10 @@ def _is_nan(value: Any) -> bool:
 
 def _is_null(value: Any) -> bool:
     return value is None or _is_nan(value)
+
+
+def _may_be_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _is_minus_one(value: Any) -> bool:

@@ -60,7 +60,8 @@ class Objects:
         fields, remarks = doccano.as_fields(value, self.label_holds_spans)
         names = self.options.class_names
         if names:
-            numbered = [*_CLASS_FIELDS, self.options.ner_from, *self.options.cats_from]
+            named = (*_CLASS_FIELDS, self.options.ner_from, *self.options.cats_from)
+            numbered = [name for name in named if name not in self.options.values_from]
             spans = [name for name in numbered if _is_nested(fields.get(name))]
             fields = name_classes(fields, names, [n for n in numbered if n not in spans])
         return fields, remarks

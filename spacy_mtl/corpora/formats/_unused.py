@@ -66,8 +66,8 @@ def unused_comments(comments: Mapping[str, str], used: Sequence[str]) -> Iterato
     """The comments that may hold the class of a sentence; one without a value is its own key."""
     for key, value in comments.items():
         if key not in used and _may_be_label(key, value):
-            what = f"comment {key!r} was not used (--cats-from {_shown(key)})"
-            yield Remark(what, value, worth_saying=like_labels)
+            what = f"comment {key!r} was not used"
+            yield Remark(what, value, worth_saying=like_labels, uses=_options(key, value))
         elif not value and _FLAG.fullmatch(key) and not _is_plain(key):
             what = f"comment {key!r} was not used (write it as '# NAME = {key}')"
             yield Remark(what, key, worth_saying=_repeats)
@@ -105,7 +105,7 @@ def unused_fields(
     for name, value in fields.items():
         if isinstance(value, str | bool | int | float) and _may_be_label(name, str(value)):
             worth_saying = like_values if kind == "field" and depth == 1 else like_labels
-            uses = (f"--cats-from {_shown(name)}", *_OWN_LAYER.get(kind, ()))
+            uses = (*_options(name, str(value)), *_OWN_LAYER.get(kind, ()))
             yield Remark(f"{kind} {name!r} was not used", str(value), False, worth_saying, uses)
         elif isinstance(value, dict) and value and not _is_plain(name):
             yield from _unused_keys(name, value, n_tokens, kind, depth)
@@ -177,6 +177,12 @@ def _is_nested(value: list[Any]) -> bool:
         elif not _is_plain_value(part) or (isinstance(part, str) and len(part) > _MAX_LABEL):
             return False
     return True
+
+
+def _options(name: str, value: str) -> tuple[str, ...]:
+    """The options that read what is named so, with this value."""
+    options = ("--cats-from", "--values-from") if is_number(value) else ("--cats-from",)
+    return tuple(f"{option} {_shown(name)}" for option in options)
 
 
 def _may_be_label(name: str, value: str) -> bool:

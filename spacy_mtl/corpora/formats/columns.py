@@ -36,7 +36,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     if sample is None:
         return
     marks = _Comments(Layout(path, names, sample), options)
-    comments = CommentReader(options.cats_from)
+    comments = CommentReader(options)
     n_borders = 0
     for block in blocks(path):
         rows = [line for line in block if not marks.is_comment(line)]
@@ -48,7 +48,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
                 continue
             item = attempt(partial(sentence, lines, marks.layout, comments.comments.get("text")))
             if isinstance(item, Record):
-                item.classes = comments.classes
+                comments.tell(item)
                 item.document = comments.document + n_borders
                 item.remarks += comments.remarks + marks.remarks(beside)
                 if names != UNIVERSAL_NER:  # which has the annotators behind

@@ -43,7 +43,7 @@ _PARSERS: dict[str, Callable[[list[str], int], Any]] = {"id": _parse_id}
 
 def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The sentences of a CoNLL-U file, documents beginning at `# newdoc`."""
-    comments = CommentReader(options.cats_from)
+    comments = CommentReader(options)
     for block in blocks(path):
         rows = [line for line in block if not line.text.startswith("#")]
         comments.read(line.text for line in block if line.text.startswith("#"))
@@ -51,7 +51,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
             item = attempt(partial(_sentence, rows, path, options))
             if isinstance(item, Record):
                 item.remarks += comments.remarks
-                item.classes = comments.classes
+                comments.tell(item)
                 item.document = comments.document
             yield item
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ...errors import FormatError, MTLError
 from ..class_names import name_classes
-from ..records import ReadOptions, Record
+from ..records import VALUES, ReadOptions, Record
 from . import jsonl
 from ._cells import Cells
 from ._quotes import enclose_fields, remarks
@@ -24,15 +24,16 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The rows of a file whose columns are separated by commas, tabs or semicolons.
 
     Quotes enclose fields, but between tabs only if that is how the file must be read.
-    The classes are in the columns `cats_from`, or else in `label` where there is one. Cells that
-    hold lists or objects are read as the fields of JSON lines.
+    The classes are in the columns `cats_from`, or else in `label` where there is one, and numbers
+    in the columns `values_from`. Cells that hold lists or objects are read as the fields of JSON
+    lines.
     """
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_ROW))  # for all who use the module
     lines = _Lines(path)
     quoted = _is_quoted(path, lines.delimiter) if options.quotes is None else options.quotes
     rows = _reader(lines, quoted)
     header = _header(rows, path)
-    classes = options.cats_from or (("label",) if "label" in header else ())
+    classes = options.cats_from or (("label",) if _has_label(header, options) else ())
     cells = Cells(_complete_rows(path, quoted, header), classes, options)
     groups = _class_columns(path, header, options, cells)
     document = 0
@@ -151,20 +152,25 @@ def _class_columns(
 ) -> dict[str, str]:
     """The name of the class group in each column that holds one."""
     groups = {name: name for name in options.cats_from}
-    if not groups and "label" in header:
+    if not groups and _has_label(header, options):
         groups = {"label": options.group_name}
     quotes = ", and read quotes as in CSV with --quotes" if any('"' in n for n in header) else ""
     text = [] if cells.has_tokens and options.text_column not in header else [options.text_column]
-    for name in (*text, *groups):
+    for name in (*text, *groups, *options.values_from):
         if header.count(name) != 1:
             raise FormatError(
                 f"Expected one column {name!r} in the header, got {', '.join(header) or 'none'}. "
-                "Name the text with --text-column and the classes with --cats-from"
-                f"{quotes}.",
+                "Name the text with --text-column, the classes with --cats-from and the values "
+                f"with --values-from{quotes}.",
                 path,
                 1,
             )
     return groups
+
+
+def _has_label(header: list[str], options: ReadOptions) -> bool:
+    """Whether there is a column of classes that nobody has named."""
+    return "label" in header and "label" not in options.values_from
 
 
 def _quoting_error(error: csv.Error, path: Path, line: int) -> FormatError:
@@ -201,6 +207,8 @@ def _record(
     else:
         classes = _classes(values, groups, options, path, line)
         record = Record(line=line, text=values[options.text_column], classes=classes)
+    if options.values_from:
+        record.values[VALUES] = {name: values[name] for name in options.values_from}
     record.remarks += unused_columns(cells.unread(values), len(record.words or ()))
     return record
 

@@ -35,7 +35,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     if layout is None:
         return
     by_line = any(len(tokens_of(line)) > 1 for line in numbered_lines(path))
-    comments = CommentReader(options.cats_from)
+    comments = CommentReader(options)
     n_borders = 0
     for block in blocks(path):
         beside: list[str] = []
@@ -52,7 +52,7 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
                 comments.read(as_comments(beside))
                 item = attempt(partial(_sentence, tokens, layout))
                 if isinstance(item, Record):
-                    item.classes = comments.classes
+                    comments.tell(item)
                     item.document = comments.document + n_borders
                     item.remarks += comments.remarks
                     item.remarks += unknown_comments(beside) if options.comments is None else []

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import FormatError, MTLError
 from ...layers import BUILT_IN, table
 from ..alignment import align, spaces_between
-from ..records import ReadOptions, Record
+from ..records import VALUES, ReadOptions, Record
 from . import doccano
 from ._fields import FieldError, Fields
 from ._objects import Objects
@@ -31,10 +31,11 @@ def read(path: Path, options: ReadOptions) -> Iterator[Item]:
     """The objects of a JSONL file.
 
     Fields: `text` or `tokens` (or `words`) or both; `label`, `labels` or `cats` (or the fields
-    `cats_from`); `entities`, `spans` or `ner_tags`; `tags`, `pos` and `morphs`; `lemmas`, `heads`
-    with `deps`, and `sentences` as `spacy mtl annotate` writes them or as [start, end]; the fields
-    of other layers in the table. A field that is not there or is null is missing annotation. Of
-    Prodigy's exports, `options` with `accept` are classes.
+    `cats_from`); `values` and the fields `values_from`; `entities`, `spans` or `ner_tags`; `tags`,
+    `pos` and `morphs`; `lemmas`, `heads` with `deps`, and `sentences` as `spacy mtl annotate`
+    writes them or as [start, end]; the fields of other layers in the table. A field that is not
+    there or is null is missing annotation. Of Prodigy's exports, `options` with `accept` are
+    classes.
     """
     lines = (line for line in numbered_lines(path) if line.text.strip())
     objects = Objects(options, doccano.holds_spans(path), _sample(path))
@@ -133,21 +134,29 @@ def _annotated(fields: Fields, line: int, options: ReadOptions) -> Record:
         ner=fields.strings(ner, missing_ner),
         **parse(fields),
         sentences=sentences(fields),
-        values=_values(fields),
+        values=_values(fields, options),
         ents=fields.char_spans("entities" if grouped or "entities" in fields else "spans"),
         spans=fields.span_groups("spans") if grouped else None,
-        cats=fields.cats("cats", options.missing),
+        cats=fields.cats("cats", options.missing, options.values_from),
         classes=_classes(fields, options),
         judged=choices(fields, options),
     )
 
 
-def _values(fields: Fields) -> dict[str, Any]:
-    """The layers that are none of spaCy's own."""
+def _values(fields: Fields, options: ReadOptions) -> dict[str, Any]:
+    """The layers that are none of spaCy's own, and values of the document."""
     others = {name: layer for name, layer in table().items() if name not in BUILT_IN}
-    return {
+    found = {
         name: fields.get(layer.field) for name, layer in others.items() if layer.field in fields
     }
+    numbers = {} if VALUES in options.values_from else fields.numbers(VALUES)
+    cats = fields.peek("cats")
+    for name in options.values_from:
+        if isinstance(cats, dict) and name in cats:
+            numbers[name] = cats[name]
+        if name in fields:
+            numbers[name] = fields.get(name)
+    return {**found, VALUES: numbers} if numbers else found
 
 
 def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
@@ -155,7 +164,8 @@ def _classes(fields: Fields, options: ReadOptions) -> dict[str, list[str]]:
     if not options.cats_from:
         if "label" in fields and "labels" in fields:
             raise FieldError("Expected 'label' or 'labels', got both.")
-        groups = {"label": options.group_name, "labels": options.group_name}
+        names = [name for name in ("label", "labels") if name not in options.values_from]
+        groups = dict.fromkeys(names, options.group_name)
         if isinstance(fields.get("accept"), list) and not ("label" in fields or "labels" in fields):
             groups["accept"] = options.group_name
     if "options" in fields:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..records import CharSpan, ReadOptions, Record, Remark
+from ..records import VALUES, CharSpan, ReadOptions, Record, Remark
 from ._fields import FieldError
 
 _REGION = {"start", "end", "labels"}
+_NUMBERS = ("rating", "number")
 _SEVERAL = "of several annotations of a task, the ground truth or else the first was taken"
 
 
@@ -115,6 +116,8 @@ class Tasks:
                 group = self._group(name, options)
                 if group is not None:
                     record.classes[group] = [str(value) for value in result["value"]["choices"]]
+            elif name in options.values_from and _is_number(result):
+                record.values.setdefault(VALUES, {})[name] = result["value"][type]
             else:
                 what = f"results of the type {type!r} were not used"
                 record.remarks.append(Remark(what, str(result.get("value", result))))
@@ -152,6 +155,12 @@ def _is_span(result: dict[str, Any]) -> bool:
 def _is_choice(result: dict[str, Any]) -> bool:
     value = result.get("value")
     return result.get("type") == "choices" and isinstance(value, dict) and "start" not in value
+
+
+def _is_number(result: dict[str, Any]) -> bool:
+    """Whether it is that of a control for numbers, as of stars."""
+    value = result.get("value")
+    return result.get("type") in _NUMBERS and isinstance(value, dict) and result["type"] in value
 
 
 def _text(data: dict[str, Any], column: str) -> str:

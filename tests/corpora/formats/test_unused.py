@@ -19,7 +19,7 @@ OWN = "if it is a layer of your own, --code FILE"
     "field, value, remark",
     [
         ("intent", "ask", "field 'intent' was not used (--cats-from intent or, {own})"),
-        ("stars", 4, "field 'stars' was not used (--cats-from stars or, {own})"),
+        ("stars", 4, "field 'stars' was not used ({stars} or, {own})"),
         ("is spam", True, "field 'is spam' was not used (--cats-from 'is spam' or, {own})"),
         ("topics", ["a", "b"], "field 'topics' was not used (--cats-from topics or, {own})"),
         ("iob", ["B-A", "O", "O"], "field 'iob' was not used (--ner-from iob or, {own})"),
@@ -45,7 +45,7 @@ OWN = "if it is a layer of your own, --code FILE"
             "field 'inner' in 'more' was not used; put it {beside}",
         ),
         ("parts", [{"mood": "sad"}], "field 'mood' in 'parts' was not used; put it {beside}"),
-        ("stars", 4.0, "field 'stars' was not used (--cats-from stars or, {own})"),
+        ("stars", 4.0, "field 'stars' was not used ({stars} or, {own})"),
         ("priority", "high", "field 'priority' was not used (--cats-from priority or, {own})"),
         ("text_type", "news", "field 'text_type' was not used (--cats-from text_type or, {own})"),
         ("relations", [{"head": 0, "label": "r"}], "field 'relations' was not used"),
@@ -59,7 +59,8 @@ OWN = "if it is a layer of your own, --code FILE"
 def test_fields_like_annotation(write, nlp, field, value, remark):
     row = {"text": "Ana is in", "tokens": ["Ana", "is", "in"], field: value}
     found = remarks(write("a.jsonl", json.dumps(row)), nlp)
-    assert [*found] == [remark.format(beside="beside 'text'", own=OWN)]
+    stars = "--cats-from stars or --values-from stars"
+    assert [*found] == [remark.format(beside="beside 'text'", own=OWN, stars=stars)]
 
 
 def test_fields_that_are_none(write, nlp):
@@ -98,7 +99,8 @@ def test_a_number_in_each_document(write, nlp):
         {"text": "Fine", "level": i / 16, "row": i, "place": {"lat": 3 + i / 7}} for i in range(40)
     ]
     found = remarks(write("a.jsonl", "\n".join(map(json.dumps, rows))), nlp)
-    assert found == {f"field 'level' was not used (--cats-from level or, {OWN})": (40, "0.0")}
+    options = "--cats-from level or --values-from level"
+    assert found == {f"field 'level' was not used ({options} or, {OWN})": (40, "0.0")}
 
 
 def test_entity_tags_from_a_field_by_choice(write, nlp):
@@ -154,7 +156,7 @@ def test_comments(write, nlp):
     assert remarks(path, nlp) == {
         topic: (2, "sport"),
         "comment 'urgent' was not used (write it as '# NAME = urgent')": (2, "urgent"),
-        "comment 'stars' was not used (--cats-from stars)": (1, "4.0"),
+        "comment 'stars' was not used (--cats-from stars or --values-from stars)": (1, "4.0"),
     }
     docs = read_docs(path, nlp, cats_from=["topic"])
     assert topic not in docs.remarks
