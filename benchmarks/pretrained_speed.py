@@ -13,8 +13,7 @@ from __future__ import annotations
 import resource
 from multiprocessing import get_context
 from pathlib import Path
-from time import process_time
-from typing import Annotated, Any
+from typing import Annotated
 
 import spacy
 import typer
@@ -28,6 +27,7 @@ from .corpora import BenchmarkCorpus, docs_of, prepare
 from .pretrained import CNN_STEPS, CNNS, CONFIGS, find
 from .quality import DEFAULT_CACHE
 from .speed import LATENCY_WORDS, precision_table, ratio_text, table
+from .task_times import times_of_all
 from .training_speed import Training
 
 STOCK, OURS = "stock", "multitask"
@@ -80,22 +80,8 @@ def _trained(corpus: BenchmarkCorpus, weights: Path, cache: Path) -> dict[str, P
 
 def _tasks(model: Path, test: Path, rounds: int) -> str:
     """How many times as long all tasks take as one of them."""
-    nlp = spacy.load(model)
-    component: Any = nlp.get_pipe("multitask")
-    names = list(component.active_tasks)
-    words = [[token.text for token in doc] for doc in docs_of(test)]
-
-    def seconds(tasks: list[str]) -> float:
-        component.active_tasks = tasks
-        docs = [Doc(nlp.vocab, words=each) for each in words]
-        began = process_time()
-        for _ in nlp.pipe(docs):
-            pass
-        return process_time() - began
-
-    seconds(names)  # to warm up
-    ratios = [seconds(names) / seconds(names[:1]) for _ in range(rounds)]
-    return f"{', '.join(names)} beside {names[0]} alone: {ratio_text(ratios)} times the seconds"
+    names, chosen, ratio = times_of_all(model, test, rounds, lambda names: names[:1])
+    return f"{', '.join(names)} beside {chosen[0]} alone: {ratio} times the seconds"
 
 
 def _training(corpus: BenchmarkCorpus, weights: Path, steps: int) -> str:
