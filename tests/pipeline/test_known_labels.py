@@ -39,6 +39,8 @@ KINDS = {
     "ner": {"@mtl_tasks": "spacy_mtl.NER.v1"},
     "crf": {"@mtl_tasks": "spacy_mtl.NER.v1", "crf": True},
     "group": {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "x"},
+    "overlapping": {"@mtl_tasks": "spacy_mtl.SpanCat.v1", "spans_key": "x"},
+    "one label": {"@mtl_tasks": "spacy_mtl.SpanCat.v1", "spans_key": "x", "exclusive": True},
 }
 
 
@@ -103,7 +105,7 @@ def test_heads_have_no_gradient_at_unknown_labels():
             gradient = output.get_grad(param).reshape(len(own), -1)
             assert (gradient[~own] == 0.0).all()
         # There is nothing to learn from a choice of one.
-        several = own.sum() > 1 or name == "topic"
+        several = own.sum() > 1 or name in ("topic", "phrases")
         assert gradient[own].any() == several
 
 
