@@ -20,7 +20,7 @@ import spacy
 import typer
 from spacy.language import Language
 from spacy.pipeline.spancat import spancat_score
-from spacy.tokens import Doc, DocBin, Span
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 from typer import Option
 
@@ -61,12 +61,12 @@ def main(
     configs = {name: SYSTEMS[name](corpus, steps) for name in system}
     for path, value in changes.items():
         systems.set_value(configs["multitask"], path.split("__"), value)
-    test = corpus.dev if dev else corpus.test
     name = " ".join([KEY, *(change or ())])
-    runs = [Run(f"{name}/{kind}", config, seed, str(test)) for kind, config in configs.items()]
+    runs = [
+        Run(f"{name}/{kind}", config, seed, str(corpus.dev)) for kind, config in configs.items()
+    ]
     results = execute(runs, cache, keep_models=True)
-    speeds = words_per_second([spacy.load(result.model) for result in results], docs_of(test))
-    typer.echo(table(results, speeds, test))
+    typer.echo(table(results, docs_of(corpus.dev if dev else corpus.test)))
 
 
 def prepare(data: Path, cache: Path) -> BenchmarkCorpus:
@@ -114,6 +114,21 @@ SYSTEMS: dict[str, Callable[[BenchmarkCorpus, int], Settings]] = {
 }
 
 
+def table(results: list[Result], docs: list[Doc]) -> str:
+    """A Markdown table of the pipelines on these documents."""
+    pipelines = [spacy.load(result.model) for result in results]
+    speeds = words_per_second(pipelines, docs)
+    lines = ["| system | P | R | F | candidate recall | words/s | training s |", "|---" * 7 + "|"]
+    for result, nlp, speed in zip(results, pipelines, speeds, strict=True):
+        examples = annotated(nlp, docs)
+        scores = spancat_score(examples, spans_key=KEY)
+        found, total = candidate_recall(suggester_of(nlp), examples, KEY)
+        cells = [f"{scores[f'spans_{KEY}_{each}']:.3f}" for each in "prf"]
+        cells += [f"{found / total:.3f}", f"{speed:,.0f}", f"{result.train_seconds:.0f}"]
+        lines.append(f"| {result.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def words_per_second(pipelines: list[Language], docs: list[Doc]) -> list[float]:
     """The median speed of each pipeline over these documents, in turns, after a round that does
     not count."""
@@ -121,7 +136,7 @@ def words_per_second(pipelines: list[Language], docs: list[Doc]) -> list[float]:
     seconds: list[list[float]] = [[] for _ in pipelines]
     for turn in range(ROUNDS + 1):
         for nlp, own in [*zip(pipelines, seconds, strict=True)][:: -1 if turn % 2 else 1]:
-            bare = [Doc(nlp.vocab, words=[t.text for t in doc]) for doc in docs]
+            bare = [bare_copy(nlp, doc) for doc in docs]
             started = time.perf_counter()
             for _ in nlp.pipe(bare):
                 pass
@@ -129,21 +144,16 @@ def words_per_second(pipelines: list[Language], docs: list[Doc]) -> list[float]:
     return [n_words / median(own[1:]) for own in seconds]
 
 
-def table(results: list[Result], speeds: list[float], test: Path) -> str:
-    """A Markdown table."""
-    lines = ["| system | P | R | F | candidate recall | words/s | training s |", "|---" * 7 + "|"]
-    for result, speed in zip(results, speeds, strict=True):
-        nlp = spacy.load(result.model)
-        sides = [
-            DocBin().from_disk(path).get_docs(nlp.vocab) for path in (result.predictions, test)
-        ]
-        examples = [Example(predicted, gold) for predicted, gold in zip(*sides, strict=True)]
-        scores = spancat_score(examples, spans_key=KEY)
-        found, total = candidate_recall(suggester_of(nlp), examples, KEY)
-        cells = [f"{scores[f'spans_{KEY}_{each}']:.3f}" for each in "prf"]
-        cells += [f"{found / total:.3f}", f"{speed:,.0f}", f"{result.train_seconds:.0f}"]
-        lines.append(f"| {result.name} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+def annotated(nlp: Language, docs: list[Doc]) -> list[Example]:
+    """What a pipeline finds, beside the annotation."""
+    predicted = nlp.pipe([bare_copy(nlp, doc) for doc in docs])
+    return [Example(*sides) for sides in zip(predicted, docs, strict=True)]
+
+
+def bare_copy(nlp: Language, doc: Doc) -> Doc:
+    """The tokens alone."""
+    words, spaces = [t.text for t in doc], [bool(t.whitespace_) for t in doc]
+    return Doc(nlp.vocab, words=words, spaces=spaces)
 
 
 def suggester_of(nlp: Language) -> Suggester:

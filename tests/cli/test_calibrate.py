@@ -32,7 +32,7 @@ def saved(tmp_path_factory):
     for doc in docs[::2]:  # as if the annotators had erred
         doc[0].tag_, doc[0].pos_ = "V", "VERB"
         doc[0].set_morph("Number=Sing" if "Number=Sing" not in doc[0].morph else "Degree=Pos")
-        doc.ents, doc.spans["things"] = doc.ents[1:], []
+        doc.ents, doc.spans["things"], doc.spans["phrases"] = doc.ents[1:], [], []
         doc.cats = {label: 1 - value for label, value in doc.cats.items()}
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "dev.spacy")
     write_corpus(folder / "few.spacy", nlp, FEW)

@@ -132,7 +132,7 @@ def make_doc(nlp: Language, row: int, layers: Iterable[str] = LAYERS) -> Doc:
     if "things" in layers:
         doc.spans["things"] = [Span(doc, start, end, thing)]
     if "phrases" in layers:  # one within the other, or with two labels
-        doc.spans["phrases"] = [Span(doc, start, end, "NP"), Span(doc, end - 1, end, "HEAD")]
+        doc.spans["phrases"] = [Span(doc, end - 1, end, "HEAD"), Span(doc, start, end, "NP")]
     if "sentiment" in layers:
         doc.cats.update({f"sentiment={c}": float(c == sentiment) for c in ("pos", "neg")})
     if "topic" in layers:

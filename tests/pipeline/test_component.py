@@ -41,6 +41,7 @@ MAIN_SCORES = {
     "morph": "morph_acc",
     "ner": "ner_f",
     "things": "things_f",
+    "phrases": "phrases_f",
     "sentiment": "sentiment_score",
     "topic": "topic_score",
 }
@@ -57,7 +58,7 @@ def learned() -> Language:
     return trained(make_nlp(), 40)
 
 
-def test_seven_tasks_learn_together(learned):
+def test_all_tasks_learn_together(learned):
     expected = [annotation(example.reference) for example in make_examples(learned)]
     found = annotations(learned)
     for doc in found:
@@ -65,10 +66,11 @@ def test_seven_tasks_learn_together(learned):
     assert found == expected
 
 
-def test_seven_tasks_are_scored(learned):
+def test_all_tasks_are_scored(learned):
     scores = learned.evaluate(make_examples(learned))
     assert {scores[key] for key in MAIN_SCORES.values()} == {1.0}
-    for standard in ("tag_acc", "pos_acc", "morph_acc", "ents_f", "spans_things_f", "cats_score"):
+    spans = ("ents_f", "spans_things_f", "spans_phrases_f")
+    for standard in ("tag_acc", "pos_acc", "morph_acc", *spans, "cats_score"):
         assert scores[standard] == 1.0
 
 

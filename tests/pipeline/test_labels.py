@@ -40,6 +40,7 @@ def test_labels_from_examples():
         "morph": ["Degree=Pos", "Number=Sing"],
         "ner": ["LOC", "PER"],
         "things": ["FOOD", "PERSON", "PLACE", "VEHICLE"],
+        "phrases": ["HEAD", "NP"],
         "sentiment": ["sentiment=neg", "sentiment=pos"],
         "topic": ["topic=food", "topic=rail", "topic=trip"],
     }
