@@ -47,7 +47,7 @@ def propose_tasks(
 
     known: What the training files have.
     everything: What all files have. A class group is exclusive if each training document has one
-        class, and none of the others several.
+        class, and none of the others several; spans of a group overlap if they do in any.
     pretrained: Whether the encoder is a pretrained transformer.
     names: Of the tasks; none for all.
     RAISES (MTLError): If a name is none of those that the tasks have.
@@ -86,6 +86,8 @@ def _propose_all(
             labels=tuple(sorted(coverage.labels)),
             exclusive=exclusive,
             counts=dict(coverage.labels),
+            overlapping=everything[layer].overlapping > 0,
+            lengths=dict(coverage.lengths),
             docs=coverage.docs,
             words=coverage.words / max(coverage.docs, 1),
             rejected=REJECTED in known,

@@ -60,13 +60,15 @@ def empty_labels(known: Layers) -> Iterator[Finding]:
 
 
 def overlapping_spans(known: Layers) -> Iterator[Finding]:
-    """Span groups with spans that overlap, of which a flat task learns one."""
+    """Span groups with spans that overlap, which may be meant so or not."""
     for layer, found in of_kind(known, "spans"):
         if found.overlapping:
             yield Finding(
                 "overlapping-spans",
                 f"{found.overlapping:,} of the {found.labels.total():,} training spans of {layer} "
-                "overlap an earlier one. spacy_mtl.NER.v1 finds flat spans and learns one of them.",
+                "overlap an earlier one: spacy_mtl.SpanCat.v1 learns them, which `init-config` "
+                "chooses then. If none should, correct them, as spacy_mtl.NER.v1, which finds flat "
+                "spans, is faster.",
             )
 
 
@@ -77,7 +79,7 @@ def blank_ends(known: Layers) -> Iterator[Finding]:
             yield Finding(
                 "blank-ends",
                 f"{n:,} training {_NAMES[layer.kind]} of {layer} begin or end with whitespace, as "
-                "no predicted one does. Correct their borders.",
+                "none that spacy_mtl.NER.v1 finds does. Correct their borders.",
             )
 
 

@@ -146,7 +146,8 @@ def scored_batches(
     nlp: Language, examples: Iterable[Example]
 ) -> Iterator[tuple[tuple[str, str], list[Example], Floats2d, Packed]]:
     """Of each batch the scores of each task whose head gives some, and the representation that they
-    are of, behind the names of its component and of the task. Components before are run.
+    are of, behind the names of its component and of the task, and the examples with the documents
+    that are scored. Components before are run.
 
     RAISES (MTLError): If there is no component multitask.
     """
@@ -155,8 +156,10 @@ def scored_batches(
         docs = [example.predicted for example in batch]
         for name, pipe in pipes:
             if isinstance(pipe, MultiTask):
+                sides = zip(docs, batch, strict=True)
+                scored = [Example(doc, example.reference) for doc, example in sides]
                 for own, (scores, packed) in pipe.task_scores(docs).items():
-                    yield (name, own), batch, scores, packed
+                    yield (name, own), scored, scores, packed
                 docs = [doc.copy() for doc in docs]  # decoding looks at what is on the scored ones
             if pipe is not pipes[-1][1]:
                 docs = list(_annotated(pipe, docs))

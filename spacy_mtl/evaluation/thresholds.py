@@ -16,6 +16,7 @@ from ..tasks.class_scores import ClassScores
 from .temperature import LabelledScores
 
 PRIOR = 20.0
+CELLS = 4_000_000  # of documents and labels that are looked at at once
 Floats = NDArray[np.float64]
 
 
@@ -42,8 +43,17 @@ def best_thresholds(
 
     RAISES (MTLError): If the shapes differ, or for what is no probability or no such number.
     """
-    P, Y = (np.asarray(each, dtype="float64") for each in (probabilities, gold))
+    P, Y = np.asarray(probabilities), np.asarray(gold)
     _check(P, Y, common, prior)
+    step = max(CELLS // max(len(P), 1), 1)
+    parts = [slice(begin, begin + step) for begin in range(0, P.shape[1], step)]
+    found = [_best(P[:, part], Y[:, part], common, prior) for part in parts]
+    return np.concatenate([np.zeros(0), *found])
+
+
+def _best(probabilities: NDArray, gold: NDArray, common: float, prior: float) -> Floats:
+    """See `best_thresholds`; of a part of the labels, as candidates for spans are many."""
+    P, Y = probabilities.astype("float64"), gold.astype("float64")
     known = ~np.isnan(Y)
     positive = Y >= 0.5
     n = positive.sum(axis=0)
@@ -56,7 +66,7 @@ def best_thresholds(
     return np.where(lower | (n == 0), common, chosen)
 
 
-def _check(P: Floats, Y: Floats, common: float, prior: float) -> None:
+def _check(P: NDArray, Y: NDArray, common: float, prior: float) -> None:
     if P.ndim != 2 or P.shape != Y.shape:
         raise MTLError(
             "Expected probabilities and gold annotation of the same documents and labels, got "
@@ -138,6 +148,6 @@ def label_decisions(found: LabelledScores) -> LabelDecisions | None:
     for scores, targets, packed in found.batches:
         probabilities.append(to_numpy(task.decode(scores, packed, found.ops).probabilities))
         mask = to_numpy(targets.mask)
-        gold.append(np.where(mask, to_numpy(targets.gold).astype("float64"), np.nan))
+        gold.append(np.where(mask, to_numpy(targets.gold), np.float32(np.nan)))
     labels = tuple(task.label_thresholds)
     return LabelDecisions(task, labels, np.concatenate(probabilities), np.concatenate(gold))

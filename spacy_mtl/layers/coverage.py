@@ -57,6 +57,7 @@ class LayerCoverage:
     negatives: Number of Docs of which it is said that a class does not apply, by class.
     one_class: Number of Docs with exactly one class of the group.
     overlapping: Number of spans that overlap an earlier one of their group.
+    lengths: Number of spans of a group by how many tokens they have.
     shapes: Number of Docs by how many classes of the group they have, and of how many it is known
         whether they have them.
     at_blanks: Number of entities or spans that begin or end with a token of whitespace.
@@ -72,6 +73,7 @@ class LayerCoverage:
     negatives: Counter[str] = field(default_factory=Counter)
     one_class: int = 0
     overlapping: int = 0
+    lengths: Counter[int] = field(default_factory=Counter)
     shapes: Counter[tuple[int, int]] = field(default_factory=Counter)
     at_blanks: int = 0
     across_sentences: int = 0
@@ -118,6 +120,7 @@ class LayerCoverage:
         self.negatives.update(other.negatives)
         self.one_class += other.one_class
         self.overlapping += other.overlapping
+        self.lengths.update(other.lengths)
         self.shapes.update(other.shapes)
         self.at_blanks += other.at_blanks
         self.across_sentences += other.across_sentences

@@ -20,6 +20,8 @@ class Found:
     labels: Those of the training files, sorted.
     exclusive: Of a class group, whether each document has one class.
     counts: How often each of these labels occurs.
+    overlapping: Of a span group, whether spans of a document overlap.
+    lengths: Of a span group, how many training spans have so many tokens.
     docs, words: How many documents have it, and their mean length in tokens.
     rejected: Whether there are spans that are known to be no entities.
     beside_words: Whether tasks of words or spans learn from the same files.
@@ -34,6 +36,8 @@ class Found:
     labels: tuple[str, ...] = ()
     exclusive: bool = False
     counts: Mapping[str, int] = field(default_factory=dict)
+    overlapping: bool = False
+    lengths: Mapping[int, int] = field(default_factory=dict)
     docs: int = 0
     words: float = 0.0
     rejected: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from spacy.tokens import Doc, SpanGroup
@@ -14,6 +14,9 @@ from ._spans import count_at_blanks, in_words, spans_from_json, spans_to_json
 from .base import AnnotationLayer, Borders, Statement
 from .coverage import LayerCoverage
 from .proposals import Found, Suggestion
+
+COVERED = 0.99  # of the training spans are candidates, if they have
+LONGEST = 25  # tokens or fewer
 
 
 class SpanGroupLayer(AnnotationLayer):
@@ -44,6 +47,7 @@ class SpanGroupLayer(AnnotationLayer):
                     1,
                     Counter(span.label_ for span in spans),
                     overlapping=_count_overlapping(spans),
+                    lengths=Counter(len(span) for span in spans),
                     at_blanks=count_at_blanks(spans),
                 ),
             )
@@ -69,9 +73,34 @@ class SpanGroupLayer(AnnotationLayer):
             doc.spans[key] = spans_from_json(doc, spans)
 
     def propose(self, found: Found) -> Suggestion:
+        """Flat spans are entities of a second kind; spans that overlap are chosen of n-grams."""
         name = found.name(f"spans_{found.group}")
-        settings = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": found.group}
-        return Suggestion(name, settings, f"{name}_f")
+        settings: dict[str, Any] = {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": found.group}
+        comments = {}
+        if found.overlapping:
+            longest, share = _longest_proposed(found.lengths)
+            settings["@mtl_tasks"] = "spacy_mtl.SpanCat.v1"
+            settings["suggester"] = {
+                "@misc": "spacy.ngram_range_suggester.v1",
+                "min_size": 1,
+                "max_size": longest,
+            }
+            comments["suggester.max_size"] = (
+                f"{share:.1%} of the training spans have at most so many tokens; longer ones are "
+                "not found. All spans of these sizes are scored, so that more take longer."
+            )
+        return Suggestion(name, settings, f"{name}_f", comments)
+
+
+def _longest_proposed(lengths: Mapping[int, int]) -> tuple[int, float]:
+    """The size of the longest n-gram that a suggester is to propose, and the share of the training
+    spans that are no longer."""
+    total = sum(lengths.values())
+    longest = covered = 0
+    while longest < LONGEST and covered < COVERED * total:
+        longest += 1
+        covered += lengths.get(longest, 0)
+    return max(longest, 1), covered / max(total, 1)
 
 
 def _count_overlapping(spans: SpanGroup) -> int:

@@ -20,6 +20,7 @@ COLUMN_REFS = ("output", "sparse")  # what a head calls the nodes with a column 
 _COLUMN_PARAMS = {
     "linear": [("W", 0), ("b", 0)],
     "ngram_linear": [("W", 1)],
+    "span_linear": [("W", 1), ("b", 0)],
 }
 
 

@@ -34,33 +34,24 @@ class Teacher:
 
         The loss is the task's `distill`, over the units that are labelled, whatever their labels.
         """
-        targets: Any = self.task.targets(examples, head.ops)
+        targets: Any = self.task.targets_of(packed, examples, head.ops)
         mask = getattr(targets, "says", targets.mask)  # of tasks of others
-        n_units = int(mask.sum())
-        if not n_units:
+        units: Any = to_numpy(mask if mask.ndim == 1 else mask.any(axis=1))
+        if not units.any():
             return None
         scores, bp_head = head(packed, True)
-        taught = self._scores(packed, _labelled_docs(mask, packed), scores)
+        taught = self._scores(packed, units, scores)
         loss, d_scores = self.task.distill(scores, taught, mask, packed, head.ops)
-        return Step(loss, n_units, lambda weight: bp_head(d_scores * weight))
+        return Step(loss, targets.n_units, lambda weight: bp_head(d_scores * weight))
 
-    def _scores(self, packed: Packed, rows: NDArray[np.intp], like: Floats2d) -> Floats2d:
-        """The teacher's scores of some documents of the batch, zeros for the others."""
+    def _scores(self, packed: Packed, units: NDArray[np.bool_], like: Floats2d) -> Floats2d:
+        """The teacher's scores of the documents that have some of these units, zeros for others."""
+        doc_of = np.repeat(np.arange(len(packed.docs)), self.task.unit_lengths(like, packed))
+        rows = np.unique(doc_of[units])
         docs: list[Doc] = [packed.docs[row] for row in rows]
         represented = topologies.represent(self.model, docs, [self.task.name], False)
         head = represented.ran.get(self.task.name) or topologies.head_of(self.model, self.task.name)
         scores: Any = head.ops.xp.zeros_like(like)
-        chosen = np.zeros(len(packed.docs), dtype=bool)
-        chosen[rows] = True
-        if len(like) != len(packed.docs):
-            chosen = np.repeat(chosen, packed.lengths)
+        chosen = np.isin(doc_of, rows)
         scores[head.ops.xp.asarray(chosen)] = head.predict(represented.packed[self.task.name])
         return scores
-
-
-def _labelled_docs(mask: Any, packed: Packed) -> NDArray[np.intp]:
-    """The numbers of the documents of which a unit is labelled. mask: see `Targets`."""
-    labelled = to_numpy(mask).reshape(len(mask), -1).any(axis=1)
-    if len(labelled) == len(packed.docs):
-        return np.flatnonzero(labelled)
-    return np.unique(np.repeat(np.arange(len(packed.docs)), packed.lengths)[labelled])

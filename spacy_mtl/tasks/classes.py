@@ -214,6 +214,9 @@ class ClassTask(ThresholdedTask):
 
         return Decoded(decisions, lambda: probabilities, confidences)
 
+    def unit_lengths(self, scores: Floats2d, packed: Packed) -> NDArray[np.int64]:
+        return np.ones(len(scores), dtype="int64")
+
     def values(self, decoded: Decoded) -> ArrayXd:
         """(n_docs, n_labels) what is written to `doc.cats`."""
         return decoded.probabilities

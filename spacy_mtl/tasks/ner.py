@@ -7,41 +7,34 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from spacy.scorer import Scorer, get_ner_prf
-from spacy.strings import get_string_id
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 from thinc.api import Ops, to_numpy
 from thinc.types import ArrayXd, Floats2d
 
-from ..marks import INCORRECT_SPANS, known_labels
-from ..metrics.f_score import Counts
+from ..marks import INCORRECT_SPANS
 from ..models import biluo
 from ..models.best_path import best_path
 from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
 from ..models.span_rows import SpanRows
-from .alignment import require_same_tokens
-from .base import Task
-from .confusion import Confusion
 from .crf import crf_loss
-from .labels import LabelledTask
 from .losses import softmax, softmax_cross_entropy
 from .scored import Decoded
 from .span_confidences import note_decoded_spans, span_outcomes
 from .span_constraints import allowed_columns, in_entity
-from .span_scores import Sides, Triple, noted_span_outcomes, span_confusion, span_counts
+from .span_scores import Triple
+from .span_task import SpanTask
 from .spans import (
     entity_attributes,
     gold_biluo,
-    only_types,
     rejected_spans,
     spans_of,
 )
 from .targets import ColumnTargets, SpanTargets
 
 
-class NER(LabelledTask):
+class NER(SpanTask):
     """Find labelled spans that do not overlap: `doc.ents`, or `doc.spans[spans_key]`.
 
     Tokens are labelled with BILUO tags and decoded by constrained Viterbi, so that no invalid
@@ -80,24 +73,9 @@ class NER(LabelledTask):
         labels = list(labels)
         return ["O"] + [f"{prefix}-{label}" for prefix in "BILU" for label in labels]
 
-    @property
-    def layers(self) -> tuple[str, ...]:
-        return ("ents",) if self.spans_key is None else ("spans",)
-
-    @property
-    def assigns(self) -> tuple[str, ...]:
-        return ("doc.ents" if self.spans_key is None else f"doc.spans[{self.spans_key!r}]",)
-
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)
         self._warned_of_incorrect = False
-        self._ids = np.asarray([get_string_id(label) for label in self._labels], dtype="uint64")
-
-    def find_labels(self, examples: Iterable[Example], others: Sequence[Task]) -> list[str]:
-        return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
-
-    def labels_in(self, doc: Doc) -> set[str]:
-        return {span.label_ for span in self._spans(doc)}
 
     def make_head(self) -> Head:
         return TokenHead(self.hidden_width)
@@ -225,69 +203,6 @@ class NER(LabelledTask):
         (spans,) = self._decoded_spans([doc], tags)
         new = [span for span in spans if (span.start, span.end) not in taken]
         doc.set_ents(preset + new, blocked=_blocked(doc))
-
-    def is_labelled(self, example: Example) -> bool:
-        reference = self._as_known(example).reference
-        if self.spans_key is not None:
-            return bool(len(reference)) and self.spans_key in reference.spans
-        return bool(reference.to_array("ENT_IOB").any())
-
-    def score(self, examples: Iterable[Example]) -> dict[str, Any]:
-        examples = list(examples)
-        self.warn_of_unknown(examples)
-        examples = [self._as_known(example) for example in examples]
-        if self.spans_key is None:
-            return get_ner_prf(examples)
-        return Scorer.score_spans(
-            examples,
-            f"spans_{self.spans_key}",
-            getter=lambda doc, _: doc.spans.get(self.spans_key, []),
-            has_annotation=lambda doc: self.spans_key in doc.spans,
-        )
-
-    def statistics(self, examples: Sequence[Example]) -> Counts:
-        for example in examples:
-            require_same_tokens(example)
-        return span_counts(self._labels, [self.scored_spans(example) for example in examples])
-
-    def confusion(self, examples: Sequence[Example]) -> Confusion:
-        """See `Confused`."""
-        return span_confusion(self._labels, map(self.scored_spans, examples))
-
-    def noted_outcomes(self, example: Example) -> Iterator[tuple[float, bool]]:
-        """See `Confident`."""
-        return noted_span_outcomes(self._spans(example.predicted), *self.scored_spans(example))
-
-    def scored_spans(self, example: Example) -> Sides:
-        """See `Located`."""
-        known = self._as_known(example)
-        gold, guess = (
-            {(span.label_, span.start, span.end) for span in self._spans(doc)}
-            for doc in (known.reference, known.predicted)
-        )
-        if self.spans_key is not None:
-            return gold, guess if self.spans_key in known.reference.spans else set()
-        said = known.reference.to_array("ENT_IOB") != 0
-        return gold, {span for span in guess if said[span[1] : span[2]].all()}
-
-    @property
-    def main_score(self) -> str:
-        return "ents_f" if self.spans_key is None else f"spans_{self.spans_key}_f"
-
-    def own_key(self, standard: str) -> str:
-        prefix = "ents_" if self.spans_key is None else f"spans_{self.spans_key}_"
-        return standard.removeprefix(prefix)
-
-    def _as_known(self, example: Example) -> Example:
-        """The example with spans of those types alone that its corpus knows."""
-        types = known_labels(example).get(self.name)
-        if types is None:
-            return example
-        sides = (example.predicted, example.reference)
-        return Example(*(only_types(doc, types, self.spans_key) for doc in sides))
-
-    def _spans(self, doc: Doc) -> Iterable[Span]:
-        return doc.ents if self.spans_key is None else doc.spans.get(self.spans_key, [])
 
     def _in_entity(self, packed: Packed) -> NDArray[np.bool_]:
         """(n_tokens,) what is in an entity, or ruled out as one, and stays so."""

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from spacy.training import Example
 from thinc.api import NumpyOps, Ops, get_array_module
 from thinc.types import ArrayXd, Floats2d
@@ -76,6 +78,15 @@ class ScoredTask(Task):
     def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
         """The batch's gold annotation; what is missing is masked."""
 
+    def targets_of(self, packed: Packed, examples: Sequence[Example], ops: Ops) -> Any:
+        """The same of a batch that is packed: its documents are the predicted side."""
+        return self.targets(examples, ops)
+
+    def unit_lengths(self, scores: Floats2d, packed: Packed) -> NDArray[np.integer]:
+        """(n_docs,) how many rows of scores each document has: one for each token, or one."""
+        n_docs, n_tokens = len(packed.docs), int(packed.lengths.sum())
+        return packed.lengths if len(scores) == n_tokens else np.ones(n_docs, dtype="int64")
+
     @abstractmethod
     def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:
         """The loss, summed over the labelled units, and its gradient.
@@ -91,7 +102,7 @@ class ScoredTask(Task):
         return self.targets(examples, _HOST).n_units
 
     def learn(self, head: Head, packed: Packed, examples: Sequence[Example]) -> Step | None:
-        targets = self.targets(examples, head.ops)
+        targets = self.targets_of(packed, examples, head.ops)
         if not targets.n_units:
             return None
         scores, bp_head = head(packed, True)

@@ -34,7 +34,7 @@ def saved(tmp_path_factory):
         doc[0].set_morph("Number=Sing" if "Number=Sing" not in doc[0].morph else "Degree=Pos")
         for token in doc:
             token.lemma_ = token.text
-        doc.ents, doc.spans["things"] = doc.ents[1:], []
+        doc.ents, doc.spans["things"], doc.spans["phrases"] = doc.ents[1:], [], []
         doc.cats = {label: 1 - value for label, value in doc.cats.items()}
     DocBin(docs=docs, store_user_data=True).to_disk(folder / "dev.spacy")
     write_corpus(folder / "few.spacy", nlp, FEW)

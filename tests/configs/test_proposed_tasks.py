@@ -39,6 +39,40 @@ def test_span_groups():
     assert found["spans_my_key"] == (settings, ["A", "B"], "spans_my_key_f")
 
 
+@pytest.mark.parametrize(
+    ("lengths", "longest", "share"),
+    [
+        ({1: 50, 2: 49, 9: 1}, 2, "99.0%"),
+        ({1: 90, 4: 10}, 4, "100.0%"),
+        ({3: 8, 40: 2}, 25, "80.0%"),
+    ],
+)
+def test_span_groups_that_overlap(lengths, longest, share):
+    layer = Layer("spans", "sc")
+    found = LayerCoverage(10, Counter(B=6, A=4), overlapping=3, lengths=Counter(lengths))
+    (task,) = propose_tasks({layer: found}, {layer: found})
+    assert task.settings == {
+        "@mtl_tasks": "spacy_mtl.SpanCat.v1",
+        "spans_key": "sc",
+        "suggester": {
+            "@misc": "spacy.ngram_range_suggester.v1",
+            "min_size": 1,
+            "max_size": longest,
+        },
+    }
+    assert (task.name, task.score) == ("spans_sc", "spans_sc_f")
+    assert task.comments["suggester.max_size"].startswith(share)
+
+
+def test_spans_that_overlap_in_dev_alone():
+    layer = Layer("spans", "sc")
+    flat = LayerCoverage(10, Counter(A=10), lengths=Counter({2: 10}))
+    both = LayerCoverage(12, Counter(A=15), overlapping=2, lengths=Counter({2: 10, 7: 5}))
+    (task,) = propose_tasks({layer: flat}, {layer: both})
+    assert task.settings["@mtl_tasks"] == "spacy_mtl.SpanCat.v1"
+    assert task.settings["suggester"]["max_size"] == 2  # as in training
+
+
 def test_class_groups():
     several = LayerCoverage(10, Counter(a=9, b=9), one_class=2)
     found = tasks({BARE: several, MOOD: TWO})

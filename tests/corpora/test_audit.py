@@ -177,6 +177,7 @@ def test_spans_that_overlap():
     found = LayerCoverage(100, Counter(A=50), overlapping=7)
     message = only(audit([coverage("a", {SPANS: found})], []))
     assert message.startswith("7 of the 50 training spans of spans[sc] overlap")
+    assert "spacy_mtl.SpanCat.v1" in message
 
 
 def test_nothing_is_said_of_rejected_spans():

@@ -92,7 +92,7 @@ def test_span_groups_are_layers_of_their_own(coverage_of, make_doc):
     coverage = coverage_of(doc, empty)
     assert list(coverage.layers) == [Layer("spans", "x"), Layer("spans", "y")]
     assert coverage.layers[Layer("spans", "x")] == LayerCoverage(
-        2, Counter(A=2, B=1), overlapping=2, docs=2, words=5
+        2, Counter(A=2, B=1), overlapping=2, lengths=Counter({1: 1, 2: 1, 3: 1}), docs=2, words=5
     )
     assert coverage.layers[Layer("spans", "y")].overlapping == 0
 

@@ -97,11 +97,20 @@ def test_heads_of_every_kind() -> None:
         "morph": {**TASKS["morph"], "by_feature": True},
         "lemma": {**TASKS["lemma"], "top_k": 2},
         "ner": {**TASKS["ner"], "crf": True, "hidden_width": 8},
+        "things": {
+            "@mtl_tasks": "spacy_mtl.SpanCat.v1",
+            "spans_key": "things",
+            "exclusive": True,
+            "negative_weight": 0.5,
+            "allow_overlap": False,
+        },
+        "phrases": {**TASKS["phrases"], "hidden_width": 8, "max_positive": 1},
         "sentiment": {**classes, "group": "sentiment"},
         "topic": {**classes, "group": "topic", "exclusive": False, "ngram_share": None},
     }
     nlp = trained(make_nlp(tasks, confidences=True), 3)
-    assert annotations(nlp)
+    multitask(nlp).tasks["phrases"].label_thresholds = {"NP": 0.0}  # type: ignore[attr-defined]
+    assert any(doc["spans"]["phrases"] for doc in annotations(nlp))
     doc = nlp("Ana lives in Rome")
     assert doc.cats
 

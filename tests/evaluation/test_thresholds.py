@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from pipeline.helpers import make_examples, make_nlp, multitask, trained
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.evaluation import thresholds
 from spacy_mtl.evaluation.temperature import labelled_scores
 from spacy_mtl.evaluation.thresholds import best_thresholds, label_decisions
 
@@ -30,6 +31,18 @@ def test_by_hand() -> None:
     assert one_label(P, [1, 0, 0, 0, 0], prior=0) == 0.5  # nothing is better
     assert one_label(P, [1, 0, 0, 0, 0], common=0.2, prior=0) == pytest.approx(0.65)
     assert one_label(P, [1, 0, 0, 0, 0], common=0.45, prior=0) == 0.45  # decides alike
+
+
+def test_many_units_are_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    P = rng.random((30, 7)).astype("f")
+    gold = (rng.random(P.shape) < P).astype("f")
+    whole = best_thresholds(P, gold)
+    assert len({*whole.tolist()}) > 3
+    for cells in (1, 70):
+        monkeypatch.setattr(thresholds, "CELLS", cells)
+        np.testing.assert_array_equal(best_thresholds(P, gold), whole)
+    assert best_thresholds(np.zeros((4, 0)), np.zeros((4, 0))).shape == (0,)
 
 
 def test_what_is_not_known_does_not_count() -> None:

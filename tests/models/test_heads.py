@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pytest
+from spacy.pipeline.spancat import build_ngram_suggester
 from thinc.api import Adam, set_dropout_rate
 
 from spacy_mtl.models.class_head import ClassHead
@@ -9,10 +10,14 @@ from spacy_mtl.models.heads import DocumentHead, TokenHead, resize, set_outputs
 from spacy_mtl.models.ngrams import NgramLinear
 from spacy_mtl.models.packed import Packed, row_starts
 from spacy_mtl.models.pooling import KINDS
+from spacy_mtl.models.span_head import SpanHead
 
 N_OUTPUTS = 3
+NGRAMS = build_ngram_suggester([1, 2])
 HEADS = {
     "linear": lambda: TokenHead(),
+    "spans": lambda: SpanHead(NGRAMS),
+    "spans, hidden": lambda: SpanHead(NGRAMS, 5),
     "hidden": lambda: TokenHead(5),
     "document": lambda: DocumentHead(2, 32, "ORTH"),
     "classes": lambda: ClassHead(pooling=tuple(KINDS), ngrams=NgramLinear(2, 32, "NORM")),
@@ -23,7 +28,7 @@ HEADS = {
     ),
     "classes, hidden": lambda: ClassHead(pooling=["mean"], hidden_width=5),
 }
-OF_TOKENS = ("linear", "hidden")
+N_UNITS = {"linear": 8, "hidden": 8, "spans": 13, "spans, hidden": 13}  # others: documents
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def make_head(request, docs, pack):
                 node.set_param(name, rng.normal(size=shape).astype("f"))
         return head
 
-    make_head.n_units = 8 if request.param in OF_TOKENS else len(docs)
+    make_head.n_units = N_UNITS.get(request.param, len(docs))
     return make_head
 
 
@@ -109,7 +114,7 @@ def test_empty_documents_change_nothing(make_head, docs, pack):
 def test_all_documents_empty(make_head, n_docs, make_doc, pack):
     head = make_head()
     scores, backprop = head(pack([make_doc("")] * n_docs), True)
-    if make_head.n_units == 8:
+    if make_head.n_units > 4:
         assert scores.shape == (0, N_OUTPUTS)
     else:
         assert scores.shape == (n_docs, N_OUTPUTS)

@@ -38,6 +38,11 @@ TASKS: dict[str, dict[str, Any]] = {
     "lemma": {"@mtl_tasks": "spacy_mtl.Lemmatizer.v1", "min_tree_freq": 1},
     "ner": {"@mtl_tasks": "spacy_mtl.NER.v1", "hidden_width": 8},
     "things": {"@mtl_tasks": "spacy_mtl.NER.v1", "crf": True, "spans_key": "things"},
+    "phrases": {
+        "@mtl_tasks": "spacy_mtl.SpanCat.v1",
+        "suggester": {"@misc": "spacy.ngram_range_suggester.v1", "min_size": 1, "max_size": 4},
+        "spans_key": "phrases",
+    },
     "sentiment": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_rows": 64},
     "topic": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False, "ngram_rows": 64},
 }
@@ -129,6 +134,8 @@ def make_doc(nlp: Language, row: int, layers: Iterable[str] = LAYERS) -> Doc:
     doc = Doc(nlp.vocab, words=text.split(), **given)
     if "things" in layers:
         doc.spans["things"] = [Span(doc, start, end, thing)]
+    if "phrases" in layers:  # one within the other, or with two labels
+        doc.spans["phrases"] = [Span(doc, end - 1, end, "HEAD"), Span(doc, start, end, "NP")]
     if "sentiment" in layers:
         doc.cats.update({f"sentiment={c}": float(c == sentiment) for c in ("pos", "neg")})
     if "topic" in layers:

@@ -178,6 +178,7 @@ def test_main_scores_are_recorded():
         "lemma": "lemma_acc",
         "ner": "ents_f",
         "things": "spans_things_f",
+        "phrases": "spans_phrases_f",
         "sentiment": "cats_score",
         "topic": "topic_score",
     }

@@ -42,6 +42,7 @@ MAIN_SCORES = {
     "lemma": "lemma_acc",
     "ner": "ner_f",
     "things": "things_f",
+    "phrases": "phrases_f",
     "sentiment": "sentiment_score",
     "topic": "topic_score",
 }
@@ -58,7 +59,7 @@ def learned() -> Language:
     return trained(make_nlp(), 40)
 
 
-def test_eight_tasks_learn_together(learned):
+def test_all_tasks_learn_together(learned):
     expected = [annotation(example.reference) for example in make_examples(learned)]
     found = annotations(learned)
     for doc in found:
@@ -66,11 +67,12 @@ def test_eight_tasks_learn_together(learned):
     assert found == expected
 
 
-def test_eight_tasks_are_scored(learned):
+def test_all_tasks_are_scored(learned):
     scores = learned.evaluate(make_examples(learned))
     assert {scores[key] for key in MAIN_SCORES.values()} == {1.0}
-    for key in ("tag_acc", "pos_acc", "morph_acc", "lemma_acc", "ents_f", "spans_things_f"):
-        assert scores[key] == scores["cats_score"] == 1.0
+    spans = ("ents_f", "spans_things_f", "spans_phrases_f")
+    for standard in ("tag_acc", "pos_acc", "morph_acc", "lemma_acc", *spans, "cats_score"):
+        assert scores[standard] == 1.0
 
 
 def test_standard_scores_are_those_of_the_first_of_a_kind(learned):

@@ -34,7 +34,8 @@ def sure(saved):
 
 
 def confidences(doc):
-    spans = [*doc.ents, *doc.spans.get("things", [])]
+    groups = [doc.spans.get(key, []) for key in ("things", "phrases")]
+    spans = [*doc.ents, *groups[0], *groups[1]]
     return [token._.tag_confidence for token in doc], [span._.confidence for span in spans]
 
 

@@ -35,6 +35,7 @@ pytestmark = [
 GPU_TASKS: dict[str, dict[str, Any]] = {
     **TASKS,
     "tagger": {**TASKS["tagger"], "hidden_width": 8},
+    "phrases": {**TASKS["phrases"], "hidden_width": 8},
     "sentiment": {**TASKS["sentiment"], "ngram_size": 3},
 }
 
@@ -167,7 +168,7 @@ def test_confidences_and_temperatures_agree(gpu):
 
 
 def confidences(doc: Doc) -> list[float]:
-    spans = [*doc.ents, *doc.spans["things"]]
+    spans = [*doc.ents, *doc.spans["things"], *doc.spans["phrases"]]
     return [t._.tag_confidence for t in doc] + [span._.confidence for span in spans]
 
 

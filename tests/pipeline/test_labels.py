@@ -41,6 +41,7 @@ def test_labels_from_examples():
         "lemma": ["[0,0,null,null]", '[0,1,null,["s",""]]'],
         "ner": ["LOC", "PER"],
         "things": ["FOOD", "PERSON", "PLACE", "VEHICLE"],
+        "phrases": ["HEAD", "NP"],
         "sentiment": ["sentiment=neg", "sentiment=pos"],
         "topic": ["topic=food", "topic=rail", "topic=trip"],
     }

@@ -44,7 +44,8 @@ def test_a_loss_is_the_mean_per_labelled_unit(loss_unit):
         name: task.targets(examples, component.model.ops).n_units
         for name, task in component.tasks.items()
     }
-    n_tokens = sum(len(text.split()) for text, *_ in SENTENCES)
+    lengths = [len(text.split()) for text, *_ in SENTENCES]
+    n_tokens = sum(lengths)
     assert n_units == {
         "tagger": n_tokens,
         "pos": n_tokens,
@@ -52,6 +53,7 @@ def test_a_loss_is_the_mean_per_labelled_unit(loss_unit):
         "lemma": n_tokens,
         "ner": n_tokens,
         "things": n_tokens,
+        "phrases": sum(min(n, 4) * (2 * n + 1 - min(n, 4)) // 2 for n in lengths),  # n-grams
         "sentiment": 6,
         "topic": 18,
     }

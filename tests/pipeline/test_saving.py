@@ -149,5 +149,8 @@ def test_several_processes_agree_with_one(saved: Path, method: str, start_method
 def everything(doc: Doc) -> Any:
     """The annotation of a document."""
     tokens = [(token.tag_, token.pos_, str(token.morph)) for token in doc]
-    spans = [(span.text, span.label_) for span in (*doc.ents, *doc.spans["things"])]
+    spans = [
+        (span.text, span.label_)
+        for span in (*doc.ents, *doc.spans["things"], *doc.spans["phrases"])
+    ]
     return tokens, spans, dict(doc.cats)

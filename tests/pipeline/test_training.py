@@ -24,7 +24,14 @@ from .helpers import (
     write_corpus,
 )
 
-PARTIAL = [["tagger", "pos"], ["ner"], ["things"], ["sentiment", "topic"], ["morph"], ["lemma"]]
+PARTIAL = [
+    ["tagger", "pos"],
+    ["ner"],
+    ["things", "phrases"],
+    ["sentiment", "topic"],
+    ["morph"],
+    ["lemma"],
+]
 WEIGHTS = {
     "tagger_acc": 0.1,
     "pos_acc": 0.1,

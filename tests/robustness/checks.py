@@ -85,7 +85,8 @@ def make_example(nlp: Language, case: DocCase) -> Example:
     if case.iob is not None:
         _set_iob(reference, case.iob)
     if case.spans is not None:
-        reference.spans["things"] = [Span(reference, *span) for span in case.spans]
+        for key in ("things", "nested"):
+            reference.spans[key] = [Span(reference, *span) for span in case.spans]
     reference.cats = dict(case.cats)
     words = case.predicted
     predicted = bare(reference) if words is None else Doc(nlp.vocab, words=words)
@@ -111,7 +112,7 @@ def _says(doc: Doc, task: str) -> bool:
         return bool(doc.to_array("MORPH").any())
     if task == "ner":
         return bool(doc.to_array("ENT_IOB").any())
-    if task == "things":
+    if task in ("things", "nested"):
         return task in doc.spans
     return any(key in TASKS[task].labels for key in doc.cats)
 
@@ -136,8 +137,8 @@ def _check_annotated(nlp: Language, docs: Sequence[Doc], texts: Sequence[str]) -
     groups = [task for task in multitask(nlp).tasks.values() if isinstance(task, TextCat)]
     for doc in docs:
         _check_spans(doc, doc.ents, True)
-        for spans in doc.spans.values():
-            _check_spans(doc, list(spans), True)
+        for key, spans in doc.spans.items():
+            _check_spans(doc, list(spans), key != "nested")
         for task in groups:
             values = [doc.cats[label] for label in task.labels]
             require(all(0 <= value <= 1 for value in values), f"class scores {values}")
@@ -279,7 +280,7 @@ def _annotations(nlp: Language) -> list[Any]:
         (
             [(token.tag_, str(token.morph)) for token in doc],
             [(ent.start, ent.end, ent.label_) for ent in doc.ents],
-            [(span.start, span.end, span.label_) for span in doc.spans["things"]],
+            [(s.start, s.end, s.label_) for group in doc.spans.values() for s in group],
             {key: round(value, 4) for key, value in doc.cats.items()},
         )
         for doc in nlp.pipe(TEXTS)

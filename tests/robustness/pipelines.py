@@ -46,6 +46,7 @@ TASKS: dict[str, Layer] = {
     "things": Layer(
         {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "things", "crf": True}, ("FOOD", "CAR")
     ),
+    "nested": Layer({"@mtl_tasks": "spacy_mtl.SpanCat.v1", "spans_key": "nested"}, ("FOOD", "CAR")),
     "mood": Layer(
         {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_rows": 16}, ("mood=bad", "mood=good")
     ),
@@ -79,6 +80,7 @@ def reference(nlp: Language, mood: str = "mood=good") -> Doc:
     ents = ["B-PER", "O", "O", "O", "B-LOC"]
     doc = Doc(nlp.vocab, words=words, tags=tags, morphs=morphs, ents=ents)
     doc.spans["things"] = [Span(doc, 2, 3, "FOOD"), Span(doc, 3, 5, "CAR")]
+    doc.spans["nested"] = [Span(doc, 2, 3, "FOOD"), Span(doc, 2, 5, "CAR")]
     doc.cats = {"mood=bad": 0.0, "mood=good": 0.0, "topic=food": 1.0, "topic=rail": 0.0}
     doc.cats[mood] = 1.0
     return doc

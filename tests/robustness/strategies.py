@@ -31,6 +31,7 @@ def rarely(odd: st.SearchStrategy[Any], usual: Any, one_in: int = 4) -> st.Searc
 _SETTINGS = {
     "spacy_mtl.Tagger.v1": ["attr", "overwrite", "label_smoothing", "hidden_width"],
     "spacy_mtl.NER.v1": ["crf", "overwrite", "spans_key", "hidden_width"],
+    "spacy_mtl.SpanCat.v1": ["suggester", "exclusive", "max_positive", "allow_overlap"],
     "spacy_mtl.TextCat.v1": ["exclusive", "threshold", "group", "ngram_size", "ngram_rows"],
     "spacy_mtl.Nothing.v1": ["x"],
 }
