@@ -82,9 +82,11 @@ def note_values(doc: Doc, values: Mapping[str, Any]) -> None:
 
 
 def note_keys(doc: Doc, keys: Iterable[str]) -> None:
-    """Note that these keys of the Doc's `doc.cats`, as far as it has them, are values."""
+    """Note that these keys of the Doc's `doc.cats`, as far as it has them, are values; what was
+    noted of them stays."""
     cats: Mapping[str, Any] = doc.cats
-    note_values(doc, {key: cats[key] for key in keys if key in cats})
+    noted = noted_values(doc)
+    note_values(doc, {key: cats[key] for key in keys if key in cats and key not in noted})
 
 
 def forget_values(doc: Doc) -> None:

@@ -59,6 +59,7 @@ def test_annotation_comes_before_what_was_noted(doc: Doc) -> None:
     note_values(doc, {"stars": 3.5, "length": 7})
     assert values_of(doc) == {"stars": 4.0, "length": 7.0}
     note_values(doc, {"length": 8})
+    note_keys(doc, ["stars"])
     assert doc._.values == {"stars": 3.5, "length": 8}
     doc.cats = {"stars": None}  # type: ignore[dict-item]
     assert values_of(doc) == {"length": 8.0}
