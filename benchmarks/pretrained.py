@@ -23,7 +23,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from spacy.cli.init_config import init_config
 from typer import Option
@@ -92,7 +91,7 @@ def table(systems: list[list[Finished]]) -> str:
     names = [score for score in SHOWN if score in first.scores]
     if first.corpus in MACRO:
         names = ["cats_macro_f" if name == "cats_acc" else name for name in names]
-    header = [first.corpus, "steps", *names, "seconds"]
+    header = [first.corpus, "steps", *names]
     rows = [header, ["---"] * len(header)]
     found = {
         name: resample(
@@ -111,8 +110,7 @@ def table(systems: list[list[Finished]]) -> str:
             spread = f" ({low:.1f}–{high:.1f})" if len(runs) > 1 else ""
             gap = f"; {100 * gaps[name].value:+.1f}, p {p[name]:.2f}"
             cells.append(f"{100 * scores.mean:.1f}{spread}{gap if runs is not systems[-1] else ''}")
-        seconds = f"{np.mean([run.seconds for run in runs]):.0f}"
-        rows.append([runs[0].system, f"{runs[0].steps:,}", *cells, seconds])
+        rows.append([runs[0].system, f"{runs[0].steps:,}", *cells])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
