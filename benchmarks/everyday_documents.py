@@ -6,7 +6,6 @@ train these runs again: a line for each run.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,12 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_mtl.evaluation.scores import class_pairs, entities_of
-from spacy_mtl.files import write_whole
 from spacy_mtl.metrics.base import Statistics
 from spacy_mtl.metrics.f_score import Counts, count_units
 from spacy_mtl.tasks.sentence_scores import sentence_counts
 from spacy_mtl.tasks.tree_scores import TreeCounts, relations_of
+
+from .stored_runs import read_runs, write_runs
 
 FINISHED = Path(__file__).parent / "finished" / "everyday.jsonl"
 Key = tuple[str, str, int, int, int]  # corpus, system, words of the first batches, steps, seed
@@ -85,15 +85,12 @@ class Finished:
 
 def read(path: Path = FINISHED) -> dict[Key, Finished]:
     """The runs of the file; none if there is no file."""
-    lines = path.read_text(encoding="utf8").splitlines() if path.exists() else []
-    runs = [Finished(**json.loads(line)) for line in lines]
-    return {run.key: run for run in runs}
+    return read_runs(path, Finished)
 
 
 def write(runs: dict[Key, Finished], path: Path = FINISHED) -> None:
     """Replace the file."""
-    lines = [json.dumps(vars(runs[key]), separators=(",", ":")) for key in sorted(runs)]
-    write_whole(path, "".join(f"{line}\n" for line in lines).encode())
+    write_runs(runs, path)
 
 
 def documents(examples: Sequence[Example]) -> tuple[dict[str, Rows], list[str]]:
