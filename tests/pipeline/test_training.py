@@ -24,7 +24,14 @@ from .helpers import (
     write_corpus,
 )
 
-PARTIAL = [["tagger", "pos"], ["ner"], ["things", "phrases"], ["sentiment", "topic"], ["morph"], ["tagger"]]
+PARTIAL = [
+    ["tagger", "pos"],
+    ["ner"],
+    ["things", "phrases"],
+    ["sentiment", "topic"],
+    ["morph"],
+    ["tagger"],
+]
 WEIGHTS = {
     "tagger_acc": 0.2,
     "pos_acc": 0.1,
