@@ -15,8 +15,7 @@ from .heads import Head, resize_columns
 from .linear import Linear
 from .packed import Packed, row_starts
 
-PIECES = 3  # of maxout
-CHUNK = 4096  # candidates that are added up at once, so that they stay in the processor's cache
+CELLS = 200_000  # sums that are computed at once, so that they stay in the processor's cache
 
 
 def SpanHead(suggester: Suggester, hidden_width: int = 0, offset: float = 0.0) -> Head:
@@ -29,7 +28,8 @@ def SpanHead(suggester: Suggester, hidden_width: int = 0, offset: float = 0.0) -
     however long the candidate.
 
     suggester: proposes the candidates of the documents.
-    hidden_width: of a maxout layer over the representation; 0 for none.
+    hidden_width: of a layer of rectified linear units over the representation, normalized; 0 for
+        none.
     offset: added to all scores, so that without weights a label is as probable as it says. Most
         candidates are no spans: with scores that begin at zero, all would be found at first.
 
@@ -37,10 +37,10 @@ def SpanHead(suggester: Suggester, hidden_width: int = 0, offset: float = 0.0) -
     """
     layers: list[Model] = [SpanLinear(glorot_uniform_init if hidden_width else zero_init)]
     if hidden_width:
-        layers[0].set_dim("nO", hidden_width * PIECES)
+        layers[0].set_dim("nO", hidden_width)
         output = Linear(zero_init)
         output.set_dim("nI", hidden_width)
-        layers += [maxout(), LayerNorm(nI=hidden_width), output]
+        layers += [relu(), LayerNorm(nI=hidden_width), output]
     model: Head = Model(
         "span_head",
         _forward,
@@ -143,8 +143,9 @@ def _sums(ops: Ops, tokens: Any, candidates: Candidates) -> Iterator[tuple[slice
     running[1:] = mean.cumsum(axis=0, dtype="float64")
     starts, ends = xp.asarray(candidates.starts), xp.asarray(candidates.ends)
     lengths = (ends - starts).astype("float64")[:, None]
-    for begin in range(0, len(candidates), CHUNK):
-        part = slice(begin, begin + CHUNK)
+    step = max(CELLS // n, 1)
+    for begin in range(0, len(candidates), step):
+        part = slice(begin, begin + step)
         sums = running[ends[part]]
         sums -= running[starts[part]]
         sums /= lengths[part]
@@ -205,19 +206,18 @@ def _linear_forward(
     return Y, backprop
 
 
-def maxout() -> Model[Floats2d, Floats2d]:
-    """The highest of each `PIECES` neighbouring columns."""
-    return Model("maxout", _maxout)
+def relu() -> Model[Floats2d, Floats2d]:
+    """What is positive."""
+    return Model("relu", _relu)
 
 
-def _maxout(
+def _relu(
     model: Model[Floats2d, Floats2d], X: Any, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
-    ops: Any = model.ops
-    best, which = ops.maxout(X.reshape(len(X), -1, PIECES))
+    Y: Any = model.ops.xp.maximum(X, 0)
 
-    def backprop(dY: Floats2d) -> Floats2d:
-        dX: Floats2d = ops.backprop_maxout(dY, which, PIECES).reshape(X.shape)
+    def backprop(dY: Any) -> Floats2d:
+        dX: Floats2d = dY * (Y > 0)
         return dX
 
-    return best, backprop
+    return Y, backprop

@@ -31,9 +31,9 @@ def represented(packed, candidates):
     return np.stack([np.concatenate([X[s], X[e - 1], X[s:e].mean(axis=0)]) for s, e in pairs])
 
 
-@pytest.mark.parametrize("chunk", [3, 10_000])
-def test_scores_are_linear_in_ends_and_mean(chunk, make_doc, pack, monkeypatch):
-    monkeypatch.setattr(span_head, "CHUNK", chunk)
+@pytest.mark.parametrize("cells", [1, 12, 10_000])
+def test_scores_are_linear_in_ends_and_mean(cells, make_doc, pack, monkeypatch):
+    monkeypatch.setattr(span_head, "CELLS", cells)
     suggester = build_ngram_range_suggester(1, 4)
     packed = pack([make_doc(text) for text in TEXTS])
     head = random_head(packed, suggester, offset=-2.0)
@@ -44,12 +44,12 @@ def test_scores_are_linear_in_ends_and_mean(chunk, make_doc, pack, monkeypatch):
     np.testing.assert_allclose(head(packed, True)[0], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("chunk", [3, 10_000])
-def test_hidden_layer_in_parts(chunk, make_doc, pack, monkeypatch):
+@pytest.mark.parametrize("cells", [1, 12, 10_000])
+def test_hidden_layer_in_parts(cells, make_doc, pack, monkeypatch):
     packed = pack([make_doc(text) for text in TEXTS])
     head = random_head(packed, build_ngram_range_suggester(1, 4), 5, offset=-2.0)
     expected, _ = head(packed, True)
-    monkeypatch.setattr(span_head, "CHUNK", chunk)
+    monkeypatch.setattr(span_head, "CELLS", cells)
     np.testing.assert_allclose(head.predict(packed), expected, atol=1e-5)
 
 
@@ -100,4 +100,4 @@ def test_initialization_needs_no_candidates(make_doc, pack):
     head = SpanHead(none, 4)
     set_outputs(head, 2)
     head.initialize(X=pack([make_doc("a b")]))
-    assert head.layers[0].get_param("W").shape == (3, 12, 4)
+    assert head.layers[0].get_param("W").shape == (3, 4, 4)

@@ -42,6 +42,7 @@ TASKS: dict[str, dict[str, Any]] = {
         "@mtl_tasks": "spacy_mtl.SpanCat.v1",
         "suggester": {"@misc": "spacy.ngram_range_suggester.v1", "min_size": 1, "max_size": 4},
         "spans_key": "phrases",
+        "hidden_width": 0,
     },
     "sentiment": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_rows": 64},
     "topic": {"@mtl_tasks": "spacy_mtl.TextCat.v1", "exclusive": False, "ngram_rows": 64},

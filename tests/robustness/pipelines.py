@@ -46,7 +46,10 @@ TASKS: dict[str, Layer] = {
     "things": Layer(
         {"@mtl_tasks": "spacy_mtl.NER.v1", "spans_key": "things", "crf": True}, ("FOOD", "CAR")
     ),
-    "nested": Layer({"@mtl_tasks": "spacy_mtl.SpanCat.v1", "spans_key": "nested"}, ("FOOD", "CAR")),
+    "nested": Layer(
+        {"@mtl_tasks": "spacy_mtl.SpanCat.v1", "spans_key": "nested", "hidden_width": 4},
+        ("FOOD", "CAR"),
+    ),
     "mood": Layer(
         {"@mtl_tasks": "spacy_mtl.TextCat.v1", "ngram_rows": 16}, ("mood=bad", "mood=good")
     ),

@@ -276,7 +276,7 @@ def test_labels_that_a_corpus_does_not_know(exclusive, vocab, pack):
 
 def test_a_head_without_weights_finds_nothing(vocab, pack):
     docs = [Doc(vocab, words=text.split()) for text in TEXTS]
-    for settings in ({}, {"exclusive": True}, {"hidden_width": 3}):
+    for settings in ({}, {"exclusive": True}, {"hidden_width": 0}):
         task, packed = spancat(**settings), pack(docs)
         head = task.make_head()
         set_outputs(head, len(task.columns))
