@@ -193,7 +193,7 @@ def _linear_forward(
     model: Model[Floats2d, Floats2d], X: Floats2d, is_train: bool
 ) -> tuple[Floats2d, Callable[[Floats2d], Floats2d]]:
     nO, nI = model.get_dim("nO"), model.get_dim("nI")
-    W: Any = model.get_param("W").reshape(3 * nO, nI)
+    W: Any = model.ops.reshape2f(model.get_param("W"), 3 * nO, nI)
     Y: Any = X @ W.T
     Y[:, :nO] += model.get_param("b")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,8 +42,12 @@ class FoundSpans:
 
     def kept(self, which: NDArray[Any]) -> FoundSpans:
         """Those that a mask or places choose, in the order of the places."""
-        parts = (each[which] for each in (self.rows, self.labels, self.confidences))
-        return FoundSpans(self.candidates, *parts, self.get_probabilities)
+        return replace(
+            self,
+            rows=self.rows[which],
+            labels=self.labels[which],
+            confidences=self.confidences[which],
+        )
 
     def once(self) -> FoundSpans:
         """Each span once, where the suggester gave a candidate several times."""

@@ -60,6 +60,8 @@ class SpanCat(SpanTask, ThresholdedTask):
     Not for spans that never overlap: `spacy_mtl.NER.v1` finds them at any length, faster.
     """
 
+    spans_key: str
+
     def __init__(
         self,
         suggester: Callable[..., Any] | None = None,
@@ -145,7 +147,8 @@ class SpanCat(SpanTask, ThresholdedTask):
             return ColumnTargets.of(self._columns(gold), known, ops)
         truths = ops.alloc2f(len(candidates), len(self._labels))
         rows = np.flatnonzero(gold.span >= 0)
-        truths[ops.xp.asarray(rows)] = ops.asarray2f(gold.labels[gold.span[rows]].astype("f"))
+        labels: Any = gold.labels[gold.span[rows]].astype("f")
+        truths[ops.xp.asarray(rows)] = ops.xp.asarray(labels)
         mask = np.broadcast_to(gold.labelled[:, None], truths.shape)
         if known is not None:
             mask = mask & known
@@ -230,7 +233,7 @@ class SpanCat(SpanTask, ThresholdedTask):
         return rows[reaches], labels[reaches], P[reaches]
 
     def outcomes(
-        self, decoded: FoundSpans, targets: CellTargets | ColumnTargets
+        self, decoded: Any, targets: CellTargets | ColumnTargets
     ) -> tuple[NDArray, NDArray[np.bool_]]:
         """Of the spans found among labelled candidates."""
         rows, labels = decoded.rows, decoded.labels
