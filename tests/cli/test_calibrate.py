@@ -23,7 +23,7 @@ FEW = [["tagger", "sentiment"]] * 3 + [["ner"]] * 3
 def saved(tmp_path_factory):
     """A pipeline that is far too sure, and documents that contradict it in part."""
     folder = tmp_path_factory.mktemp("calibrate")
-    nlp = trained(make_nlp(), 12)
+    nlp = trained(make_nlp(), 20)
     for task in multitask(nlp).tasks.values():
         task.temperature = 0.2
     nlp.to_disk(folder / "model")
