@@ -81,7 +81,7 @@ def calibrate(
 
     It is that of the highest likelihood of what DEV says, which should not be the data that the
     pipeline was trained on. Tags, entities and the best class (but for classes with levels) stay
-    as they are; confidences and the scores in doc.cats change. A task without such probabilities
+    as they are; confidences, the scores in doc.cats and overlapping spans change. A task without such probabilities
     is named and passed over. Then each label of a multi-label task gets the threshold from which
     on it is assigned with the highest F on DEV; where a label is rare, mostly by what its
     probabilities expect.
