@@ -81,10 +81,10 @@ def calibrate(
 
     It is that of the highest likelihood of what DEV says, which should not be the data that the
     pipeline was trained on. Tags, entities and the best class (but for classes with levels) stay
-    as they are; confidences and the scores in doc.cats change. A task without such probabilities
-    is named and passed over. Then each label of a multi-label task gets the threshold from which
-    on it is assigned with the highest F on DEV; where a label is rare, mostly by what its
-    probabilities expect.
+    as they are; confidences, the scores in doc.cats and overlapping spans change. A task without
+    such probabilities is named and passed over. Then each label of a multi-label task gets the
+    threshold from which on it is assigned with the highest F on DEV; where a label is rare, mostly
+    by what its probabilities expect.
     Nothing is stored without --output or --in-place.
 
     The tables show each task's temperature T and, before and after, the mean negative

@@ -67,8 +67,8 @@ def suggest(suggester: Suggester, docs: Sequence[Doc]) -> Candidates:
     except KeyError as error:
         raise MissingSpans(
             f"Expected documents with what the suggester of candidates needs, got some without "
-            f"{error}. If it is a span group that a component before sets, name that component in "
-            "`annotating_components` of [training]."
+            f"{error}. If it is a span group that another component sets, put that before this one "
+            "in the pipeline, and name it in `annotating_components` of [training]."
         ) from error
     lengths = to_numpy(found.lengths).astype("int64")
     spans = to_numpy(found.dataXd).reshape(-1, 2).astype("int64")

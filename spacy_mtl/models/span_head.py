@@ -40,7 +40,7 @@ def SpanHead(suggester: Suggester, hidden_width: int = 0, offset: float = 0.0) -
         layers[0].set_dim("nO", hidden_width)
         output = Linear(zero_init)
         output.set_dim("nI", hidden_width)
-        layers += [relu(), LayerNorm(nI=hidden_width), output]
+        layers += [LayerNorm(nI=hidden_width), relu(), output]
     model: Head = Model(
         "span_head",
         _forward,

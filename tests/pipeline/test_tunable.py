@@ -14,7 +14,7 @@ from spacy_mtl.errors import MTLError
 
 from .helpers import LAYERS, make_examples, make_nlp, multitask, write_corpus
 
-TOPIC = {"tasks": {"sentiment": {"threshold": 0.5}, "topic": {"threshold": 0.5}}}
+TOPIC = {"tasks": dict.fromkeys(("phrases", "sentiment", "topic"), {"threshold": 0.5})}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def test_thresholds_are_read_and_set():
     component.cfg["tasks"]["topic"]["threshold"] = 0.9
     assert component.cfg == TOPIC
     component.cfg = {"tasks": {"topic": {"threshold": 0.9}}}
-    assert component.cfg["tasks"] == {"sentiment": {"threshold": 0.5}, "topic": {"threshold": 0.9}}
+    assert component.cfg["tasks"] == TOPIC["tasks"] | {"topic": {"threshold": 0.9}}
     assert component.tasks["topic"].threshold == 0.9
     copied = copy.deepcopy(component)
     copied.cfg = TOPIC

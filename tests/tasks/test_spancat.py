@@ -21,6 +21,16 @@ from spacy_mtl.marks import mark
 from spacy_mtl.models.candidates import suggest
 from spacy_mtl.models.heads import set_outputs
 from spacy_mtl.models.packed import Packed
+from spacy_mtl.tasks.capable import (
+    Calibrated,
+    Confident,
+    Confused,
+    Labelled,
+    Located,
+    Measurable,
+    Refusing,
+    ThresholdedByLabel,
+)
 from spacy_mtl.tasks.spancat import SpanCat
 from spacy_mtl.tasks.targets import CellTargets
 
@@ -163,6 +173,13 @@ def test_scores_as_spancat(vocab):
     assert counts.score() == pytest.approx(scores["spans_x_f"])
 
 
+def test_what_it_can_do():
+    for task in (spancat(), spancat(exclusive=True)):
+        for ability in (Labelled, Measurable, Located, Confident, Confused, Calibrated):
+            assert isinstance(task, ability)
+        assert isinstance(task, ThresholdedByLabel) and not isinstance(task, Refusing)
+
+
 # Learning
 
 
@@ -189,8 +206,9 @@ def test_gradient(kind, hidden_width, vocab, pack):
     set_outputs(head, len(task.columns))
     head.initialize(X=packed)
     rng = np.random.default_rng(0)
-    output = head.get_ref("output")
-    output.set_param("W", rng.normal(size=output.get_param("W").shape).astype("f") / 2)
+    for node in head.walk():
+        for name in node.param_names:
+            node.set_param(name, rng.normal(size=node.get_param(name).shape).astype("f") / 2)
     step = task.learn(head, packed, examples)
     assert step.n_units == 18
 
