@@ -16,6 +16,7 @@ _PLAN = re.compile(f"{_MARK}.*?{_MARK}", re.S)
 # From the top to the bottom: a room imports from those below it, and all from the single modules.
 ROOMS = (
     "cli",
+    "cluster",
     "card",
     "report",
     "comparison",
@@ -25,6 +26,7 @@ ROOMS = (
     "speed",
     "bulk",
     "training",
+    "distributed",
     "optimizing",
     "mixing",
     "corpora",

@@ -21,7 +21,7 @@ from ..optimizing.parameter_state import value_of
 from ..optimizing.parameters import Key, Parameter
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import copy_with_encoders, upstream_encoders
-from ..pipeline.steps import ScaledStep, task_step
+from ..pipeline.steps import LOSS_UNITS, TaskStep, task_step
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,14 +88,15 @@ class Replica:
         docs = [eg.predicted for eg in batch.examples]
         represented = topologies.represent(self.model, docs, [task], True)
         step = self._step(task, represented, batch)
-        dX = step.backward(self._component.task_weights.get(task, 1.0))
+        weight = self._component.task_weights.get(task, 1.0)
+        unit = LOSS_UNITS[self._component.loss_unit]
+        dX = step.step.backward(weight / unit(step.step.n_units))
         represented.backprop({task: dX}, self._component.frozen_encoders)
         return step.X, dX, step.site
 
-    def _step(self, task: str, represented: Represented, batch: Batch) -> ScaledStep:
-        component = self._component
-        own, unit = component.tasks[task], component.loss_unit
-        step = task_step(own, self.model, represented, batch.examples, unit)
+    def _step(self, task: str, represented: Represented, batch: Batch) -> TaskStep:
+        own = self._component.tasks[task]
+        step = task_step(own, self.model, represented, batch.examples)
         assert step is not None  # the batch has labels for the task
         return step
 

@@ -12,6 +12,7 @@ from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..state import State, joined, part_of
+from ..workers import ALONE
 
 Gram = NDArray[np.float64]
 _BETWEEN = "\t"  # the names of two tasks
@@ -24,6 +25,7 @@ class TaskGradients:
     dX: (n_tokens, width) the gradients of the tasks that take part, in their order.
     sites: by task, the place in the model that its representation comes from; None if all share
         one. Only gradients at the same site are of the same numbers, so that only these compare.
+    add: the sum over the workers that have a part of the batch each, see `Workers`.
     """
 
     def __init__(
@@ -31,10 +33,12 @@ class TaskGradients:
         X: Mapping[str, Floats2d],
         dX: Mapping[str, Floats2d],
         sites: Mapping[str, str] | None = None,
+        add: Callable[[Any], Any] = ALONE.add,
     ) -> None:
         self.X = X
         self.dX = dX
         self.sites = sites or dict.fromkeys(dX, "")
+        self._add = add
         self._grams: dict[str, Gram] = {}
 
     def by_site(self) -> list[TaskGradients]:
@@ -43,7 +47,11 @@ class TaskGradients:
         if len(sites) < 2:
             return [self]
         return [
-            TaskGradients(self.X, {t: dX for t, dX in self.dX.items() if self.sites[t] == site})
+            TaskGradients(
+                self.X,
+                {t: dX for t, dX in self.dX.items() if self.sites[t] == site},
+                add=self._add,
+            )
             for site in sites
         ]
 
@@ -64,7 +72,12 @@ class TaskGradients:
             flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
             xp: Any = get_array_module(flat[0])
             rows = xp.stack(flat)
-            self._grams[kind] = to_numpy(rows @ rows.T).astype("float64")
+            if kind == "layer":
+                rows = self._add(rows)
+            gram = rows @ rows.T
+            if kind == "representation":  # of tokens, which the workers share out
+                gram = self._add(gram)
+            self._grams[kind] = to_numpy(gram).astype("float64")
         return self._grams[kind]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -17,16 +17,15 @@ from tqdm import tqdm
 
 from ..digests import chunks, digest
 from ..errors import MTLError
-from .annotator import Advance, Annotator, Part, Pipeline
+from .annotator import Annotator, Part, Pipeline
 from .encoding import FORMATS, Encoder, JsonlEncoder, SpacyEncoder
 from .journal import Identity, Progress
 from .options import DEFAULTS, Options, Summary
-from .records import Source
+from .parts import Parts
 from .sources import STDIN, Input, open_input
 from .store import Store
-from .workers import Workers
+from .workers import Annotate, Engine, Processes
 
-PART_CHARACTERS = 10_000_000  # beyond which a part has no more documents
 FAILURES_SHOWN = 5
 
 
@@ -36,6 +35,7 @@ def annotate_file(
     output: str | Path,
     options: Options = DEFAULTS,
     say: Callable[[str], None] = lambda text: None,
+    engine: Engine | None = None,
 ) -> Summary | None:
     """Annotate all documents of a file or folder, in order, with flat memory.
 
@@ -47,6 +47,7 @@ def annotate_file(
     output: a file, or without a suffix (or with a slash behind it) a folder, which gets a file
         for each part.
     say: called with what happens on the way.
+    engine: what annotates in place of this process, or of so many of this machine.
 
     Returns what became of it, None if there is nothing to resume but the output is there.
     RAISES (MTLError): If an argument is wrong, something in the way, the input or the pipeline
@@ -57,7 +58,7 @@ def annotate_file(
     path, is_folder = Path(output), _is_folder(str(output))
     encoder = _encoder(path, is_folder, options, source)
     store = Store(path, encoder, is_folder)
-    _check_paths(source, store, options)
+    _check_paths(source, store, options, engine)
     if options.resume and not store.unfinished and store.is_there:
         store.tidy()
         return None
@@ -71,27 +72,28 @@ def annotate_file(
         stack.callback(store.close)
         _start(store, identity, options, say)
         bar = stack.enter_context(_bar(store.progress, source, options.progress))
-        if options.processes == 1:
+        annotate: Annotate
+        if engine is None and options.processes == 1:
             annotate = Annotator(nlp, encoder, source, options.batch_size).annotate_all
         else:
             del nlp
             make = partial(_make_annotator, pipeline, encoder, source, options.batch_size)
-            annotate = stack.enter_context(Workers(options.processes, make)).annotate_all
+            annotate = stack.enter_context((engine or Processes(options.processes))(make))
         return _run(store, source, annotate, bar, options.part_size, say)
 
 
 def _run(
     store: Store,
     source: Input,
-    annotate: Callable[[Iterable[Sequence[Source]], Advance], Iterator[Part]],
+    annotate: Annotate,
     bar: tqdm,
     part_size: int,
     say: Callable[[str], None],
 ) -> Summary:
     """Annotate what is left, commit each part, and give the output its name."""
     before = store.progress
-    left = iter(()) if before.complete else source.sources(before.file, before.ordinal)
-    for part in annotate(_parts(left, part_size), bar.update):
+    left = Parts(source, before.file, before.ordinal, part_size)
+    for part in () if before.complete else annotate(left, bar.update):
         shown = max(0, FAILURES_SHOWN - store.progress.failed)
         store.commit(part.data, b"".join(part.failures), _after(store.progress, part))
         for line in part.failures[:shown]:
@@ -140,20 +142,6 @@ def _start(store: Store, identity: Identity, options: Options, say: Callable[[st
             say("Nothing to go on with: beginning anew.")
 
 
-def _parts(sources: Iterable[Source], size: int) -> Iterator[list[Source]]:
-    """So many documents at a time, or fewer if they are long."""
-    part: list[Source] = []
-    characters = 0
-    for source in sources:
-        part.append(source)
-        characters += source.size
-        if len(part) == size or characters >= PART_CHARACTERS:
-            yield part
-            part, characters = [], 0
-    if part:
-        yield part
-
-
 def _pipeline(model: str, options: Options) -> Pipeline:
     """With its share of the processor's cores where several processes have it."""
     threads = max(1, (os.cpu_count() or 1) // options.processes) if options.processes > 1 else None
@@ -184,9 +172,14 @@ def _check_names(input: str | Path, output: str | Path) -> None:
             ) from error
 
 
-def _check_paths(source: Input, store: Store, options: Options) -> None:
-    """RAISES (MTLError): If what is written would be part of the input, or stdin should go on."""
+def _check_paths(source: Input, store: Store, options: Options, engine: Engine | None) -> None:
+    """RAISES (MTLError): If what is written would be part of the input, or stdin should go on, or
+    to others."""
     if str(source.path) == STDIN:
+        if engine is not None:
+            raise MTLError(
+                "Expected a file or folder with --ray, got stdin, which this process has."
+            )
         if options.resume:
             raise MTLError("Expected a file to go on with, got stdin, which cannot be read again.")
         return

@@ -5,17 +5,35 @@ from __future__ import annotations
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
 from ..errors import MTLError
 from .annotator import Advance, Annotator, Part
+from .parts import Parts
 from .records import Source
 
 START_METHOD = "spawn"  # a copy of a process with threads may hang
 
 Make = Callable[[], Annotator]
+Annotate = Callable[[Parts, Advance], Iterator[Part]]  # one part after the other, in their order
+Engine = Callable[[Make], AbstractContextManager[Annotate]]
+
+
+@dataclass(frozen=True)
+class Processes:
+    """An engine of so many processes of this machine."""
+
+    number: int
+
+    @contextmanager
+    def __call__(self, make: Make) -> Iterator[Annotate]:
+        """Inside, what annotates parts. make: called in each process."""
+        with Workers(self.number, make) as workers:
+            yield workers.annotate_all
 
 
 class Workers:

@@ -23,6 +23,15 @@ Code = Annotated[
     ),
 ]
 GpuId = Annotated[int, Option("--gpu-id", "-g", min=-1, help="GPU, -1 for the CPU.")]
+Ray = Annotated[
+    str | None,
+    Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Run on a Ray cluster: HOST:PORT, auto for the one of this machine, or local for one "
+        "of its own.",
+    ),
+]
 
 
 def names_in(joined: str) -> list[str]:

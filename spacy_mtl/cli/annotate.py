@@ -13,9 +13,11 @@ from typer import Argument, Option
 
 from ..bulk import Options, Summary, annotate_file
 from ..bulk.options import PART_SIZE
+from ..bulk.workers import Engine
+from ..errors import MTLError
 from ..signals import Interrupted, raising_interrupted
 from ._app import app
-from ._options import Code, GpuId
+from ._options import Code, GpuId, Ray
 
 SOME_FAILED = 3
 INTERRUPTED = 128  # and the number of the signal
@@ -94,6 +96,13 @@ def annotate(
     ] = PART_SIZE,
     gpu_id: GpuId = -1,
     code: Code = None,
+    ray: Ray = None,
+    actors: Annotated[
+        int, Option(min=1, help="With --ray: pipelines that annotate, on a CPU each.")
+    ] = 1,
+    gpus_per_actor: Annotated[
+        float, Option(min=0.0, help="With --ray: GPUs of each, or the part of one.")
+    ] = 0.0,
 ) -> None:
     """Annotate files of any size, with flat memory, in a run that can be killed and resumed.
 
@@ -117,6 +126,7 @@ def annotate(
       spacy mtl annotate training/model-best messages.jsonl annotated.jsonl
       spacy mtl annotate training/model-best reviews.csv annotated.parquet --text-field review
       spacy mtl annotate training/model-best crawl.jsonl annotated/ --processes 8 --resume
+      spacy mtl annotate training/model-best crawl.jsonl annotated/ --ray local --actors 4
       zcat crawl.txt.gz | spacy mtl annotate en_core_web_sm - out.jsonl --input-format text
     """
     options = Options(
@@ -129,19 +139,30 @@ def annotate(
         processes=processes,
         batch_size=batch_size,
         part_size=part_size,
-        gpu_id=gpu_id,
+        gpu_id=0 if gpus_per_actor else gpu_id,
         code=code,
         progress=True,
     )
-    _run(model, input_path, output_path, options)
+    engine = None if ray is None else _actors(ray, actors, gpus_per_actor, options)
+    _run(model, input_path, output_path, options, engine)
 
 
-def _run(model: str, input_path: str, output_path: str, options: Options) -> None:
+def _actors(address: str, number: int, gpus: float, options: Options) -> Engine:
+    if options.processes > 1:
+        raise MTLError("Expected --processes of this machine or --actors with --ray, got both.")
+    from ..cluster.annotate import Actors
+
+    return Actors(address, number, gpus)
+
+
+def _run(
+    model: str, input_path: str, output_path: str, options: Options, engine: Engine | None
+) -> None:
     """Annotate, and tell how it went, also by the exit code."""
     say = partial(tqdm.write, file=sys.stderr)  # above the bar
     try:
         with raising_interrupted():
-            summary = annotate_file(model, input_path, output_path, options, say)
+            summary = annotate_file(model, input_path, output_path, options, say, engine)
     except Interrupted as error:
         typer.echo(_interrupted(error, input_path), err=True)
         raise typer.Exit(INTERRUPTED + error.number) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +20,10 @@ from ..comparison.plan import Settled, make_plan
 from ..comparison.progress import RunBars
 from ..comparison.results import AtFraction, Results
 from ..errors import MTLError
+from ..evaluation.runs import Spawn
 from ._app import app
 from ._loading import load_config
-from ._options import Code
+from ._options import Code, Ray
 from ._printing import print_table
 
 
@@ -60,6 +62,7 @@ def compare_command(
     ] = None,
     jobs: Annotated[int, Option("--jobs", "-j", min=1, help="Runs at once.")] = 1,
     code: Code = None,
+    ray: Ray = None,
 ) -> None:
     """Train each task alone and all tasks jointly, and say what sharing gains or costs.
 
@@ -74,6 +77,7 @@ def compare_command(
     Examples:
       spacy mtl compare config.cfg --output comparison --test corpus/test.spacy
       spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --seeds 3 --jobs 4 --fractions 0.05,0.1,0.25,1.0
+      spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --ray auto
       spacy mtl compare config.cfg --output comparison --test corpus/test.spacy --vary components.multitask.loss_unit=sqrt
     """  # noqa: E501
     overrides = parse_config_overrides(ctx.args)
@@ -93,9 +97,15 @@ def compare_command(
         plan = make_plan(settled)
     runs = [planned.run for planned in plan.runs]
     command = shlex.join(["spacy", *sys.argv[1:]])
-    with RunBars(runs) as bars:
+    with _carrying_out(ray, jobs) as (carry_out, jobs), RunBars(runs) as bars:
         results = compare(
-            plan, output, jobs=jobs, command=command, on_start=bars.start, on_done=bars.done
+            plan,
+            output,
+            jobs=jobs,
+            command=command,
+            on_start=bars.start,
+            on_done=bars.done,
+            carry_out=carry_out,
         )
     path = results.save(output)
     for found in reversed(results.fractions):
@@ -103,6 +113,22 @@ def compare_command(
     if results.not_compared:
         Printer().warn(results.not_compared)
     typer.echo(f"{path}: {len(runs)} runs")
+
+
+def _carrying_out(
+    address: str | None, jobs: int
+) -> AbstractContextManager[tuple[Spawn | None, int]]:
+    """What carries out runs, None for processes of this machine, and how many at once."""
+    if address is None:
+        return nullcontext((None, jobs))
+    if jobs > 1:
+        raise MTLError(
+            "Expected --jobs of this machine or --ray, where as many runs go at once as the "
+            "cluster has CPUs, got both."
+        )
+    from ..cluster.runs import on_cluster
+
+    return on_cluster(address)
 
 
 def _fractions(text: str) -> list[float]:

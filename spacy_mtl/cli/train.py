@@ -23,7 +23,7 @@ from ..training.signals import Stopped, stopped_at_once
 from ..training.trainer import Frequency, train
 from ._app import app
 from ._loading import load_config, use_device
-from ._options import Code, GpuId
+from ._options import Code, GpuId, Ray
 
 
 @app.command("train", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -58,6 +58,11 @@ def train_command(
     keep: Annotated[int, Option(min=1, help="The last checkpoints to keep.")] = 3,
     verbose: Annotated[bool, Option("--verbose", "-V", help="Print more, for debugging.")] = False,
     gpu_id: GpuId = -1,
+    ray: Ray = None,
+    workers: Annotated[
+        int,
+        Option(min=1, help="With --ray: how many train, each on its part of every batch."),
+    ] = 1,
 ) -> None:
     """Train a pipeline as `spacy train` does, with checkpoints from which it can be resumed.
 
@@ -70,11 +75,15 @@ def train_command(
     spacy_mtl.MixtureBatches.v1, the batches up to the checkpoint are drawn again, which takes the
     time of reading them. On a GPU the result is the same as far as the GPU gives the same twice.
 
+    With --ray, several workers train on a cluster. On another number of workers the batches are the
+    same, and the model as far as rounding and dropout go. --gpu-id 0 gives each a GPU.
+
     \b
     Examples:
       spacy mtl train config.cfg --output training
       spacy mtl train config.cfg --output training --resume
       spacy mtl train config.cfg --output training --overwrite --gpu-id 0
+      spacy mtl train config.cfg --output training --ray local --workers 2
     """
     if verbose:
         util.logger.setLevel(logging.DEBUG)
@@ -82,6 +91,15 @@ def train_command(
     frequency = Frequency(checkpoint_steps, checkpoint_seconds)
     loaded = load_config(config, overrides)
     folder = _folder(output, keep, resume, overwrite)
+    if ray is not None:
+        with stopped_at_once():
+            origin = _origin(loaded, folder, code)
+        if folder is not None and resume and _is_finished(folder, origin):
+            return
+        if folder is not None and overwrite:
+            folder.clear()
+        _train_on_ray(_job(loaded, folder, code, gpu_id, frequency), ray, workers)
+        return
     use_device(gpu_id)
     try:
         with stopped_at_once():
@@ -104,6 +122,32 @@ def train_command(
     except Stopped as stopped:
         typer.secho(f"⚠ {stopped}", err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(128 + stopped.signum) from stopped
+
+
+def _job(
+    config: Config,
+    folder: OutputFolder | None,
+    code: Path | None,
+    gpu_id: int,
+    frequency: Frequency,
+) -> dict[str, Any]:
+    """What workers are told."""
+    return {
+        "config": config.to_str(),
+        "output": None if folder is None else str(folder.path),
+        "code": None if code is None else str(code),
+        "use_gpu": gpu_id >= 0,
+        "steps": frequency.steps,
+        "seconds": frequency.seconds,
+        "keep": 1 if folder is None else folder.checkpoints.keep,
+    }
+
+
+def _train_on_ray(job: dict[str, Any], address: str, workers: int) -> None:
+    from ..cluster.train import Job, train_on_ray
+
+    msg.divider("Training pipeline")
+    train_on_ray(Job(**job), address, workers)
 
 
 def _origin(config: Config, folder: OutputFolder | None, code: Path | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from spacy.tokens import DocBin
 from spacy.training import Example
 
-from ..evaluation.runs import Result, Run, execute
+from ..evaluation.runs import Result, Run, Spawn, execute
 from ..metrics.base import Statistics
 from ..tasks.base import Task
 from ..tasks.capable import Measurable, labels_of
@@ -48,15 +48,23 @@ def compare(
     samples: int = SAMPLES,
     on_start: Callable[[Run, Path], None] | None = None,
     on_done: Callable[[Run, Result], None] | None = None,
+    carry_out: Spawn | None = None,
 ) -> Results:
     """Train what is not finished yet below `output`, and compare.
 
-    jobs: processes at once. command: what the user ran, for the record. on_start, on_done: see
-    `execute`.
+    jobs: processes at once. command: what the user ran, for the record. on_start, on_done,
+    carry_out: see `execute`.
     RAISES (RunError): If a run failed, after all others were done.
     """
     runs = [planned.run for planned in plan.runs]
-    done = execute(runs, output / RUNS, jobs=jobs, on_start=on_start, on_done=on_done)
+    done = execute(
+        runs,
+        output / RUNS,
+        jobs=jobs,
+        on_start=on_start,
+        on_done=on_done,
+        carry_out=carry_out,
+    )
     by_fraction: dict[float, Finished] = {}
     for planned, result in zip(plan.runs, done, strict=True):
         of_fraction = by_fraction.setdefault(planned.fraction, {})

@@ -40,6 +40,9 @@ class RunError(MTLError):
     """A run's process failed; the message ends with the last lines of its log."""
 
 
+Spawn = Callable[["Run", Path, int, bool], None]  # see `spawn`
+
+
 @dataclass(frozen=True)
 class Run:
     """One configuration to train with one seed and to score on one test file.
@@ -113,6 +116,7 @@ def execute(
     keep_models: bool = False,
     on_start: Callable[[Run, Path], None] | None = None,
     on_done: Callable[[Run, Result], None] | None = None,
+    carry_out: Spawn | None = None,
 ) -> list[Result]:
     """Carry out those `runs` that the cache does not hold, each in a process of its own.
 
@@ -120,7 +124,7 @@ def execute(
     where it stopped, as finished runs are found in the cache; of equal runs, one is trained.
     keep_models: keep the trained pipelines too; a run that was finished without is repeated.
     on_start: called with the folder of a run that has to be trained. on_done: of every run.
-    Both are called by several threads.
+    Both are called by several threads. carry_out: in place of `spawn`.
     RAISES (RunError): After all the others are done, if one of them failed.
     """
     path_setting(cache)  # where the log is, as a setting of the logger
@@ -128,10 +132,21 @@ def execute(
     keys = [run.key() for run in runs]
     locks = {key: Lock() for key in keys}
 
+    def start(run: Run, folder: Path) -> None:
+        if (folder / (MODEL if keep_models else RESULT)).exists():
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / HISTORY).unlink(missing_ok=True)
+        if on_start is not None:
+            on_start(run, folder)
+        (folder / SPEC).write_text(json.dumps(vars(run)), encoding="utf8")
+        (carry_out or spawn)(run, folder, threads, keep_models)
+
     def one(run: Run, key: str) -> Result | RunError:
         try:
             with locks[key]:
-                result = _one(run, cache / key, threads, keep_models, on_start)
+                start(run, cache / key)
+                result = _result(run, cache / key)
         except RunError as error:
             return error
         if on_done is not None:
@@ -148,20 +163,7 @@ def execute(
     return results
 
 
-def _one(
-    run: Run,
-    folder: Path,
-    threads: int,
-    keep_model: bool,
-    on_start: Callable[[Run, Path], None] | None,
-) -> Result:
-    if not (folder / (MODEL if keep_model else RESULT)).exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / HISTORY).unlink(missing_ok=True)
-        if on_start is not None:
-            on_start(run, folder)
-        (folder / SPEC).write_text(json.dumps(vars(run)), encoding="utf8")
-        _spawn(run, folder, threads, keep_model)
+def _result(run: Run, folder: Path) -> Result:
     stored = json.loads((folder / RESULT).read_text(encoding="utf8"))
     return Result(
         name=run.name,
@@ -175,7 +177,11 @@ def _one(
     )
 
 
-def _spawn(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
+def spawn(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
+    """Carry out the run whose folder this is, in a process.
+
+    RAISES (RunError): If the process fails.
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
     env = {**os.environ, **{name: str(threads) for name in names}}
     env["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from thinc.api import Model, get_array_module, get_current_ops, to_numpy
+from thinc.api import Model, get_array_module, get_current_ops, to_numpy, torch2xp
 from thinc.shims import Shim
 
 from ..errors import MTLError
@@ -132,6 +132,18 @@ def gradient_of(parameter: Parameter) -> Any:
     if isinstance(owner, Model):
         return owner.maybe_get_grad(parameter.local)
     return value_of(parameter).grad
+
+
+def gradient_array(parameter: Parameter) -> Any:
+    """The gradient as an array of numpy or cupy that shares its memory, None if there is none."""
+    gradient = gradient_of(parameter)
+    return torch2xp(gradient) if hasattr(gradient, "detach") else gradient
+
+
+def ensure_gradient(parameter: Parameter) -> None:
+    """Give it a gradient of zero if it has none."""
+    if gradient_of(parameter) is None:
+        _set_gradient(parameter, np.zeros(tuple(value_of(parameter).shape), dtype="float32"))
 
 
 def _set_gradient(parameter: Parameter, gradient: NDArray) -> None:

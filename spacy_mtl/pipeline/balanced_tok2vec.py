@@ -97,6 +97,20 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
         self._report_means: set[str] = set()
 
     @property
+    def parts(self) -> list[str]:
+        """The encoder is one."""
+        return [self.name]
+
+    @property
+    def stepping(self) -> set[str]:
+        """The encoder, if it has a gradient that the next `finish_update` applies."""
+        return {self.name} if self._has_gradient else set()
+
+    @stepping.setter
+    def stepping(self, parts: set[str]) -> None:
+        self._has_gradient = bool(parts)
+
+    @property
     def task_weights(self) -> dict[str, float]:
         """Each component's mean weight since the last evaluation, in the batches that had it."""
         return {component: fmean(weights) for component, weights in self._weights.items()}
@@ -146,7 +160,7 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
         losses = {} if losses is None else losses
         examples = list(examples)
         validate_examples(examples, "BalancedTok2Vec.update")
-        self._backward()
+        self.complete_backward()
         if self.name not in losses:
             self.conflict.reset()
             self._weights = {}
@@ -169,7 +183,7 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
         A batch that got no gradient yet stays: `nlp.update(sgd=...)` calls this before the
         components that listen.
         """
-        self._backward()
+        self.complete_backward()
         if self._has_gradient:
             super().finish_update(sgd)
             self._has_gradient = False
@@ -179,10 +193,10 @@ class BalancedTok2Vec(WordBatchedPipe, Tok2Vec):
 
         What waits to go backward does so before, as that needs the parameters of its forward.
         """
-        self._backward()
+        self.complete_backward()
         yield from super().use_params(params)
 
-    def _backward(self) -> None:
+    def complete_backward(self) -> None:
         """Send the weighted sum of the gradients that came since the last call backward."""
         batch = self._batch
         gradients = batch.take() if batch else {}

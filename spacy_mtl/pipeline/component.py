@@ -19,6 +19,7 @@ from ..models.heads import resize
 from ..models.topologies import base as topologies
 from ..tasks.base import Task
 from ..tasks.capable import Calibrated, Labelled, Refusing, ThresholdedByLabel
+from ..workers import ALONE, Workers
 from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
@@ -34,7 +35,7 @@ from .saving import Saving
 from .score_names import check_not_chosen_by, component_score
 from .scoring import Scoring
 from .selection import Selection
-from .steps import apply_gradients, balanced_gradients, restart_averages, task_step
+from .steps import apply_gradients, balanced_gradients, restart_averages, task_step, totals
 from .teachers import Teacher
 from .tunable import Tunable
 from .word_batches import WordBatchedPipe
@@ -64,6 +65,8 @@ class MultiTask(
     teachers: by task, the earlier model that teaches it in place of the annotation.
     restarted_heads: tasks whose heads have been set from outside: the optimizer's averages of them
         begin anew in the next `finish_update`.
+    stepping: tasks whose heads have a gradient that the next `finish_update` applies.
+    workers: who else learns from other parts of the same batches.
     frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
         stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
     """
@@ -99,7 +102,8 @@ class MultiTask(
         self.frozen_encoders: set[str] = set()
         self._started = False
         self._active = set(tasks)
-        self._stepping: set[str] = set()  # tasks whose heads have a gradient to apply
+        self.stepping: set[str] = set()
+        self.workers: Workers = ALONE
         self._running = RunningLosses()
         check_needs(tasks, model, name, absent)
         topologies.attach(model, {name: task.make_head() for name, task in tasks.items()})
@@ -120,6 +124,11 @@ class MultiTask(
         return tuple(
             qualified(name, own) for name, labels in self.label_data.items() for own in labels
         )
+
+    @property
+    def parts(self) -> list[str]:
+        """The tasks, whose heads move if they have a gradient."""
+        return list(self.tasks)
 
     @property
     def encoder_frozen(self) -> bool:
@@ -225,16 +234,22 @@ class MultiTask(
         steps = {}
         for name in names:
             task, teacher = self.tasks[name], self.teachers.get(name)
-            scaled = task_step(task, self.model, represented, examples, self.loss_unit, teacher)
-            if scaled is not None:
-                steps[name] = scaled
-        weights, gradients = balanced_gradients(steps, self.balancer, self.conflict)
-        for name, step in ((name, scaled.step) for name, scaled in steps.items()):
-            self._running.add(name, step.loss, step.n_units, weights[name])
+            step = task_step(task, self.model, represented, examples, teacher)
+            if step is not None:
+                steps[name] = step
+        found = totals(steps, names, self.workers)
+        weights, gradients = balanced_gradients(
+            steps, found, represented, self.loss_unit, self.balancer, self.conflict, self.workers
+        )
+        for name, total in found.items():
+            self._running.add(name, total.loss, total.n_units, weights[name])
         passed_through = represented.backprop(gradients, self.frozen_encoders)
         for name in set(passed_through).difference(names):
             drop_gradients(topologies.head_of(self.model, name))
-        self._stepping.update(gradients, set(passed_through).intersection(names))
+        self.stepping.update(gradients, set(passed_through).intersection(names))
+
+    def complete_backward(self) -> None:
+        """Nothing waits to go backward between `update` and `finish_update`."""
 
     def _begin_anew(self) -> None:
         """Forget a training before, apart from its labels."""
@@ -254,7 +269,7 @@ class MultiTask(
         self.teachers = {}
         self.restarted_heads = set()
         self.frozen_encoders = set()
-        self._stepping.clear()
+        self.stepping.clear()
         self._running = RunningLosses()
 
     def _start_balancer(self) -> None:
@@ -271,12 +286,12 @@ class MultiTask(
         for name in self.restarted_heads:
             restart_averages(topologies.head_of(self.model, name).walk(), sgd)
         self.restarted_heads.clear()
-        if not self._stepping:
+        if not self.stepping:
             return
         idle = {
             node.id
-            for name in set(self.tasks) - self._stepping
+            for name in set(self.tasks) - self.stepping
             for node in topologies.head_of(self.model, name).walk()
         }
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
-        self._stepping.clear()
+        self.stepping.clear()

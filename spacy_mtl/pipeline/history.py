@@ -52,6 +52,10 @@ class ScoreHistory:
         self.of_new_heads = True
         self._rows.clear()
 
+    def since(self, n: int) -> list[dict[str, float | None]]:
+        """What was recorded behind the first n evaluations."""
+        return [dict(row) for row in self._rows[n:]]
+
     def scores(self, task: str) -> list[float]:
         """A task's main scores at the evaluations that measured it, oldest first."""
         return [score for score in self.at_evaluations(task) if score is not None]

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from spacy.training import Example
-from thinc.api import Model, Optimizer, torch2xp
+from thinc.api import Model, Optimizer, get_array_module, torch2xp
 from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
@@ -15,6 +16,7 @@ from ..balancing.gradients import ConflictMeter, TaskGradients
 from ..models.freezing import torch_module
 from ..models.topologies.base import Represented, Sharing, head_of
 from ..tasks.base import Step, Task
+from ..workers import Workers
 from .teachers import Teacher
 
 # What a task's summed loss is divided by, given its number of labelled units in the batch.
@@ -26,26 +28,23 @@ LOSS_UNITS: dict[str, Callable[[int], float]] = {
 
 
 @dataclass(frozen=True)
-class ScaledStep:
-    """A task's step, with its representation and the loss unit.
+class TaskStep:
+    """A task's step, with its representation.
 
-    X: (n_tokens, width) the representation. site: where it comes from, see `Represented`. scale:
-    the loss unit, as a factor.
+    X: (n_tokens, width) the representation. site: where it comes from, see `Represented`.
     """
 
     step: Step
     X: Floats2d
     site: str
-    scale: float
 
-    @property
-    def loss(self) -> float:
-        """In the loss unit."""
-        return self.step.loss * self.scale
 
-    def backward(self, weight: float) -> Floats2d:
-        """Run the head backward, with a weight on the loss."""
-        return self.step.backward(weight * self.scale)
+@dataclass(frozen=True)
+class Total:
+    """What all workers have of a task in a batch: the summed loss, and the labelled units."""
+
+    loss: float
+    n_units: int
 
 
 def task_step(
@@ -53,9 +52,8 @@ def task_step(
     model: Sharing,
     represented: Represented,
     examples: Sequence[Example],
-    loss_unit: str,
     teacher: Teacher | None = None,
-) -> ScaledStep | None:
+) -> TaskStep | None:
     """Run a task's head forward; None if the examples label nothing of the task.
 
     teacher: whose scores the task learns in place of the annotation, if any.
@@ -63,10 +61,23 @@ def task_step(
     packed = represented.packed[task.name]
     head = represented.ran.get(task.name) or head_of(model, task.name)
     step = (task.learn if teacher is None else teacher.step)(head, packed, examples)
-    if step is None:
-        return None
-    scale = 1 / LOSS_UNITS[loss_unit](step.n_units)
-    return ScaledStep(step, packed.X, represented.sites[task.name], scale)
+    return None if step is None else TaskStep(step, packed.X, represented.sites[task.name])
+
+
+def totals(
+    steps: Mapping[str, TaskStep], names: Sequence[str], workers: Workers
+) -> dict[str, Total]:
+    """Of those of the named tasks that the batch has labels for, at any worker."""
+    own = np.zeros((len(names), 3))
+    for row, name in zip(own, names, strict=True):
+        if name in steps:
+            row[:] = steps[name].step.loss, steps[name].step.n_units, 1
+    found = np.sum(workers.gather(own), axis=0).tolist()
+    return {
+        name: Total(loss, int(n_units))
+        for name, (loss, n_units, times) in zip(names, found, strict=True)
+        if times
+    }
 
 
 def apply_gradients(nodes: Iterable[Model], sgd: Optimizer) -> None:
@@ -97,21 +108,36 @@ def restart_averages(nodes: Iterable[Model], sgd: Optimizer) -> None:
 
 
 def balanced_gradients(
-    steps: Mapping[str, ScaledStep], balancer: Balancer, conflict: ConflictMeter
+    steps: Mapping[str, TaskStep],
+    found: Mapping[str, Total],
+    represented: Represented,
+    loss_unit: str,
+    balancer: Balancer,
+    conflict: ConflictMeter,
+    workers: Workers,
 ) -> tuple[dict[str, float], dict[str, Floats2d]]:
-    """The tasks' weights, and their weighted gradients, after running the heads backward.
+    """The weights of the tasks that are found, and their weighted gradients, after running the
+    heads backward.
 
-    A task of weight 0 that has it by its loss has no gradient, and its head none either.
+    A task of weight 0 that has it by its loss has no gradient, and its head none either. One that
+    other workers alone have labels for has a gradient of zero here.
     """
-    if not steps:
+    if not found:
         return {}, {}
-    losses = {name: step.loss for name, step in steps.items()}
+    scales = {name: 1 / LOSS_UNITS[loss_unit](total.n_units) for name, total in found.items()}
+    losses = {name: total.loss * scales[name] for name, total in found.items()}
     weights = dict.fromkeys(losses, 1.0)
     if not balancer.needs_gradients:
         weights = balancer.weights(losses)
-    dX = {name: step.backward(weights[name]) for name, step in steps.items() if weights[name]}
-    sites = {name: steps[name].site for name in dX}
-    gradients = TaskGradients({name: steps[name].X for name in dX}, dX, sites)
+    X = {name: represented.packed[name].X for name in found if weights[name]}
+    dX = {
+        name: steps[name].step.backward(weights[name] * scales[name])
+        if name in steps
+        else get_array_module(array).zeros_like(array)
+        for name, array in X.items()
+    }
+    sites = {name: represented.sites[name] for name in dX}
+    gradients = TaskGradients(X, dX, sites, workers.add)
     conflict.observe(gradients)
     if balancer.needs_gradients:
         weights = balancer.weights(losses, gradients)

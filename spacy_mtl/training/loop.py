@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from timeit import default_timer as timer
 from typing import Any
 
 from spacy.training import Example
 from spacy.training.loop import create_evaluation_callback, subdivide_batch
 
-from .random_states import seed_step
+from ..distributed.group import Group
+from ..workers import ALONE, Workers
+from .random_states import own_numbers, seed_step
 from .train_state import TrainState
 
 Info = dict[str, Any]
@@ -21,6 +24,7 @@ class Loop:
 
     settings: the section [training], resolved.
     observe: is shown each batch, or part of one where gradients accumulate, before it is learned.
+    workers: who make the same steps, each with its part of every batch.
     """
 
     def __init__(
@@ -29,9 +33,11 @@ class Loop:
         state: TrainState,
         dev_corpus: Any,
         observe: Observer | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self.settings = settings
         self.state = state
+        self.group = Group(state.nlp, workers, settings["frozen_components"])
         self._dev_corpus = dev_corpus
         self._observe = observe
         self._evaluate: Any = None
@@ -80,24 +86,38 @@ class Loop:
         seed_step(settings["seed"] or 0, progress.steps)
         if state.before_update:
             state.before_update(nlp, {"step": progress.steps, "epoch": progress.epoch})
-        dropout = next(state.dropouts)
-        no_optimizer: Any = False
-        for part in subdivide_batch(batch, settings["accumulate_gradient"]):
-            if self._observe is not None:
-                self._observe(state, part)
-            nlp.update(
-                part,
-                drop=dropout,
-                losses=progress.losses,
-                sgd=no_optimizer,
-                exclude=settings["frozen_components"],
-                annotates=settings["annotating_components"],
-            )
+        with self._own_numbers():
+            self._accumulate(batch)
         for name, pipe in nlp.pipeline:
             component: Any = pipe
             if name not in settings["frozen_components"] and _learns(component):
                 component.finish_update(state.optimizer)
         state.optimizer.step_schedules()
+
+    def _own_numbers(self) -> AbstractContextManager[None]:
+        """Random numbers of one worker of several, which draw batches by the same ones."""
+        workers = self.group.workers
+        if workers.number == 1:
+            return nullcontext()
+        return own_numbers(self.settings["seed"] or 0, self.state.progress.steps, workers.rank)
+
+    def _accumulate(self, batch: list[Example]) -> None:
+        """Add up the gradients of a batch."""
+        state, settings = self.state, self.settings
+        dropout = next(state.dropouts)
+        no_optimizer: Any = False
+        for part in subdivide_batch(batch, settings["accumulate_gradient"]):
+            if self._observe is not None:
+                self._observe(state, part)
+            state.nlp.update(
+                self.group.part(part),
+                drop=dropout,
+                losses=state.progress.losses,
+                sgd=no_optimizer,
+                exclude=settings["frozen_components"],
+                annotates=settings["annotating_components"],
+            )
+        self.group.add_up()
 
     def _evaluated(self) -> tuple[float, dict[str, Any]]:
         """The score and all that it is made of, with the averages as parameters."""
@@ -109,11 +129,8 @@ class Loop:
             progress.metrics = list(weights)
             self._evaluate = create_evaluation_callback(nlp, self._dev_corpus, weights)
         averages = self.state.optimizer.averages
-        if averages:
-            with nlp.use_params(averages):
-                score, scores = self._evaluate()
-        else:
-            score, scores = self._evaluate()
+        with nlp.use_params(averages) if averages else nullcontext():
+            score, scores = self.group.evaluate(self._evaluate)
         progress.metrics = [name for name in progress.metrics or () if name in scores]
         return score, scores
 

@@ -102,6 +102,13 @@ class OutputFolder:
             for path in (self.best, self.last, self._run, *self._unfinished()):
                 put_right(path)
 
+    def clear(self) -> None:
+        """Remove models and checkpoints, and what is known of their training."""
+        with self._refused():
+            self.checkpoints.clear()
+            for path in (self._run, self.best, self.last):
+                remove(path)
+
     def begin(self, run: dict[str, Any], keep_models: bool) -> None:
         """Remove what is there, and note which training this is.
 

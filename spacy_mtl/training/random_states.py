@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,11 +59,29 @@ def numpy_state() -> Any:
     return np.concatenate([words, [position, has_left, left]]).astype("float64")
 
 
-def seed_step(seed: int, step: int) -> None:
-    """On a GPU, let cupy's numbers of a step depend on the seed and the step alone."""
+def seed_step(*entropy: int) -> None:
+    """On a GPU, let cupy's numbers of a step depend on these alone: the seed, and the step."""
     if isinstance(get_current_ops(), CupyOps):
-        key = np.random.SeedSequence([seed, step]).generate_state(1)
+        key = np.random.SeedSequence(entropy).generate_state(1)
         get_current_ops().xp.random.seed(int(key[0]))
+
+
+@contextmanager
+def own_numbers(*entropy: int) -> Iterator[None]:
+    """Inside, random numbers that depend on these alone; behind it, those of before go on."""
+    before = random_states()
+    keys = np.random.SeedSequence(entropy).generate_state(3).tolist()
+    random.seed(keys[0])
+    np.random.seed(keys[1])
+    if has_torch:
+        import torch
+
+        torch.manual_seed(keys[2])
+    seed_step(*entropy)
+    try:
+        yield
+    finally:
+        load_random_states(before)
 
 
 def _set_python(state: Any) -> None:

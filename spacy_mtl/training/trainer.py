@@ -20,8 +20,9 @@ from wasabi import Printer, color
 from wasabi.util import locale_escape
 
 from ..errors import MTLError
+from ..workers import ALONE, Workers, shared
 from .batch_source import BatchSource
-from .checkpoints import Checkpoint
+from .checkpoints import Checkpoint, read_checkpoint
 from .fingerprint import fingerprint
 from .log.files import LogFiles, LogStep, Mutable, logged
 from .log.logger import RowNotWritten
@@ -57,12 +58,14 @@ class Training:
         stdout: IO[str],
         stderr: IO[str],
         observe: Observer | None = None,
+        workers: Workers = ALONE,
     ) -> None:
         self.nlp = nlp
-        self.folder = folder
+        self.folder = folder if workers.rank == 0 else None
         self.frequency = frequency
         self._stdout, self._stderr = stdout, stderr
         self._observe = observe
+        self._workers = workers
         self._config = nlp.config.interpolate()
         self._logs: LogFiles | None = None
         self._run: dict[str, Any] = {}
@@ -91,6 +94,7 @@ class Training:
             raise
         finally:
             close_log()
+            self._loop.group.close()
         self._save_model(False)
         if self.folder is not None:
             self.folder.finish()
@@ -101,13 +105,16 @@ class Training:
     ) -> tuple[LogStep, Callable[[], None]]:
         """All that comes before the first step; the logger's two functions."""
         checkpoint = self._prepare(resume, overwrite, origin)
+        if self._workers.number > 1:
+            checkpoint = self._same_for_all(checkpoint)
         settings = self._make_loop()
         self._introduce(settings)
         stdout, stderr = Mutable(self._stdout, True), Mutable(self._stderr, True)
         with self.nlp.select_pipes(disable=settings["frozen_components"]):
             if self._logs is None or not self._logs.repeated:
                 stdout.silent = stderr.silent = False
-            log_step, close_log = settings["logger"](self.nlp, stdout, stderr)
+            logger = settings["logger"] if self._loop.group.leads else _silent
+            log_step, close_log = logger(self.nlp, stdout, stderr)
         if checkpoint is not None:
             self._loop.state.load(checkpoint)
             self._repeat(log_step)
@@ -140,6 +147,13 @@ class Training:
             self._begin(resume, origin)
         return checkpoint
 
+    def _same_for_all(self, checkpoint: Checkpoint | None) -> Checkpoint | None:
+        """The checkpoint of the first worker, which the others read too."""
+        leads = self._workers.rank == 0
+        path = str(checkpoint.path).encode() if checkpoint is not None else b""
+        path = shared(self._workers, path if leads else None)
+        return checkpoint if leads or not path else read_checkpoint(Path(path.decode()))
+
     def _begin(self, resume: bool, origin: dict[str, Any]) -> None:
         assert self.folder is not None and self._logs is not None
         if resume:
@@ -168,7 +182,7 @@ class Training:
         )
         if self.folder is not None:
             state.check()
-        self._loop = Loop(settings, state, dev_corpus, self._observe)
+        self._loop = Loop(settings, state, dev_corpus, self._observe, self._workers)
         return settings
 
     def _make_steps(self, log_step: LogStep, signals: StopSignals) -> None:
@@ -261,6 +275,11 @@ class Training:
         self._stdout.write(f"{line}\n{text}\n" if text else f"{line}\n")
 
 
+def _silent(*_: Any) -> tuple[LogStep, Callable[[], None]]:
+    """The logger of a worker that does not lead."""
+    return lambda info: None, lambda: None
+
+
 def train(
     nlp: Language,
     folder: OutputFolder | None = None,
@@ -273,6 +292,7 @@ def train(
     stdout: IO[str] = sys.stdout,
     stderr: IO[str] = sys.stderr,
     observe: Observer | None = None,
+    workers: Workers = ALONE,
 ) -> Language:
     """Train an initialized pipeline as `spacy.training.loop.train` does, with checkpoints.
 
@@ -284,6 +304,8 @@ def train(
     overwrite: remove it first.
     origin: the `fingerprint` of the config before the pipeline was made of it.
     observe: see `Loop`; it must change nothing.
+    workers: who train the same, each with its part of every batch; the first one evaluates, prints
+        and writes, and all read its checkpoints.
     RAISES (MTLError): If the folder has another training, or is not to be resumed and has any; if
         something cannot be written, when the last checkpoint stays. (Stopped): After SIGINT or
         SIGTERM.
@@ -291,6 +313,6 @@ def train(
     allocator = nlp.config.interpolate()["training"]["gpu_allocator"]
     if use_gpu >= 0 and allocator:
         set_gpu_allocator(allocator)
-    training = Training(nlp, folder, frequency or Frequency(), stdout, stderr, observe)
+    training = Training(nlp, folder, frequency or Frequency(), stdout, stderr, observe, workers)
     training.run(resume, overwrite, origin)
     return nlp

@@ -318,7 +318,7 @@ def test_no_such_pipeline(tmp_path: Path) -> None:
 def test_long_documents_make_small_parts(
     loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spacy_mtl.bulk.run.PART_CHARACTERS", 100)
+    monkeypatch.setattr("spacy_mtl.bulk.parts.PART_CHARACTERS", 100)
     (tmp_path / "a.txt").write_text("\n".join(["Ana " * 20] * 5), encoding="utf-8")
     annotate(loaded, tmp_path / "a.txt", tmp_path / "out", part_size=1000)
     assert len(list((tmp_path / "out").iterdir())) == 3

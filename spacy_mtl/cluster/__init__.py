@@ -1,0 +1,1 @@
+"""Annotating, training and comparing on a Ray cluster; nothing else imports Ray."""

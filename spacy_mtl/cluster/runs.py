@@ -1,0 +1,48 @@
+"""The runs of a comparison as tasks on a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import MTLError
+from ..evaluation.runs import Run, RunError, Spawn, spawn
+from .connection import connected, enter, reason
+
+RETRIES = 3  # of a run whose machine is lost
+
+
+@contextmanager
+def on_cluster(address: str) -> Iterator[tuple[Spawn, int]]:
+    """Inside, what carries out a run on a cluster, and for how many it has room.
+
+    The folders and files of runs are those of all machines.
+
+    address: see `spacy_mtl.cluster.connection.connected`.
+    RAISES (MTLError): If there is no such cluster.
+    """
+    with connected(address):
+        import ray
+        from ray.exceptions import RayError
+
+        def on_any(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
+            task = ray.remote(num_cpus=threads, max_retries=RETRIES)(_spawn)
+            try:
+                ray.get(task.remote(os.getcwd(), run, folder, threads, keep_model))
+            except RayError as error:
+                cause = getattr(error, "cause", None)
+                if isinstance(cause, MTLError):
+                    raise cause from error
+                raise RunError(
+                    f"Expected run '{run.name}' (seed {run.seed}) to end on the cluster, got: "
+                    f"{reason(error)}"
+                ) from error
+
+        yield on_any, max(1, int(ray.cluster_resources().get("CPU", 1)))
+
+
+def _spawn(here: str, run: Run, folder: Path, threads: int, keep_model: bool) -> None:
+    enter(here)
+    spawn(run, folder, threads, keep_model)

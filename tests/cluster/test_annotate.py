@@ -1,0 +1,168 @@
+"""Annotation by actors: the bytes of a local run, whatever is lost on the way."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from threading import Thread
+
+import pytest
+import spacy
+from pipeline.helpers import TEXTS, make_nlp, trained
+
+from spacy_mtl.bulk import Options, Summary, annotate_file
+from spacy_mtl.cluster.annotate import Actors
+from spacy_mtl.errors import MTLError
+
+PART = 5
+DOCUMENTS = 8 * PART
+# A component that dies at one text, and waits at another, once each.
+CODE = """
+import os, signal, time
+from pathlib import Path
+from spacy.language import Language
+
+FOLDER = Path({folder!r})
+
+@Language.component("eventful")
+def eventful(doc):
+    if doc.text == "die" and not (FOLDER / "died").exists():
+        (FOLDER / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if doc.text == "wait" and not (FOLDER / "waited").exists():
+        (FOLDER / "waited").write_text(os.environ.get("RAY_NODE_ID", ""))
+        while not (FOLDER / "go").exists():
+            time.sleep(0.02)
+    return doc
+"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "model"
+    trained(make_nlp(), 4).to_disk(path)
+    return path
+
+
+def write_input(path: Path, texts: dict[int, str] | None = None) -> Path:
+    """Documents, of which some have these texts, and a line that is none."""
+    rows = [
+        {"id": i, "text": (texts or {}).get(i, TEXTS[i % len(TEXTS)])} for i in range(DOCUMENTS)
+    ]
+    lines = [json.dumps(row) for row in rows]
+    path.write_text("\n".join([*lines, "{"]), encoding="utf8")
+    return path
+
+
+def eventful(folder: Path) -> tuple[Path, Options]:
+    """A pipeline with the component, and the options to load it."""
+    code = folder / "eventful.py"
+    code.write_text(CODE.format(folder=str(folder)))
+    nlp = spacy.blank("en")
+    exec(compile(code.read_text(), code.name, "exec"), {})
+    nlp.add_pipe("eventful")
+    nlp.to_disk(folder / "model")
+    return folder / "model", Options(part_size=PART, batch_size=1, code=code)
+
+
+def ids(output: Path) -> list[int]:
+    return [json.loads(line)["id"] for line in output.read_text(encoding="utf8").splitlines()]
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".spacy"])
+def test_the_output_is_that_of_a_local_run(machines, model, tmp_path, suffix):
+    source = write_input(tmp_path / "texts.jsonl")
+    options = Options(part_size=PART, batch_size=2)
+    local, remote = tmp_path / f"local{suffix}", tmp_path / f"remote{suffix}"
+    expected = annotate_file(str(model), source, local, options)
+    found = annotate_file(str(model), source, remote, options, engine=Actors("auto", 2))
+    assert found is not None and expected is not None
+    assert (found.documents, found.failed, found.words) == (DOCUMENTS, 1, expected.words)
+    assert remote.read_bytes() == local.read_bytes()
+    errors = [path.with_name(f"{path.name}.errors.jsonl") for path in (local, remote)]
+    assert errors[0].read_bytes() == errors[1].read_bytes()
+
+
+def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
+    model, options = eventful(tmp_path)
+    source = write_input(tmp_path / "texts.jsonl", {7: "die", 22: "wait"})
+    output = tmp_path / "out.jsonl"
+    found: list[Summary | None] = []
+    actors = Actors("auto", 2)
+    run = Thread(
+        target=lambda: found.append(
+            annotate_file(str(model), source, output, options, engine=actors)
+        )
+    )
+    run.start()
+    while not (tmp_path / "waited").exists():
+        time.sleep(0.02)
+    _lose_one(machines)
+    (tmp_path / "go").touch()
+    run.join()
+    assert (tmp_path / "died").exists()
+    assert found and found[0] is not None and found[0].documents == DOCUMENTS
+    assert ids(output) == list(range(DOCUMENTS))
+
+
+def _lose_one(machines):
+    """A machine with an actor, and not that of this process."""
+    import ray
+    from ray.util.state import list_actors
+
+    at = {a.node_id for a in list_actors() if a.state == "ALIVE" and "Map" in a.class_name}
+    others = [node for node in machines.worker_nodes if node.node_id in at]
+    machines.remove_node(others[0], allow_graceful=False)
+    machines.add_node(num_cpus=1, object_store_memory=10**8)
+    assert ray.is_initialized()
+
+
+DRIVER = """
+import sys
+from spacy_mtl.bulk import Options, annotate_file
+from spacy_mtl.cluster.annotate import Actors
+from pathlib import Path
+folder = Path(sys.argv[1])
+options = Options(part_size={part}, batch_size=1, code=folder / "eventful.py")
+annotate_file(str(folder / "model"), folder / "texts.jsonl", folder / "out.jsonl", options,
+              engine=Actors(sys.argv[2], 1))
+"""
+
+
+def test_a_killed_driver_is_resumed(machines, tmp_path):
+    model, options = eventful(tmp_path)
+    source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
+    output = tmp_path / "out.jsonl"
+    driver = subprocess.Popen(
+        [sys.executable, "-c", DRIVER.format(part=PART), str(tmp_path), machines.address]
+    )
+    journal = tmp_path / "out.jsonl.partial" / "journal.json"
+    while not ((tmp_path / "waited").exists() and _documents(journal) == 4 * PART):
+        assert driver.poll() is None
+        time.sleep(0.02)
+    os.kill(driver.pid, signal.SIGKILL)
+    driver.wait()
+    (tmp_path / "go").touch()
+    resumed = Options(**{**vars(options), "resume": True})
+    found = annotate_file(str(model), source, output, resumed, engine=Actors("auto", 1))
+    assert found is not None and found.before == 4 * PART
+    assert ids(output) == list(range(DOCUMENTS))
+
+
+def _documents(journal: Path) -> int:
+    if not journal.exists():
+        return 0
+    progress: int = json.loads(journal.read_text())["progress"]["documents"]
+    return progress
+
+
+def test_what_cannot_run_is_refused(machines, model, tmp_path):
+    source = write_input(tmp_path / "texts.jsonl")
+    for actors in (Actors("auto", 9), Actors("auto", 1, 0.5)):
+        with pytest.raises(MTLError, match="Expected a cluster with a CPU"):
+            annotate_file(str(model), source, tmp_path / "out.jsonl", engine=actors)
+    with pytest.raises(MTLError, match="Expected a file or folder with --ray, got stdin"):
+        annotate_file(str(model), "-", tmp_path / "out.jsonl", engine=Actors("auto"))

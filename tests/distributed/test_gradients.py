@@ -1,0 +1,133 @@
+"""The gradients of parts of a batch add up to those of the batch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from pipeline.helpers import TASKS as PROPOSED
+from pipeline.helpers import make_examples, make_nlp, multitask
+from spacy.language import Language
+from spacy.util import fix_random_seed, load_model_from_config
+
+from spacy_mtl.distributed.group import Group
+from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.parameter_state import (
+    gradient_of,
+    load_parameter_state,
+    on_host,
+    parameter_state,
+)
+from spacy_mtl.optimizing.parameters import named_parameters
+from spacy_mtl.workers import ALONE
+
+from .helpers import ThreadWorkers, together
+
+TASKS = ("tagger", "lemma", "things", "phrases", "sentiment", "topic")
+# Of six sentences; "lemma" and "phrases" are labelled in one each, so at one worker alone.
+LABELLED = [
+    ["tagger", "sentiment"],
+    ["tagger", "things"],
+    ["things", "topic"],
+    ["tagger", "lemma"],
+    ["phrases", "sentiment"],
+    ["tagger", "sentiment", "topic"],
+]
+FIXED = {"@mtl_balancers": "spacy_mtl.FixedWeights.v1", "weights": {"tagger": 0.5, "topic": 2.0}}
+BALANCERS: dict[str, dict[str, Any]] = {
+    "fixed": FIXED,
+    "losses": {"@mtl_balancers": "spacy_mtl.Scalarization.v1", "method": "STCH"},
+    "gradnorm": {"@mtl_balancers": "spacy_mtl.GradNorm.v1", "window": 3},
+    "layer": {"@mtl_balancers": "spacy_mtl.GramianWeighting.v1", "method": "UPGrad"},
+    "representation": {
+        "@mtl_balancers": "spacy_mtl.GramianWeighting.v1",
+        "method": "UPGrad",
+        "gram": "representation",
+    },
+}
+State = dict[str, Any]
+Found = dict[str, Any]
+STEPS = {"fixed": (1, 10, 50), "losses": (1, 10, 50), "layer": (1, 10, 50)}
+LOSS_UNITS = ("sum", "mean", "sqrt")
+
+
+def made(balancer: str) -> Language:
+    """A pipeline as each worker has it before the first step, with tables that travel by rows."""
+    tasks = {name: {**PROPOSED[name]} for name in TASKS}
+    tasks["sentiment"]["ngram_rows"] = 1500
+    config: Any = make_nlp(tasks, balancer=BALANCERS[balancer], conflict_every=2).config.copy()
+    config["components"]["tok2vec"]["model"]["embed_size"] = 1500
+    nlp = load_model_from_config(config)
+    fix_random_seed(0)
+    nlp.initialize(lambda: make_examples(nlp))
+    return nlp
+
+
+def learned(nlp: Language, group: Group) -> Found:
+    """The gradients of a batch by the names of parameters, and what is to move."""
+    examples = group.part(make_examples(nlp, LABELLED))
+    no_optimizer: Any = False
+    nlp.update(examples, sgd=no_optimizer, losses={})
+    group.add_up()
+    for _, pipe in nlp.pipeline:
+        if hasattr(pipe, "complete_backward"):
+            pipe.complete_backward()
+    found = {p.name: gradient_of(p) for p in named_parameters(nlp)}
+    gradients = {name: on_host(array).copy() for name, array in found.items() if array is not None}
+    return {"gradients": gradients, "stepping": set(multitask(nlp).stepping)}
+
+
+def states(nlp: Language, steps: int) -> Iterator[tuple[int, State]]:
+    """Parameters and the balancer's state before each of so many steps."""
+    optimizer = create_grouped_optimizer(0.01)
+    alone = Group(nlp, ALONE, [])
+    for step in range(steps):
+        parameters = {p.name: p for p in named_parameters(nlp) if p.has_value}
+        before = {"parameters": parameter_state(parameters), "own": multitask(nlp).state()}
+        yield step, before
+        learned(nlp, alone)
+        for _, pipe in nlp.pipeline:
+            pipe.finish_update(optimizer)
+
+
+def set_state(nlp: Language, state: State, loss_unit: str) -> Language:
+    """The pipeline, in this state and without gradients."""
+    for parameter in named_parameters(nlp):
+        gradient = gradient_of(parameter)
+        if gradient is not None:
+            gradient[...] = 0
+    multitask(nlp).loss_unit = loss_unit
+    parameters = {p.name: p for p in named_parameters(nlp) if p.has_value}
+    load_parameter_state(parameters, state["parameters"])
+    multitask(nlp).load_state(state["own"])
+    return nlp
+
+
+def assert_equal(found: Found, expected: Found) -> None:
+    assert found["stepping"] == expected["stepping"]
+    assert found["gradients"].keys() == expected["gradients"].keys()
+    for name, gradient in expected["gradients"].items():
+        distance = np.linalg.norm(found["gradients"][name] - gradient)
+        assert distance <= 1e-5 * np.linalg.norm(gradient), name
+
+
+@pytest.mark.parametrize("balancer", BALANCERS)
+def test_gradients_are_those_of_a_single_worker(balancer):
+    if balancer in ("losses", "layer", "representation"):
+        pytest.importorskip("torchjd", reason="torchjd is not installed")
+    nlps = [made(balancer) for _ in range(2)]
+    single = made(balancer)
+    wanted = STEPS.get(balancer, (1, 5))
+    for step, state in states(made(balancer), max(wanted) + 1):
+        for loss_unit in LOSS_UNITS if step in wanted else ():
+
+            def work(workers: ThreadWorkers, state: State = state, unit: str = loss_unit) -> Found:
+                nlp = set_state(nlps[workers.rank], state, unit)
+                return learned(nlp, Group(nlp, workers, []))
+
+            first, second = together(2, work)
+            expected = learned(set_state(single, state, loss_unit), Group(single, ALONE, []))
+            assert_equal(first, expected)
+            for name, gradient in first["gradients"].items():
+                np.testing.assert_array_equal(gradient, second["gradients"][name])
+            assert second["stepping"] == first["stepping"]
