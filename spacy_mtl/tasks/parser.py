@@ -82,7 +82,8 @@ class Parser(LabelledTask):
         return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
 
     def labels_in(self, doc: Doc) -> set[str]:
-        table = doc.to_array(["HEAD", "DEP"]).reshape(len(doc), 2)
+        table = doc.to_array(["HEAD", "DEP", "IS_SPACE"]).reshape(len(doc), 3)
+        table = table[table[:, 2] == 0]
         used = np.unique(table[table[:, 0] != 0, 1]).tolist()
         roots = {ROOT} if ((table[:, 0] == 0) & (table[:, 1] != 0)).any() else set()
         return {doc.vocab.strings[value] for value in used if value} | roots
