@@ -39,5 +39,5 @@ def align(words: Sequence[str], text: str) -> list[tuple[int, int]]:
 
 def spaces_between(offsets: Sequence[tuple[int, int]], text: str) -> list[bool]:
     """Whether there is whitespace after each token."""
-    starts = [start for start, _ in offsets[1:]] + [len(text)]
+    starts = [*(start for start, _ in offsets), len(text)][1:]
     return [start > end for (_, end), start in zip(offsets, starts, strict=True)]

@@ -11,6 +11,7 @@ from thinc.types import Floats1d, Floats2d
 
 from ..models.packed import Packed, row_starts
 from .losses import binary_cross_entropy
+from .whitespace import starts_at_words
 
 _STARTS, _GOES_ON = 1, 2**64 - 1  # as SENT_START
 _ATTRS = ("SENT_START", "IS_SPACE", "DEP")  # read at once
@@ -36,9 +37,11 @@ def decode_starts(
     scores: Floats1d, packed: Packed, keep: NDArray[np.bool_] | bool
 ) -> NDArray[np.bool_]:
     """(n_tokens,) where sentences begin. keep: whether what is on the documents stays, or
-    (n_tokens,) on which tokens; whitespace begins no sentence in any case."""
+    (n_tokens,) on which tokens; whitespace begins no sentence in any case, and one that is set to
+    begin there begins at the word after it."""
     first = first_tokens(packed.lengths)
     preset = np.where(keep, packed.attributes(*_ATTRS)[:, 0], 0)
+    preset = starts_at_words(preset, whitespace(packed), first)
     starts: NDArray[np.bool_] = to_numpy(scores) > 0
     starts = (starts | (preset == _STARTS)) & (preset != _GOES_ON)
     return (starts & is_open(first, whitespace(packed))) | first

@@ -12,6 +12,7 @@ from spacy.training import Example
 from ..layers.sentences import known_starts
 from ..models.packed import token_attributes
 from .alignment import once_aligned, same_tokens, single_tokens
+from .whitespace import starts_at_words
 
 Numbers = NDArray[np.int64]
 _HEAD, _DEP, _START, _BEGINS, _SPACE = range(5)
@@ -77,7 +78,8 @@ def _aligned(example: Example) -> Numbers:
         heads = np.where(known, numbers[:, 0] + tokens, -1)
         heads[known] = np.where(gold[heads[known], 3] != 0, -1, heads[known])
         begins = np.where(numbers[:, 2] == 1, 1, -1)
-        sides = heads, numbers[:, 1] * (heads >= 0), known_starts(doc), begins
+        starts = starts_at_words(known_starts(doc), gold[:, 3] != 0, tokens == 0)
+        sides = heads, numbers[:, 1] * (heads >= 0), starts, begins
         table = np.stack([each.astype("int64") for each in sides], axis=1)
         if not same_tokens(example):
             table = _on_predicted(example, table)

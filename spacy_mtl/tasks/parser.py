@@ -39,9 +39,9 @@ class Parser(LabelledTask):
 
     One score of each token says whether a sentence begins there, learned also from documents with
     sentences alone. Arcs are looked for within sentences, each of which gets one root, and then
-    the relation of each word to its head. Sentence starts that are set on a Doc stay, but for those
-    at whitespace, which is in no tree. Trees that are annotated in part teach what they say. The
-    labels are the relations; "ROOT" is that of any root.
+    the relation of each word to its head. Sentence starts that are set on a Doc stay; those at
+    whitespace, which is in no tree, move to the word after it. Trees that are annotated in part
+    teach what they say. The labels are the relations of words; "ROOT" is that of any root.
 
     decoder: "biaffine", scores of all arcs of a sentence and a maximum arborescence (Dozat and
         Manning 2017), or "four_bits", sixteen tags and a beam search (Gómez-Rodríguez, Roca and
@@ -82,7 +82,8 @@ class Parser(LabelledTask):
         return sorted(set().union(*(self.labels_in(eg.reference) for eg in examples)))
 
     def labels_in(self, doc: Doc) -> set[str]:
-        table = doc.to_array(["HEAD", "DEP"]).reshape(len(doc), 2)
+        table = doc.to_array(["HEAD", "DEP", "IS_SPACE"]).reshape(len(doc), 3)
+        table = table[table[:, 2] == 0]
         used = np.unique(table[table[:, 0] != 0, 1]).tolist()
         roots = {ROOT} if ((table[:, 0] == 0) & (table[:, 1] != 0)).any() else set()
         return {doc.vocab.strings[value] for value in used if value} | roots

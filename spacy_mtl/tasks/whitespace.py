@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,3 +25,25 @@ def attached_spaces(
     after = np.minimum.accumulate(np.where(is_space, len(heads), tokens)[::-1])[::-1]
     word = np.where(before >= first, before, np.where(after < end, after, first))
     return np.where(is_space, word, heads)
+
+
+def starts_at_words(
+    starts: NDArray[Any], is_space: NDArray[np.bool_], first: NDArray[np.bool_]
+) -> NDArray[Any]:
+    """(n_tokens,) starts of sentences, those at whitespace moved to the word after it, if its
+    document has one.
+
+    starts: (n_tokens,) 1 where a sentence begins. first: (n_tokens,) whether each is the first one
+        of its document, whose start stays, as it says nothing of the word after it.
+    """
+    moved = np.flatnonzero((starts == 1) & is_space & ~first)
+    if not len(moved):
+        return starts
+    words = np.flatnonzero(~is_space)
+    place = np.searchsorted(words, moved)
+    moved, place = moved[place < len(words)], place[place < len(words)]
+    document = np.cumsum(first)
+    inside = document[words[place]] == document[moved]
+    starts = starts.copy()
+    starts[words[place[inside]]] = 1
+    return starts

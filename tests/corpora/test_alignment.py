@@ -18,6 +18,10 @@ def test_tokens_of_whitespace():
     assert spaces_between(offsets, text) == [False, True, False, False, False]
 
 
+def test_no_tokens():
+    assert spaces_between(align([], ""), "") == []
+
+
 @pytest.mark.parametrize(
     "words, message",
     [

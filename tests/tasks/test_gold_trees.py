@@ -73,6 +73,12 @@ def test_whitespace_has_no_head_and_is_none(vocab):
     assert gold.is_space.tolist() == [False, True, False]
 
 
+def test_a_sentence_that_begins_at_whitespace_begins_at_its_first_word(vocab):
+    words = [" ", "a", " ", "b"]
+    doc = Doc(vocab, words=words, sent_starts=[True, False, True, False])
+    assert of(Example(Doc(vocab, words=words), doc)).starts.tolist() == [1, -1, 1, 1]
+
+
 @pytest.mark.parametrize("piece", [["the cat", "sleeps"], ["the", "cat", "sle", "eps"]])
 def test_other_tokens_as_spacy_aligns_them(piece, make_doc, vocab):
     reference = parsed(make_doc)

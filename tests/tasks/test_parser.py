@@ -83,6 +83,11 @@ def test_labels_and_columns(decoder, treebank):
     assert not any(column.endswith("-ROOT") for column in task.columns)
 
 
+def test_relations_of_whitespace_are_no_labels(vocab):
+    doc = Doc(vocab, words=["a", "\n", "b"], heads=[2, 0, 2], deps=["det", "dep", "ROOT"])
+    assert parser().labels_in(doc) == {"det", "ROOT"}
+
+
 def test_roots_have_one_relation_whatever_the_data_call_it(make_doc):
     doc = make_doc("a b", heads=[1, 1], deps=["x", "root"])
     assert parser().labels_in(doc) == {"ROOT", "x"}

@@ -39,7 +39,7 @@ def test_targets(make_doc, vocab):
     assert targets.mask.tolist() == [*2 * [False], *[False, True, True], *[False, False, True]] + [
         *[False, False, True]
     ]
-    assert targets.gold[targets.mask].tolist() == [False, True, True, False]
+    assert targets.gold[targets.mask].tolist() == [False, True, True, True]
     assert targets.n_units == 4
 
 
@@ -79,6 +79,16 @@ def test_whitespace_begins_none(vocab, pack):
     doc = Doc(vocab, words=["a", "\n", "b"])
     write(SentenceStarts(), [doc], scores_of(1, 1, 1), pack)
     assert starts(doc) == [True, False, True]
+
+
+def test_what_is_set_at_whitespace_begins_at_the_word_after_it(vocab, pack):
+    """spaCy's `sentencizer` sets it there."""
+    words = ["a", "\n", " ", "b", "\n"]
+    docs = [Doc(vocab, words=words, sent_starts=[True, True, False, False, True]) for _ in range(2)]
+    docs.append(Doc(vocab, words=["\n", "c"], sent_starts=[True, False]))
+    write(SentenceStarts(), docs, scores_of(*12 * [-1]), pack)
+    assert starts(docs[0]) == starts(docs[1]) == [True, False, False, True, False]
+    assert starts(docs[2]) == [True, False]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
