@@ -70,8 +70,6 @@ def annotate_file(
     )
     with ExitStack() as stack:
         stack.callback(store.close)
-        _start(store, identity, options, say)
-        bar = stack.enter_context(_bar(store.progress, source, options.progress))
         annotate: Annotate
         if engine is None and options.processes == 1:
             annotate = Annotator(nlp, encoder, source, options.batch_size).annotate_all
@@ -79,6 +77,8 @@ def annotate_file(
             del nlp
             make = partial(_make_annotator, pipeline, encoder, source, options.batch_size)
             annotate = stack.enter_context((engine or Processes(options.processes))(make))
+        _start(store, identity, options, say)
+        bar = stack.enter_context(_bar(store.progress, source, options.progress))
         return _run(store, source, annotate, bar, options.part_size, say)
 
 

@@ -33,6 +33,7 @@ from .pretrained import NAME as RECOMMENDED
 from .pretrained import set_recipe, transformer_block
 from .proposed_tasks import (
     ProposedTask,
+    of_long_texts,
     propose_tasks,
     unlearned,
     useless_files,
@@ -120,7 +121,8 @@ def propose(
         notes = []
         block = transformer_block(transformer or RECOMMENDED, gpu)
         _set_encoder(config, block)
-        comments.update(set_recipe(config, sum(file.tokens for file in train)))
+        words = sum(file.tokens for file in train)
+        comments.update(set_recipe(config, words, of_long_texts(tasks, known)))
     corpora = dict(zip(_corpus_names([file.path for file in train]), train, strict=True))
     notes += _notes(known, tasks, corpora)
     if left_out:

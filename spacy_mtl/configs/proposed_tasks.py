@@ -9,6 +9,7 @@ from ..corpora.coverage import Coverage
 from ..corpora.layer_coverage import REJECTED, Layer
 from ..errors import MTLError
 from ..layers import Found, LayerCoverage, layer_named
+from ..layers.class_settings import SHORT
 from ..layers.proposals import Block
 from ..pipeline.score_names import RESERVED
 from ..registry import registry
@@ -118,6 +119,16 @@ def _without_doubles(tasks: Sequence[ProposedTask]) -> list[ProposedTask]:
             kept.append(task)
             written |= assigns
     return kept
+
+
+def of_long_texts(tasks: Sequence[ProposedTask], known: Mapping[Layer, LayerCoverage]) -> list[str]:
+    """The names of the tasks that decide by n-grams of documents which are not short."""
+    return [
+        task.name
+        for task in tasks
+        if "ngram_rows" in task.settings
+        and known[task.layer].words >= SHORT * known[task.layer].docs
+    ]
 
 
 def useless_files(files: Sequence[Coverage], tasks: Sequence[ProposedTask]) -> list[Coverage]:

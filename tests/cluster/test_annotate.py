@@ -15,6 +15,7 @@ from pipeline.helpers import TEXTS, make_nlp, trained
 
 from spacy_mtl.bulk import Options, Summary, annotate_file
 from spacy_mtl.cluster.annotate import Actors
+from spacy_mtl.code_file import import_code
 from spacy_mtl.errors import MTLError
 
 PART = 5
@@ -34,7 +35,8 @@ def eventful(doc):
         os.kill(os.getpid(), signal.SIGKILL)
     if doc.text == "wait" and not (FOLDER / "waited").exists():
         (FOLDER / "waited").write_text(os.environ.get("RAY_NODE_ID", ""))
-        while not (FOLDER / "go").exists():
+        end = time.monotonic() + 60
+        while not (FOLDER / "go").exists() and time.monotonic() < end:
             time.sleep(0.02)
     return doc
 """
@@ -62,7 +64,7 @@ def eventful(folder: Path) -> tuple[Path, Options]:
     code = folder / "eventful.py"
     code.write_text(CODE.format(folder=str(folder)))
     nlp = spacy.blank("en")
-    exec(compile(code.read_text(), code.name, "exec"), {})
+    import_code(code)
     nlp.add_pipe("eventful")
     nlp.to_disk(folder / "model")
     return folder / "model", Options(part_size=PART, batch_size=1, code=code)
@@ -95,10 +97,12 @@ def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
     run = Thread(
         target=lambda: found.append(
             annotate_file(str(model), source, output, options, engine=actors)
-        )
+        ),
+        daemon=True,
     )
     run.start()
     while not (tmp_path / "waited").exists():
+        assert run.is_alive()
         time.sleep(0.02)
     _lose_one(machines)
     (tmp_path / "go").touch()
@@ -110,14 +114,13 @@ def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
 
 def _lose_one(machines):
     """A machine with an actor, and not that of this process."""
-    import ray
-    from ray.util.state import list_actors
+    from ray._private.state import actors
 
-    at = {a.node_id for a in list_actors() if a.state == "ALIVE" and "Map" in a.class_name}
+    found = [a for a in actors().values() if a["State"] == "ALIVE" and "Map" in a["ActorClassName"]]
+    at = {actor["Address"]["NodeID"] for actor in found}
     others = [node for node in machines.worker_nodes if node.node_id in at]
     machines.remove_node(others[0], allow_graceful=False)
     machines.add_node(num_cpus=1, object_store_memory=10**8)
-    assert ray.is_initialized()
 
 
 DRIVER = """

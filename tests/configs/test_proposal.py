@@ -6,6 +6,7 @@ from spacy import registry, util
 from spacy.cli.init_config import init_config
 from thinc.api import Config
 
+from spacy_mtl.config_files import with_comments
 from spacy_mtl.configs import proposal
 from spacy_mtl.configs.proposal import Proposal, propose
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
@@ -257,6 +258,20 @@ def test_steps_of_fine_tuning_by_the_data(tmp_path):
         rates = training["optimizer"]["learn_rate"]
         assert rates["warmup_steps"] == 0.1 * rates["total_steps"] == 0.1 * steps[-1]
     assert steps == [600, 2000, 20_000]
+
+
+def test_n_grams_of_long_documents_learn_fast_beside_a_transformer(tmp_path):
+    pytest.importorskip("transformers")
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    for words, factors in ((39, {}), (40, {"multitask.textcat.sparse.W": 10.0})):
+        layer = LayerCoverage(10, Counter(a=4, b=6), one_class=10, docs=10, words=10 * words)
+        file = Coverage(Path("a.spacy"), docs=10, tokens=10 * words, layers={BARE: layer})
+        found = propose([file], file, transformer=str(tmp_path))
+        optimizer = found.config["training"]["optimizer"]
+        assert optimizer["factors"] == {"tok2vec": 0.1, **factors}
+        text = with_comments(found.config.to_str(), found.comments)
+        assert text.count("Each n-gram of long documents") == len(factors)
+        assert Config().from_str(text)["training"]["optimizer"]["factors"] == optimizer["factors"]
 
 
 def test_no_such_transformer(tmp_path):
