@@ -20,6 +20,7 @@ from ..models.parsing.sentences import Rows, Sentences
 from .losses import divergence, partial_cross_entropy, softmax, softmax_cross_entropy
 
 Array = Any  # of numpy or cupy
+FIRST = 0.5
 
 
 class HeadFinder(Protocol):
@@ -66,7 +67,8 @@ class Biaffine:
             own = (heads[places] - places[:, :1]).ravel()
             gold, known = xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
             loss, dS = softmax_cross_entropy(_flat(arcs.S), gold, known)
-            arcs.backprop(dS.reshape(arcs.S.shape), d_scores)
+            of_first, d_first = softmax_cross_entropy(_flat(arcs.first), gold, known)
+            arcs.backprop(dS.reshape(arcs.S.shape), FIRST * d_first.reshape(arcs.S.shape), d_scores)
             total += loss
         return total, d_scores
 
@@ -78,7 +80,7 @@ class Biaffine:
             arcs = Arcs(xp, scores, places)
             P, Q = softmax(_flat(arcs.S)), softmax(_flat(Arcs(xp, taught, places).S))
             loss, dS = divergence(P, Q, xp.asarray(mask[places].reshape(-1, 1)), yes_or_no=False)
-            arcs.backprop(dS.reshape(arcs.S.shape), d_scores)
+            arcs.backprop(dS.reshape(arcs.S.shape), xp.zeros_like(arcs.S), d_scores)
             total += loss
         return total, d_scores
 

@@ -21,15 +21,21 @@ RANK = 64  # of the product
 _BASE = 100.0  # the slowest rotation turns by 1 / _BASE a word, about
 
 
-COLUMNS = tuple(f"{part}-{i}" for part in ("dependent", "head") for i in range(RANK)) + ("root",)
+PARTS = ("dependent", "head", "child", "grandparent", "sibling")
+COLUMNS = tuple(f"{part}-{i}" for part in PARTS for i in range(RANK)) + ("root", "last-root")
 
 
 class Arcs:
-    """The scores of the arcs of sentences of one length.
+    """The scores of the arcs of sentences of one length, from what their words say at first and,
+    by that, from the words that these are likely to be beside in the tree.
+
+    A word that looks for its head is added what its likely dependents say of themselves, and a
+    possible head what its own likely head and its likely dependents say: one step of mean-field
+    inference with factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12).
 
     scores: (n_words, columns) of words, see `COLUMNS`. places: (n, length) those of each sentence.
     S: (n, length, length) of each word, by row, with each head; on the diagonal of the word as the
-        root.
+        root. first: likewise, before that step.
     """
 
     def __init__(self, xp: Any, scores: Array, places: Rows) -> None:
@@ -38,22 +44,60 @@ class Arcs:
         own = scores[self._places]
         length = places.shape[1]
         self._turn = _rotation(xp, length)
-        sides = (own[..., :RANK], own[..., RANK : 2 * RANK])
-        self._dependents, self._heads = (_rotated(xp, side, *self._turn) for side in sides)
-        self.S = self._dependents @ self._heads.swapaxes(1, 2)
-        self.S *= RANK**-0.5
         self._diagonal = xp.arange(length)
-        self.S[:, self._diagonal, self._diagonal] = own[..., -1]
+        D, H, self._child, self._grandparent, self._sibling = (
+            own[..., i * RANK : (i + 1) * RANK] for i in range(len(PARTS))
+        )
+        self.first, self._first = self._product(D, H, own[..., -2])
+        P = _softmax(xp, self.first)
+        self._P = P
+        M = P.copy()
+        M[:, self._diagonal, self._diagonal] = 0
+        self._M = M
+        down = M.swapaxes(1, 2)
+        D2 = D + down @ self._child
+        H2 = H + M @ self._grandparent + down @ self._sibling
+        self.S, self._second = self._product(D2, H2, own[..., -1])
 
-    def backprop(self, dS: Array, d_scores: Array) -> None:
-        """Set the gradient of the words' scores from that of S, which is overwritten."""
+    def _product(self, D: Array, H: Array, root: Array) -> tuple[Array, tuple[Array, Array]]:
+        sides = tuple(_rotated(self._xp, side, *self._turn) for side in (D, H))
+        S = sides[0] @ sides[1].swapaxes(1, 2)
+        S *= RANK**-0.5
+        S[:, self._diagonal, self._diagonal] = root
+        return S, sides
+
+    def _backprop_product(
+        self, dS: Array, sides: tuple[Array, Array]
+    ) -> tuple[Array, Array, Array]:
         d_root = dS[:, self._diagonal, self._diagonal]
         dS[:, self._diagonal, self._diagonal] = 0
         dS *= RANK**-0.5
         cos, sin = self._turn
-        d_sides = (dS @ self._heads, dS.swapaxes(1, 2) @ self._dependents)
-        parts = [_rotated(self._xp, side, cos, -sin) for side in d_sides]
-        d_scores[self._places] = self._xp.concatenate([*parts, d_root[..., None]], axis=2)
+        d_sides = (dS @ sides[1], dS.swapaxes(1, 2) @ sides[0])
+        dD, dH = (_rotated(self._xp, side, cos, -sin) for side in d_sides)
+        return dD, dH, d_root
+
+    def backprop(self, dS: Array, d_first: Array, d_scores: Array) -> None:
+        """Set the gradient of the words' scores from those of S and first, which are overwritten."""
+        dD, dH, d_last = self._backprop_product(dS, self._second)
+        M, down = self._M, self._M.swapaxes(1, 2)
+        dM = self._child @ dD.swapaxes(1, 2)
+        dM += dH @ self._grandparent.swapaxes(1, 2)
+        dM += self._sibling @ dH.swapaxes(1, 2)
+        dM[:, self._diagonal, self._diagonal] = 0
+        d_parts = [M @ dD, down @ dH, M @ dH]
+        d_first += self._P * (dM - (self._P * dM).sum(axis=2, keepdims=True))
+        dD1, dH1, d_root = self._backprop_product(d_first, self._first)
+        ends = [d_root[..., None], d_last[..., None]]
+        d_scores[self._places] = self._xp.concatenate(
+            [dD + dD1, dH + dH1, *d_parts, *ends], axis=2
+        )
+
+
+def _softmax(xp: Any, S: Array) -> Array:
+    P = xp.exp(S - S.max(axis=2, keepdims=True))
+    P /= P.sum(axis=2, keepdims=True)
+    return P
 
 
 def _rotation(xp: Any, length: int) -> tuple[Array, Array]:
