@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from thinc.api import Ops, to_numpy
 
 from ..models.packed import Packed
-from ..models.parsing.relations import backprop_relations, column_names, relation_scores
+from ..models.parsing.relations import Relations, column_names
 from ..models.parsing.sentences import Sentences
 from .arcs import HeadFinder
 from .boundaries import boundary_loss, decode_starts, is_open, parsed, whitespace
@@ -129,9 +129,9 @@ class ParseColumns:
         words = np.flatnonzero(targets.relations >= 0)
         known = None if targets.known is None else xp.asarray(targets.known[words])
         gold = xp.asarray(targets.relations[words])
-        S = self._relation_scores(scores, words, trees.heads[words], ops)
-        of_relations, dS = softmax_cross_entropy(S, gold, gold >= 0, known=known)
-        self._backprop_relations(dS, scores, words, trees.heads[words], d_scores, ops)
+        relations = self._relations_of(scores, trees.heads, ops, words)
+        of_relations, dS = softmax_cross_entropy(relations.S, gold, gold >= 0, known=known)
+        relations.backprop(dS, d_scores[:, self._relations])
         return loss + of_heads + of_relations, d_scores
 
     def divergence(
@@ -151,12 +151,9 @@ class ParseColumns:
         of_heads, d_scores[arcs] = self._finder.divergence(
             xp, scores[arcs], taught[arcs], asked, sentences
         )
-        words = np.arange(len(parse.heads))
-        P, Q = (
-            softmax(self._relation_scores(S, words, parse.heads, ops)) for S in (scores, taught)
-        )
-        of_relations, dS = divergence(P, Q, counted, yes_or_no=False)
-        self._backprop_relations(dS, scores, words, parse.heads, d_scores, ops)
+        own, other = (self._relations_of(S, parse.heads, ops) for S in (scores, taught))
+        of_relations, dS = divergence(softmax(own.S), softmax(other.S), counted, yes_or_no=False)
+        own.backprop(dS, d_scores[:, self._relations])
         return loss + of_heads + of_relations, d_scores
 
     def decode(self, scores: Array, packed: Packed, ops: Ops, temperature: float = 1.0) -> Parse:
@@ -177,11 +174,11 @@ class ParseColumns:
     ) -> tuple[Parse, Sentences]:
         is_space = whitespace(packed)
         sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
-        words, heads = np.arange(len(is_space)), np.arange(len(is_space))
+        heads = np.arange(len(is_space))
         arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
         found = self._finder.decode(ops.xp, arcs, sentences)
         heads[sentences.rows] = sentences.rows[found]
-        S = self._relation_scores(scores, words, heads, ops)
+        S = self._relations_of(scores, heads, ops).S
         relations: Any = to_numpy(S.argmax(axis=1)) if S.shape[1] else np.zeros_like(heads)
         starts = sentences.first_tokens(packed.lengths)
         return Parse(starts, heads, relations, is_space, parsed(packed)), sentences
@@ -194,19 +191,17 @@ class ParseColumns:
         heads = sentences.within(parse.heads)
         confidences[sentences.rows] = self._finder.confidences(ops.xp, arcs, heads, sentences)
         words = np.flatnonzero(parse.heads != np.arange(len(parse.heads)))
-        P: Any = to_numpy(softmax(self._relation_scores(scores, words, parse.heads[words], ops)))
+        P: Any = to_numpy(softmax(self._relations_of(scores, parse.heads, ops, words).S))
         if P.shape[1]:
             confidences[words] *= P[np.arange(len(words)), parse.relations[words]]
         return confidences
 
-    def _relation_scores(self, scores: Array, words: Numbers, heads: Numbers, ops: Ops) -> Array:
-        """(n_arcs, n_relations) of words with their heads."""
-        places = ops.xp.asarray(words), ops.xp.asarray(heads)
-        return relation_scores(scores[:, self._relations], *places)
-
-    def _backprop_relations(
-        self, dS: Array, scores: Array, words: Numbers, heads: Numbers, d_scores: Array, ops: Ops
-    ) -> None:
-        places = ops.xp.asarray(words), ops.xp.asarray(heads)
-        columns, d_columns = scores[:, self._relations], d_scores[:, self._relations]
-        backprop_relations(ops, dS, columns, *places, d_columns)
+    def _relations_of(
+        self, scores: Array, heads: Numbers, ops: Ops, words: Numbers | None = None
+    ) -> Relations:
+        """Of these words, or all. heads: as in `Parse`, -1 where none is known."""
+        xp: Any = ops.xp
+        all_words = np.arange(len(heads))
+        places = xp.asarray(np.where(heads < 0, all_words, heads))
+        chosen = xp.asarray(all_words if words is None else words)
+        return Relations(ops, scores[:, self._relations], places, chosen)

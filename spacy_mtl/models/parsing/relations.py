@@ -1,7 +1,12 @@
-"""Scores of the relations of dependents to their heads.
+"""Scores of the relations of words to their heads, where the heads of all words are known.
 
-Of each relation a word has three columns: u as a dependent, v and b as a head. The score of a
-relation is u (1 + v) + b, so that one matrix product gives all that is needed for any arc.
+Of each relation a word has several columns. The score of a relation is
+
+    u (1 + v) + b + l + sum of c + sum of d
+
+with u and, if the head is to the left, l of the dependent; v and b of the head; c of the words
+whose head the dependent is; d of all words that have the same head. So one matrix product gives all
+that is needed for any tree, and a word with a preposition below it is told from one without.
 """
 
 from __future__ import annotations
@@ -11,7 +16,8 @@ from typing import Any
 from thinc.api import Ops
 
 Array = Any  # of numpy or cupy
-PARTS = ("dependent", "head-times", "head-plus")
+PARTS = ("dependent", "to-left", "head-times", "head-plus", "child", "sibling")
+_U, _L, _V, _B, _C, _D = range(len(PARTS))
 
 
 def column_names(relations: list[str]) -> list[str]:
@@ -19,19 +25,48 @@ def column_names(relations: list[str]) -> list[str]:
     return [f"{part}-{relation}" for part in PARTS for relation in relations]
 
 
-def relation_scores(scores: Array, words: Array, heads: Array) -> Array:
-    """(n_arcs, n_relations) scores. scores: (n_words, 3 * n_relations); words, heads: (n_arcs,)."""
-    n = scores.shape[1] // len(PARTS)
-    u, v, b = scores[words, :n], scores[heads, n : 2 * n], scores[heads, 2 * n :]
-    return u * (1 + v) + b
+class Relations:
+    """The scores of the relations of some words.
 
+    scores: (n_words, columns). heads: (n_words,) the number of each word's head, its own where it
+    has none, or none that is known. words: (n_arcs,) those that are scored, each once at most.
+    S: (n_arcs, n_relations) their scores.
+    """
 
-def backprop_relations(
-    ops: Ops, dY: Array, scores: Array, words: Array, heads: Array, d_scores: Array
-) -> None:
-    """Add the gradient of the words' scores to `d_scores`. words: each once at most."""
-    n = scores.shape[1] // len(PARTS)
-    u, v = scores[words, :n], scores[heads, n : 2 * n]
-    d_scores[words, :n] += dY * (1 + v)
-    d_heads: Any = ops.xp.concatenate([dY * u, dY], axis=1)
-    ops.scatter_add(d_scores[:, n:], heads, d_heads)
+    def __init__(self, ops: Ops, scores: Array, heads: Array, words: Array) -> None:
+        xp: Any = ops.xp
+        self._ops, self._words, self._heads = ops, words, heads[words]
+        self._n = scores.shape[1] // len(PARTS)
+        self._u, self._v = self._part(scores, _U)[words], self._part(scores, _V)[self._heads]
+        self._left = (self._heads < words)[:, None]
+        self._below = xp.flatnonzero(heads != xp.arange(len(heads)))
+        self._above = heads[self._below]
+        self.S = self._u * (1 + self._v) + self._part(scores, _B)[self._heads]
+        self.S += self._part(scores, _L)[words] * self._left
+        self.S += self._sum(self._part(scores, _C), len(heads))[words]
+        self.S += self._sum(self._part(scores, _D), len(heads))[self._heads]
+
+    def backprop(self, dS: Array, d_scores: Array) -> None:
+        """Add the gradient of the scores of words to `d_scores`."""
+        words, heads = self._words, self._heads
+        n_words = len(d_scores)
+        self._part(d_scores, _U)[words] += dS * (1 + self._v)
+        self._part(d_scores, _L)[words] += dS * self._left
+        at_heads: Any = self._ops.alloc2f(n_words, 2 * self._n)
+        both: Any = self._ops.xp.concatenate([dS * self._u, dS], axis=1)
+        self._ops.scatter_add(at_heads, heads, both)
+        self._part(d_scores, _V)[...] += at_heads[:, : self._n]
+        self._part(d_scores, _B)[...] += at_heads[:, self._n :]
+        at_words: Any = self._ops.alloc2f(n_words, self._n)
+        at_words[words] = dS
+        self._part(d_scores, _C)[self._below] += at_words[self._above]
+        self._part(d_scores, _D)[self._below] += at_heads[self._above, self._n :]
+
+    def _part(self, columns: Array, part: int) -> Array:
+        return columns[:, part * self._n : (part + 1) * self._n]
+
+    def _sum(self, columns: Array, n_words: int) -> Array:
+        """(n_words, n_relations) of what is below each word."""
+        total: Any = self._ops.alloc2f(n_words, self._n)
+        self._ops.scatter_add(total, self._above, columns[self._below])
+        return total
