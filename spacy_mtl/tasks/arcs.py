@@ -20,7 +20,7 @@ from ..models.parsing.sentences import Rows, Sentences
 from .losses import divergence, partial_cross_entropy, softmax, softmax_cross_entropy
 
 Array = Any  # of numpy or cupy
-FIRST = 0.5
+FIRST = 0.5  # of the loss: what the scores of two words alone weigh
 
 
 class HeadFinder(Protocol):
@@ -54,7 +54,9 @@ class HeadFinder(Protocol):
 
 class Biaffine:
     """Each word takes its head by a softmax over the words of its sentence; where that gives no
-    tree, the best one is the maximum arborescence. See `HeadFinder`, `models.parsing.biaffine`."""
+    tree, the best one is the maximum arborescence. See `HeadFinder`, `models.parsing.biaffine`.
+
+    Scores of two words alone learn the same: `FIRST` of their loss is part of the loss."""
 
     columns = biaffine.COLUMNS
 
@@ -68,8 +70,9 @@ class Biaffine:
             gold, known = xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
             loss, dS = softmax_cross_entropy(_flat(arcs.S), gold, known)
             of_first, d_first = softmax_cross_entropy(_flat(arcs.first), gold, known)
-            arcs.backprop(dS.reshape(arcs.S.shape), FIRST * d_first.reshape(arcs.S.shape), d_scores)
-            total += loss
+            dS, d_first = (each.reshape(arcs.S.shape) for each in (dS, FIRST * d_first))
+            arcs.backprop(dS, d_first, d_scores)
+            total += loss + FIRST * of_first
         return total, d_scores
 
     def divergence(

@@ -26,49 +26,65 @@ COLUMNS = tuple(f"{part}-{i}" for part in PARTS for i in range(RANK)) + ("root",
 
 
 class Arcs:
-    """The scores of the arcs of sentences of one length, from what their words say at first and,
-    by that, from the words that these are likely to be beside in the tree.
+    """The scores of the arcs of sentences of one length: from each two words at first, and then
+    with what each of them is likely to stand beside in the tree.
 
-    A word that looks for its head is added what its likely dependents say of themselves, and a
-    possible head what its own likely head and its likely dependents say: one step of mean-field
-    inference with factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12).
+    A word that looks for its head is added what its likely dependents say, and a possible head what
+    its own likely head and its likely dependents say. That is a step of mean-field inference with
+    factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12); it was
+    measured to gain a point of attachment where the encoder sees a few words only.
 
     scores: (n_words, columns) of words, see `COLUMNS`. places: (n, length) those of each sentence.
     S: (n, length, length) of each word, by row, with each head; on the diagonal of the word as the
-        root. first: likewise, before that step.
+        root. first: likewise, of two words alone.
     """
 
     def __init__(self, xp: Any, scores: Array, places: Rows) -> None:
         self._xp = xp
         self._places = xp.asarray(places)
-        own = scores[self._places]
         length = places.shape[1]
         self._turn = _rotation(xp, length)
         self._diagonal = xp.arange(length)
-        D, H, self._child, self._grandparent, self._sibling = (
-            own[..., i * RANK : (i + 1) * RANK] for i in range(len(PARTS))
-        )
+        own = scores[self._places]
+        D, H, *self._messages = (own[..., i * RANK : (i + 1) * RANK] for i in range(len(PARTS)))
+        child, grandparent, sibling = self._messages
         self.first, self._first = self._product(D, H, own[..., -2])
-        P = _softmax(xp, self.first)
-        self._P = P
-        M = P.copy()
-        M[:, self._diagonal, self._diagonal] = 0
-        self._M = M
-        down = M.swapaxes(1, 2)
-        D2 = D + down @ self._child
-        H2 = H + M @ self._grandparent + down @ self._sibling
-        self.S, self._second = self._product(D2, H2, own[..., -1])
+        self._P = _softmax(xp, self.first)
+        self._to_head = self._P.copy()
+        self._to_head[:, self._diagonal, self._diagonal] = 0
+        to_dependent = self._to_head.swapaxes(1, 2)
+        D = D + to_dependent @ child
+        H = H + self._to_head @ grandparent + to_dependent @ sibling
+        self.S, self._last = self._product(D, H, own[..., -1])
+
+    def backprop(self, dS: Array, d_first: Array, d_scores: Array) -> None:
+        """Set the gradient of the words' scores from those of S and first, which change."""
+        child, grandparent, sibling = self._messages
+        to_dependent = self._to_head.swapaxes(1, 2)
+        dD, dH, d_last = self._backprop_product(dS, self._last)
+        d_messages = [self._to_head @ dD, to_dependent @ dH, self._to_head @ dH]
+        dP = child @ dD.swapaxes(1, 2) + sibling @ dH.swapaxes(1, 2)
+        dP += dH @ grandparent.swapaxes(1, 2)
+        dP[:, self._diagonal, self._diagonal] = 0
+        d_first += self._P * (dP - (self._P * dP).sum(axis=2, keepdims=True))
+        of_first = self._backprop_product(d_first, self._first)
+        dD += of_first[0]
+        dH += of_first[1]
+        roots = [of_first[2][..., None], d_last[..., None]]
+        d_scores[self._places] = self._xp.concatenate([dD, dH, *d_messages, *roots], axis=2)
 
     def _product(self, D: Array, H: Array, root: Array) -> tuple[Array, tuple[Array, Array]]:
-        sides = tuple(_rotated(self._xp, side, *self._turn) for side in (D, H))
-        S = sides[0] @ sides[1].swapaxes(1, 2)
+        """Scores of arcs and roots; and both sides, as rotated."""
+        D, H = (_rotated(self._xp, side, *self._turn) for side in (D, H))
+        S = D @ H.swapaxes(1, 2)
         S *= RANK**-0.5
         S[:, self._diagonal, self._diagonal] = root
-        return S, sides
+        return S, (D, H)
 
     def _backprop_product(
         self, dS: Array, sides: tuple[Array, Array]
     ) -> tuple[Array, Array, Array]:
+        """The gradients of both sides and the roots."""
         d_root = dS[:, self._diagonal, self._diagonal]
         dS[:, self._diagonal, self._diagonal] = 0
         dS *= RANK**-0.5
@@ -76,22 +92,6 @@ class Arcs:
         d_sides = (dS @ sides[1], dS.swapaxes(1, 2) @ sides[0])
         dD, dH = (_rotated(self._xp, side, cos, -sin) for side in d_sides)
         return dD, dH, d_root
-
-    def backprop(self, dS: Array, d_first: Array, d_scores: Array) -> None:
-        """Set the gradient of the words' scores from those of S and first, which are overwritten."""
-        dD, dH, d_last = self._backprop_product(dS, self._second)
-        M, down = self._M, self._M.swapaxes(1, 2)
-        dM = self._child @ dD.swapaxes(1, 2)
-        dM += dH @ self._grandparent.swapaxes(1, 2)
-        dM += self._sibling @ dH.swapaxes(1, 2)
-        dM[:, self._diagonal, self._diagonal] = 0
-        d_parts = [M @ dD, down @ dH, M @ dH]
-        d_first += self._P * (dM - (self._P * dM).sum(axis=2, keepdims=True))
-        dD1, dH1, d_root = self._backprop_product(d_first, self._first)
-        ends = [d_root[..., None], d_last[..., None]]
-        d_scores[self._places] = self._xp.concatenate(
-            [dD + dD1, dH + dH1, *d_parts, *ends], axis=2
-        )
 
 
 def _softmax(xp: Any, S: Array) -> Array:

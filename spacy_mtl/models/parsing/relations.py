@@ -35,6 +35,7 @@ class Relations:
 
     def __init__(self, ops: Ops, scores: Array, heads: Array, words: Array) -> None:
         xp: Any = ops.xp
+        heads = heads.astype("int32")  # for which adding up rows is fast
         self._ops, self._words, self._heads = ops, words, heads[words]
         self._n = scores.shape[1] // len(PARTS)
         self._u, self._v = self._part(scores, _U)[words], self._part(scores, _V)[self._heads]
@@ -43,21 +44,20 @@ class Relations:
         self._above = heads[self._below]
         self.S = self._u * (1 + self._v) + self._part(scores, _B)[self._heads]
         self.S += self._part(scores, _L)[words] * self._left
-        self.S += self._sum(self._part(scores, _C), len(heads))[words]
-        self.S += self._sum(self._part(scores, _D), len(heads))[self._heads]
+        self.S += self._below_each(self._part(scores, _C))[words]
+        self.S += self._below_each(self._part(scores, _D))[self._heads]
 
     def backprop(self, dS: Array, d_scores: Array) -> None:
         """Add the gradient of the scores of words to `d_scores`."""
         words, heads = self._words, self._heads
-        n_words = len(d_scores)
         self._part(d_scores, _U)[words] += dS * (1 + self._v)
         self._part(d_scores, _L)[words] += dS * self._left
-        at_heads: Any = self._ops.alloc2f(n_words, 2 * self._n)
+        at_heads = self._zeros(d_scores, 2 * self._n)
         both: Any = self._ops.xp.concatenate([dS * self._u, dS], axis=1)
         self._ops.scatter_add(at_heads, heads, both)
         self._part(d_scores, _V)[...] += at_heads[:, : self._n]
         self._part(d_scores, _B)[...] += at_heads[:, self._n :]
-        at_words: Any = self._ops.alloc2f(n_words, self._n)
+        at_words = self._zeros(d_scores, self._n)
         at_words[words] = dS
         self._part(d_scores, _C)[self._below] += at_words[self._above]
         self._part(d_scores, _D)[self._below] += at_heads[self._above, self._n :]
@@ -65,8 +65,12 @@ class Relations:
     def _part(self, columns: Array, part: int) -> Array:
         return columns[:, part * self._n : (part + 1) * self._n]
 
-    def _sum(self, columns: Array, n_words: int) -> Array:
-        """(n_words, n_relations) of what is below each word."""
-        total: Any = self._ops.alloc2f(n_words, self._n)
+    def _below_each(self, columns: Array) -> Array:
+        """(n_words, n_relations) the sum over the words below each."""
+        total = self._zeros(columns, self._n)
         self._ops.scatter_add(total, self._above, columns[self._below])
         return total
+
+    def _zeros(self, columns: Array, n: int) -> Any:
+        """(n_words, n)."""
+        return self._ops.xp.zeros((len(columns), n), columns.dtype)
