@@ -68,7 +68,7 @@ def test_finished_runs_are_not_repeated(
     def refuse(*args: object) -> None:
         raise AssertionError("a run was repeated")
 
-    monkeypatch.setattr(runs, "_spawn", refuse)
+    monkeypatch.setattr(runs, "spawn", refuse)
     again = compare(plan, folder, command=results.command, samples=200)
     assert again == results
 

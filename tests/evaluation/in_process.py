@@ -13,7 +13,7 @@ from spacy_mtl.speed.worker import System
 
 def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> None:
     """Let runs `but` one be trained in this process, with few passes to measure the speed."""
-    spawn = runs._spawn
+    spawn = runs.spawn
 
     def work(run: runs.Run, folder: Path, threads: int, keep_model: bool) -> None:
         if run == but:
@@ -21,7 +21,7 @@ def train_in_process(patch: pytest.MonkeyPatch, but: runs.Run | None = None) -> 
         else:
             worker.work(folder, keep_model)
 
-    patch.setattr(runs, "_spawn", work)
+    patch.setattr(runs, "spawn", work)
     patch.setattr(worker, "SPEED_SECONDS", 0.0)
 
 

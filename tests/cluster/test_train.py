@@ -1,0 +1,92 @@
+"""A training by several workers: the model of one, and no end when a worker is lost."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from thinc.api import Config
+from training.runs import mixed
+
+from spacy_mtl.cluster.train import Job, train_on_ray
+from spacy_mtl.errors import MTLError
+from spacy_mtl.optimizing.parameter_state import on_host, value_of
+from spacy_mtl.optimizing.parameters import named_parameters
+from spacy_mtl.training.initialization import initialized
+from spacy_mtl.training.output_folder import OutputFolder
+from spacy_mtl.training.trainer import train
+
+STEPS = 12
+# A callback that kills one of the workers behind a step, once.
+CODE = """
+import os, signal
+from pathlib import Path
+import spacy
+
+@spacy.registry.callbacks("dying.v1")
+def make(folder: str, step: int):
+    def before_update(nlp, info):
+        try:
+            if info["step"] == step:
+                (Path(folder) / "died").touch(exist_ok=False)
+                os.kill(os.getpid(), signal.SIGKILL)
+        except FileExistsError:
+            pass
+    return before_update
+"""
+
+
+def config_of(folder: Path, dropout: float) -> Config:
+    folder.mkdir(exist_ok=True)
+    config = mixed(folder)
+    config["training"].update(dropout=dropout, max_steps=STEPS, eval_frequency=4)
+    return config
+
+
+def job(config: Config, output: Path, code: Path | None = None) -> Job:
+    own = None if code is None else str(code)
+    return Job(config.to_str(), str(output), own, False, steps=3, seconds=60.0, keep=2)
+
+
+def parameters(model: Path) -> dict[str, np.ndarray]:
+    import spacy
+
+    return {p.name: on_host(value_of(p)) for p in named_parameters(spacy.load(model))}
+
+
+def test_two_workers_train_what_one_does(machines, tmp_path):
+    config = config_of(tmp_path / "corpora", dropout=0.0)
+    train(initialized(config), OutputFolder(tmp_path / "one"))
+    train_on_ray(job(config, tmp_path / "two"), "auto", 2)
+    one, two = (parameters(tmp_path / name / "model-last") for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name, expected in one.items():
+        np.testing.assert_allclose(two[name], expected, rtol=1e-3, atol=1e-5, err_msg=name)
+    assert (tmp_path / "two" / "model-best").exists()
+    assert not (tmp_path / "two" / ".ray").exists()
+
+
+def test_a_lost_worker_changes_nothing(machines, tmp_path):
+    """With dropout: its random numbers are those of the worker and the step."""
+    found = []
+    for died in (True, False):
+        folder = tmp_path / f"died-{died}"
+        config = config_of(tmp_path / "corpora", dropout=0.3)
+        code = tmp_path / "dying.py"
+        code.write_text(CODE)
+        state = tmp_path / "state"
+        state.mkdir(exist_ok=True)
+        config["training"]["before_update"] = {
+            "@callbacks": "dying.v1",
+            "folder": str(state),
+            "step": 8,
+        }
+        train_on_ray(job(config, folder, code), "auto", 2)
+        assert (state / "died").exists()
+        found.append(parameters(folder / "model-last"))
+    for name, expected in found[1].items():
+        np.testing.assert_array_equal(found[0][name], expected, err_msg=name)
+
+
+def test_more_workers_than_there_are_processors(machines, tmp_path):
+    with pytest.raises(MTLError, match="Expected a cluster with a CPU for each of 9"):
+        train_on_ray(job(config_of(tmp_path, 0.0), tmp_path / "out"), "auto", 9)
