@@ -219,7 +219,8 @@ def _task_rows(proposal: Proposal) -> list[tuple[str, ...]]:
         weight = weights.get(task.score)
         score = "not in the dev file" if weight is None else f"{task.score} ({weight:.2g})"
         units = f"{known[task.layer].units:,} {task.layer.unit}"
-        rows.append((task.name, str(task.layer), score, f"{len(task.labels):,}", units))
+        labels = f"{len(task.labels):,}" if task.labels else "-"
+        rows.append((task.name, str(task.layer), score, labels, units))
     return rows
 
 
