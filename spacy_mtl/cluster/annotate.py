@@ -9,8 +9,7 @@ can be resumed here as well as there.
 from __future__ import annotations
 
 import os
-import pickle
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -68,13 +67,14 @@ def _annotated(parts: Parts, make: Make, number: int, gpus: float) -> Iterator[P
             _Actor,
             fn_constructor_args=(make, os.getcwd()),
             batch_size=1,
+            batch_format="pandas",
             compute=ray.data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=2),
             num_cpus=1,
             num_gpus=gpus,
         )
         try:
             for row in found.iter_rows():
-                yield pickle.loads(row["part"])
+                yield row["part"]
         except RayError as error:
             raise MTLError(
                 f"Expected actors to annotate the input, got: {reason(error)} What is done is "
@@ -89,15 +89,21 @@ class _Actor:
         enter(here)
         self._annotator = make()
 
-    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
-        parts = (pickle.loads(part) for part in batch["part"])
-        done = [self._annotator.annotate(part, lambda n: None) for part in parts]
-        return {"part": [pickle.dumps(part) for part in done]}
+    def __call__(self, batch: Any) -> Any:
+        done = [self._annotator.annotate(part, lambda n: None) for part in batch["part"]]
+        return _frame(done)
+
+
+def _frame(parts: Sequence[Any]) -> Any:
+    """A table of Ray Data's in which Python's objects stand as they are."""
+    import pandas
+
+    column = pandas.Series(list(parts), dtype="object")
+    return pandas.DataFrame({"part": column})
 
 
 def _reading(parts: Parts) -> Any:
     """The parts as Ray Data reads them: one after the other, by one task beside this process."""
-    import pyarrow as pa
     from ray.data import Datasource, ReadTask
     from ray.data.block import BlockMetadata
 
@@ -106,7 +112,7 @@ def _reading(parts: Parts) -> Any:
     def read() -> Iterable[Any]:
         enter(here)
         for part in parts:
-            yield pa.table({"part": pa.array([pickle.dumps(part)], pa.binary())})
+            yield _frame([part])
 
     class Reading(Datasource):
         supports_distributed_reads = False

@@ -124,7 +124,7 @@ def test_trees(decoder: str, read_treebank: Any) -> None:
         bank = read_treebank(pipeline.vocab)
         examples = [Example(pipeline.make_doc(doc.text), doc) for doc in bank.train]
         optimizer = pipeline.initialize(lambda of=examples: of)
-        for _ in range(2):
+        for _ in range(6):
             pipeline.update(examples, sgd=optimizer)
         assert all(isinstance(array, ndarray) for array in all_arrays(pipeline))
         assert pipeline.evaluate(examples)["sents_f"] > 0
