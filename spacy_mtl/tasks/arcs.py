@@ -70,8 +70,8 @@ class Biaffine:
             gold, known = xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
             loss, dS = softmax_cross_entropy(_flat(arcs.S), gold, known)
             of_first, d_first = softmax_cross_entropy(_flat(arcs.first), gold, known)
-            dS, d_first = (each.reshape(arcs.S.shape) for each in (dS, FIRST * d_first))
-            arcs.backprop(dS, d_first, d_scores)
+            shape = arcs.S.shape
+            arcs.backprop(dS.reshape(shape), FIRST * d_first.reshape(shape), d_scores)
             total += loss + FIRST * of_first
         return total, d_scores
 
