@@ -1,6 +1,6 @@
 """The gradients of parts of a batch add up to those of the batch."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -63,12 +63,16 @@ def made(balancer: str) -> Language:
     return nlp
 
 
+def update(nlp: Language, group: Group) -> None:
+    """Accumulate the gradients of a batch."""
+    no_optimizer: Any = False
+    nlp.update(group.part(make_examples(nlp, LABELLED)), sgd=no_optimizer, losses={})
+    group.add_up()
+
+
 def learned(nlp: Language, group: Group) -> Found:
     """The gradients of a batch by the names of parameters, and what is to move."""
-    examples = group.part(make_examples(nlp, LABELLED))
-    no_optimizer: Any = False
-    nlp.update(examples, sgd=no_optimizer, losses={})
-    group.add_up()
+    update(nlp, group)
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "complete_backward"):
             pipe.complete_backward()
@@ -77,15 +81,15 @@ def learned(nlp: Language, group: Group) -> Found:
     return {"gradients": gradients, "stepping": set(multitask(nlp).stepping)}
 
 
-def states(nlp: Language, steps: int) -> Iterator[tuple[int, State]]:
-    """Parameters and the balancer's state before each of so many steps."""
+def states(nlp: Language, steps: Collection[int]) -> Iterator[State]:
+    """Parameters and the balancer's state before these steps."""
     optimizer = create_grouped_optimizer(0.01)
     alone = Group(nlp, ALONE, [])
-    for step in range(steps):
-        parameters = {p.name: p for p in named_parameters(nlp) if p.has_value}
-        before = {"parameters": parameter_state(parameters), "own": multitask(nlp).state()}
-        yield step, before
-        learned(nlp, alone)
+    parameters = {p.name: p for p in named_parameters(nlp) if p.has_value}
+    for step in range(max(steps) + 1):
+        if step in steps:
+            yield {"parameters": parameter_state(parameters), "own": multitask(nlp).state()}
+        update(nlp, alone)
         for _, pipe in nlp.pipeline:
             pipe.finish_update(optimizer)
 
@@ -118,8 +122,8 @@ def test_gradients_are_those_of_a_single_worker(balancer):
     nlps = [made(balancer) for _ in range(2)]
     single = made(balancer)
     wanted = STEPS.get(balancer, (1, 5))
-    for step, state in states(made(balancer), max(wanted) + 1):
-        for loss_unit in LOSS_UNITS if step in wanted else ():
+    for state in states(made(balancer), wanted):
+        for loss_unit in LOSS_UNITS:
 
             def work(workers: ThreadWorkers, state: State = state, unit: str = loss_unit) -> Found:
                 nlp = set_state(nlps[workers.rank], state, unit)
