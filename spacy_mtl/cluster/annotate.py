@@ -98,8 +98,7 @@ def _frame(parts: Sequence[Any]) -> Any:
     """A table of Ray Data's in which Python's objects stand as they are."""
     import pandas
 
-    column = pandas.Series(list(parts), dtype="object")
-    return pandas.DataFrame({"part": column})
+    return pandas.DataFrame({"part": pandas.Series(list(parts), dtype="object")})
 
 
 def _reading(parts: Parts) -> Any:

@@ -13,7 +13,7 @@ from thinc.api import torch2xp, xp2torch
 class TorchWorkers:
     """The processes of the default process group, which must have been set up.
 
-    See `spacy_mtl.distributed.workers.Workers`.
+    See `spacy_mtl.workers.Workers`.
     """
 
     def __init__(self) -> None:

@@ -31,8 +31,7 @@ class Arcs:
 
     A word that looks for its head is added what its likely dependents say, and a possible head what
     its own likely head and its likely dependents say. That is a step of mean-field inference with
-    factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12); it was
-    measured to gain a point of attachment where the encoder sees a few words only.
+    factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12).
 
     scores: (n_words, columns) of words, see `COLUMNS`. places: (n, length) those of each sentence.
     S: (n, length, length) of each word, by row, with each head; on the diagonal of the word as the
