@@ -32,6 +32,12 @@ def check_shareable(nlp: Language, excluded: Collection[str]) -> None:
             )
         if isinstance(component, BalancedTok2Vec):
             _check_balancer(name, component)
+        if component.model.attrs.get("orthogonality"):
+            raise MTLError(
+                f"Expected `orthogonality = 0` in [components.{name}.model], got "
+                f"{component.model.attrs['orthogonality']}, a penalty on a whole batch, which one "
+                "worker can train."
+            )
         for node in component.model.walk():
             if any(getattr(shim, "_mixed_precision", False) for shim in node.shims):
                 raise MTLError(

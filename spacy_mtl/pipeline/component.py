@@ -15,8 +15,8 @@ from thinc.api import Model, Optimizer, set_dropout_rate
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
 from ..models.freezing import drop_gradients
-from ..models.heads import resize
 from ..models.topologies import base as topologies
+from ..models.topologies.own_steps import OwnSteps
 from ..tasks.base import Task
 from ..tasks.capable import Calibrated, Labelled, Refusing, ThresholdedByLabel
 from ..workers import ALONE, Workers
@@ -35,7 +35,15 @@ from .saving import Saving
 from .score_names import check_not_chosen_by, component_score
 from .scoring import Scoring
 from .selection import Selection
-from .steps import apply_gradients, balanced_gradients, restart_averages, task_step, totals
+from .steps import (
+    apply_gradients,
+    balanced_gradients,
+    idle_nodes,
+    labelled_for,
+    restart_averages,
+    task_step,
+    totals,
+)
 from .teachers import Teacher
 from .tunable import Tunable
 from .word_batches import WordBatchedPipe
@@ -106,7 +114,11 @@ class MultiTask(
         self.workers: Workers = ALONE
         self._running = RunningLosses()
         check_needs(tasks, model, name, absent)
-        topologies.attach(model, {name: task.make_head() for name, task in tasks.items()})
+        heads = {name: task.make_head() for name, task in tasks.items()}
+        for name, head in heads.items():
+            if tasks[name].shows is not None:
+                head.attrs["shows"] = tasks[name].shows
+        topologies.attach(model, heads)
 
     @property
     def task_losses(self) -> dict[str, float]:
@@ -159,7 +171,7 @@ class MultiTask(
         check_groups(self.tasks, labels)
         before = task.columns
         self.set_labels(labels)
-        resize(topologies.head_of(self.model, name), before, task.columns)
+        topologies.resize_head(self.model, name, before, task.columns)
         return 1
 
     def initialize(
@@ -192,7 +204,7 @@ class MultiTask(
         before = {name: task.columns for name, task in self.labelled_tasks.items()}
         self.set_labels(found)
         for name, task in self.labelled_tasks.items():
-            resize(topologies.head_of(self.model, name), before[name], task.columns)
+            topologies.resize_head(self.model, name, before[name], task.columns)
         source.begin(get_examples)
         self.model.initialize(X=sample_docs(get_examples, self.vocab))
         if nlp is not None:
@@ -230,7 +242,8 @@ class MultiTask(
         docs = [eg.predicted for eg in examples]
         self._check_ready(self.active_tasks)
         names = [name for name in self.active_tasks if name not in self.stopped_tasks]
-        represented = topologies.represent(self.model, docs, names, True)
+        labelled = labelled_for(self.tasks, examples, self.teachers)
+        represented = topologies.represent(self.model, docs, names, True, labelled)
         steps = {}
         for name in names:
             task, teacher = self.tasks[name], self.teachers.get(name)
@@ -254,6 +267,8 @@ class MultiTask(
     def _begin_anew(self) -> None:
         """Forget a training before, apart from its labels."""
         self.balancer.reset()
+        if self._own_steps is not None:
+            self._own_steps.reset()
         self._started = False
         self._start_balancer()
         self.conflict.restart()
@@ -272,6 +287,10 @@ class MultiTask(
         self.stepping.clear()
         self._running = RunningLosses()
 
+    @property
+    def _own_steps(self) -> OwnSteps | None:
+        return topologies.own_steps(self.model)
+
     def _start_balancer(self) -> None:
         if not self._started:
             self.balancer.start(list(self.tasks))
@@ -286,12 +305,11 @@ class MultiTask(
         for name in self.restarted_heads:
             restart_averages(topologies.head_of(self.model, name).walk(), sgd)
         self.restarted_heads.clear()
-        if not self.stepping:
+        own = self._own_steps
+        if not self.stepping and not (own is not None and own.alone):
             return
-        idle = {
-            node.id
-            for name in set(self.tasks) - self.stepping
-            for node in topologies.head_of(self.model, name).walk()
-        }
+        if own is not None:
+            own.step(self.model)
+        idle = idle_nodes(self.model, set(self.tasks) - self.stepping)
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self.stepping.clear()

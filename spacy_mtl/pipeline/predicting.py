@@ -12,7 +12,7 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..models.packed import Packed
 from ..models.topologies import base as topologies
-from ..models.topologies.base import Head, Represented
+from ..models.topologies.represented import Head, Represented
 from ..tasks.base import Task
 from ..tasks.capable import Labelled
 from ..tasks.scored import ScoredTask

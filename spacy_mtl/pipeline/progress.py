@@ -9,7 +9,7 @@ from thinc.api import Model
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter
-from ..models.topologies.base import encoders
+from ..models.topologies.base import encoders, own_steps
 from ..state import State, joined, part_of
 from ..tasks.base import Task
 from .history import ScoreHistory
@@ -42,6 +42,8 @@ class TrainingProgress:
         if states := {name: state for name, task in self.tasks.items() if (state := task.state())}:
             own["tasks"] = np.frombuffer(json.dumps(states).encode("utf8"), dtype="uint8")
         parts = {"balancer": self.balancer.state(), "losses": self._running.state()}
+        if (steps := own_steps(self.model)) is not None:
+            parts["topology"] = steps.state()
         measured = {"conflict": self.conflict.state(), "history": self.history.state()}
         return joined({"own": own, **parts, **measured})
 
@@ -64,6 +66,8 @@ class TrainingProgress:
         if "tasks" in own:
             for name, saved in json.loads(own["tasks"].tobytes()).items():
                 self.tasks[name].load_state(saved)
+        if (steps := own_steps(self.model)) is not None:
+            steps.load_state(part_of(state, "topology"))
         self._running.load_state(part_of(state, "losses"))
         self.conflict.load_state(part_of(state, "conflict"))
         self.history.load_state(part_of(state, "history"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,9 @@ from thinc.types import Floats2d
 
 from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter, TaskGradients
+from ..marks import CORPUS
 from ..models.freezing import torch_module
-from ..models.topologies.base import Represented, Sharing, head_of
+from ..models.topologies.base import Labelled, Represented, Sharing, head_of, private_parts
 from ..tasks.base import Step, Task
 from ..workers import Workers
 from .teachers import Teacher
@@ -59,9 +60,44 @@ def task_step(
     teacher: whose scores the task learns in place of the annotation, if any.
     """
     packed = represented.packed[task.name]
+    own = represented.documents.get(task.name, range(len(examples)))
+    if not own:
+        return None
+    examples = [examples[number] for number in own]
     head = represented.ran.get(task.name) or head_of(model, task.name)
     step = (task.learn if teacher is None else teacher.step)(head, packed, examples)
     return None if step is None else TaskStep(step, packed.X, represented.sites[task.name])
+
+
+def labelled_for(
+    tasks: Mapping[str, Task], examples: Sequence[Example], teachers: Collection[str]
+) -> Labelled:
+    """Which documents each task learns from. teachers: tasks that learn from another model's
+    scores, and so from all."""
+
+    def find(name: str) -> Sequence[int]:
+        task = tasks[name]
+        return (
+            range(len(examples))
+            if name in teachers
+            else [
+                number
+                for number, example in enumerate(examples)
+                if task.is_labelled(example) or task.n_labelled([example])
+            ]
+        )
+
+    corpora = [example.reference.user_data.get(CORPUS, "") for example in examples]
+    return Labelled(len(examples), find, corpora)
+
+
+def idle_nodes(model: Sharing, resting: Collection[str]) -> set[int]:
+    """The numbers of the layers that only tasks learn by which have no gradient."""
+    parts = [head_of(model, name) for name in resting]
+    for name, tasks in private_parts(model).items():
+        if set(tasks) <= set(resting):
+            parts.append(model.get_ref(name))
+    return {node.id for part in parts for node in part.walk()}
 
 
 def totals(
@@ -137,7 +173,13 @@ def balanced_gradients(
         for name, array in X.items()
     }
     sites = {name: represented.sites[name] for name in dX}
-    gradients = TaskGradients(X, dX, sites, workers.add)
+    shared = slice(represented.shared_width)
+    gradients = TaskGradients(
+        {name: array[:, shared] for name, array in X.items()},
+        {name: array[:, shared] for name, array in dX.items()},
+        sites,
+        workers.add,
+    )
     conflict.observe(gradients)
     if balancer.needs_gradients:
         weights = balancer.weights(losses, gradients)

@@ -14,7 +14,8 @@ from thinc.types import Floats2d
 
 from ..models.packed import Packed
 from ..models.topologies import base as topologies
-from ..models.topologies.base import Head, Sharing
+from ..models.topologies.base import Sharing
+from ..models.topologies.represented import Head
 from ..tasks.base import Step
 from ..tasks.labels import LabelledTask
 

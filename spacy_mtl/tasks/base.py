@@ -17,7 +17,8 @@ from ..errors import MTLError
 from ..metrics.base import Statistics
 from ..metrics.errors import from_error
 from ..models.packed import Packed
-from ..models.topologies.base import Head
+from ..models.shown import Shows
+from ..models.topologies.represented import Head
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,13 @@ class Task(ABC):
         """What it writes, as spaCy names it: "token.tag", "doc.ents", "doc.spans['x']",
         "doc.cats", "token._.distance". Of two tasks that write the same, one is too many, but for
         `doc.cats`, where each has keys of its own."""
+
+    @property
+    def shows(self) -> Shows | None:
+        """What the head's scores are of, "token" or "document", and how they become probabilities
+        of labels, "softmax" or "sigmoid", for topologies in which other tasks see these; None if
+        they cannot."""
+        return None
 
     @property
     def writes(self) -> str:

@@ -17,6 +17,7 @@ from ..layers.cats import class_value
 from ..marks import LABELS
 from ..metrics.f_score import Counts
 from ..models.packed import Packed
+from ..models.shown import DOCUMENT, SIGMOID, SOFTMAX, Shows
 from ..values import keys_of_values, noted_values, value_keys
 from .base import Task
 from .capable import value_keys_of
@@ -83,6 +84,10 @@ class ClassTask(ThresholdedTask):
     @property
     def assigns(self) -> tuple[str, ...]:
         return ("doc.cats",)
+
+    @property
+    def shows(self) -> Shows | None:
+        return DOCUMENT, SOFTMAX if self.exclusive else SIGMOID
 
     def set_labels(self, labels: Iterable[str]) -> None:
         super().set_labels(labels)

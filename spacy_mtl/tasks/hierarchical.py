@@ -18,6 +18,7 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..layers.cats import class_value
 from ..models.packed import Packed
+from ..models.shown import Shows
 from .base import Task
 from .class_scores import ClassScores
 from .classes import ClassTask
@@ -58,6 +59,11 @@ class HierarchicalTask(ClassTask):
 
     hierarchy: str = ""
     tree: Hierarchy | None = None
+
+    @property
+    def shows(self) -> Shows | None:
+        """Nothing with a hierarchy: the probability of a label is a product over the levels."""
+        return None if self.hierarchy else super().shows
 
     @property
     def depends_on_temperature(self) -> bool:

@@ -17,6 +17,7 @@ from thinc.types import ArrayXd, Floats2d
 
 from ..metrics.f_score import UNSEEN, WHOLE, SetCounts, count_units
 from ..models.packed import Packed
+from ..models.shown import Shows
 from .alignment import aligned_attribute, require_same_tokens
 from .column_groups import ColumnGroups
 from .forms import distinct_rows
@@ -79,6 +80,11 @@ class FeatureTagger(TokenAttributeTask):
     one for each feature, "Case=", for none of its values. Of a feature that a corpus is not
     declared to know, nothing is learned there.
     """
+
+    @property
+    def shows(self) -> Shows | None:
+        """Nothing: its columns are of several features."""
+        return None
 
     def __init__(self, overwrite: bool, label_smoothing: float, hidden_width: int) -> None:
         check_smoothing(label_smoothing)

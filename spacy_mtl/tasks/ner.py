@@ -17,6 +17,7 @@ from ..models import biluo
 from ..models.best_path import best_path
 from ..models.heads import Head, TokenHead
 from ..models.packed import Packed
+from ..models.shown import SOFTMAX, TOKEN, Shows
 from ..models.span_rows import SpanRows
 from .crf import crf_loss
 from .losses import softmax, softmax_cross_entropy
@@ -53,6 +54,10 @@ class NER(SpanTask):
 
     Not for overlapping or nested spans.
     """
+
+    @property
+    def shows(self) -> Shows | None:
+        return TOKEN, SOFTMAX
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from thinc.api import NumpyOps, Ops, get_array_module
 from thinc.types import ArrayXd, Floats2d
 
 from ..models.packed import Packed
-from ..models.topologies.base import Head
+from ..models.topologies.represented import Head
 from .base import Step, Task
 
 

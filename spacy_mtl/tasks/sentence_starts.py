@@ -16,6 +16,7 @@ from ..layers.sentences import set_starts
 from ..metrics.f_score import Counts
 from ..models.heads import Head, TokenHead, set_outputs
 from ..models.packed import Packed
+from ..models.shown import SIGMOID, TOKEN, Shows
 from .alignment import require_same_tokens
 from .boundaries import boundary_loss, decode_starts, is_open
 from .gold_trees import GoldTrees
@@ -43,6 +44,10 @@ class SentenceStarts(ScoredTask):
     overwrite: replace what is already on the Doc; otherwise only what is not known is set.
     hidden_width: of a layer of the head's own, 0 for none.
     """
+
+    @property
+    def shows(self) -> Shows | None:
+        return TOKEN, SIGMOID
 
     def __init__(self, overwrite: bool = False, hidden_width: int = 0) -> None:
         self.name = "senter"

@@ -15,6 +15,7 @@ from thinc.api import to_numpy
 
 from ..confidences import has_place, note_tokens, token_confidence
 from ..models.heads import Head, TokenHead
+from ..models.shown import SOFTMAX, TOKEN, Shows
 from .alignment import require_same_tokens
 from .base import Task
 from .labels import LabelledTask
@@ -30,6 +31,10 @@ class TokenAttributeTask(LabelledTask):
         values are set.
     hidden_width: of a layer of the head's own, 0 for none.
     """
+
+    @property
+    def shows(self) -> Shows | None:
+        return TOKEN, SOFTMAX
 
     def __init__(self, name: str, attr: str, overwrite: bool, hidden_width: int) -> None:
         self.attr = attr

@@ -15,6 +15,7 @@ import pytest
 from forks import kill_after_calls, start, wait, was_killed
 from pipeline.foreign import LISTENING, STACKED
 from pipeline.helpers import ENCODER, LISTENER
+from pipeline.test_topologies import TOPOLOGIES
 from thinc.api import Config
 
 from spacy_mtl.errors import MTLError
@@ -105,6 +106,24 @@ def stacked(folder: Path) -> Config:
     return Config(config)
 
 
+RISING = {"@schedules": "warmup_linear.v1", "initial_rate": 0.3, "warmup_steps": 9}
+
+
+def on_topology(name: str, strength: str) -> Callable[[Path], Config]:
+    """On a topology that is built in, with a schedule of its own."""
+
+    def changed(folder: Path) -> Config:
+        config: Any = mixed(folder)
+        model = {**TOPOLOGIES[name], strength: {**RISING, "total_steps": 40}}
+        config["components"]["multitask"]["model"] = model
+        if name == "soft":  # the tables are in the component
+            model["tok2vec"] = config["components"]["tok2vec"]["model"]
+            config["training"]["before_update"] = None
+        return Config(config)
+
+    return changed
+
+
 def radam(learn_rate: float = 0.01) -> dict[str, Any]:
     rates = {"@schedules": "cyclic_triangular.v1", "min_lr": 0.001, "max_lr": 0.02, "period": 5}
     return {"@optimizers": "RAdam.v1", "learn_rate": rates, "L2": 0.1, "use_averages": False}
@@ -137,6 +156,8 @@ CONFIGS: dict[str, Callable[[Path], Config]] = {
     "stock, streamed and augmented": streamed(stock),
     "balanced": balanced,
     "two encoders, and a task with a state": foreign,
+    "soft sharing": on_topology("soft", "strength"),
+    "shared and private": on_topology("shared-private", "reversal"),
     "stopping": protected("none"),
     "stopping, Adam, distilled": protected("distill", ADAM),
 }

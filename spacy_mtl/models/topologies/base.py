@@ -7,10 +7,9 @@ and hands each task's gradient to what that returned. Nothing else is known of a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Model, Ops
@@ -19,84 +18,17 @@ from thinc.types import Floats2d
 from ...errors import MTLError
 from ..encoding import Encoder, encode_docs, no_vectors
 from ..fitting import fitting
+from ..heads import resize
 from ..packed import Packed, doc_lengths
 from ..static_vectors import check_static_vectors
+from .own_steps import OwnSteps
+from .represented import Labelled as Labelled
+from .represented import Ran as Ran
+from .represented import Represented as Represented
 
 Sharing = Model[list[Doc], dict[str, Any]]
-Represent = Callable[[Sharing, list[Doc], list[str], bool], "Represented"]
+Represent = Callable[..., Represented]
 FIRST = "tok2vec"  # the first encoder: the ref where `nlp.replace_listeners` looks for it
-
-
-class Head(Protocol):
-    """From a representation to a task's scores: a thinc model, or one that has run already."""
-
-    @property
-    def ops(self) -> Ops: ...
-
-    def __call__(self, X: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]: ...
-
-    def predict(self, X: Any) -> Any: ...
-
-
-class Backprop(Protocol):
-    """Runs the encoders backward, each once, with the gradients of the representations.
-
-    Called once for each training forward, also with no gradients at all: an upstream encoder waits
-    for it.
-    """
-
-    def __call__(
-        self, gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()
-    ) -> Collection[str]:
-        """gradients: by task, (n_tokens, width) as its representation. frozen: the encoders that
-        get none.
-
-        Returns the tasks whose heads got a gradient on the way, because the topology had run them.
-        """
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A head that the topology has run, on the representation of its task.
-
-    Its backward may be called a second time, for the task's own loss: both add up.
-    """
-
-    head: Model
-    packed: Packed
-    scores: Any
-    backprop: Callable[[Any], Any]
-
-    @property
-    def ops(self) -> Ops:
-        return self.head.ops
-
-    def __call__(self, X: Any, is_train: bool) -> tuple[Any, Callable[[Any], Any]]:
-        """What it gave, on the same representation; on anything else it runs anew."""
-        if X is self.packed:
-            return self.scores, self.backprop
-        return self.head(X, is_train)
-
-    def predict(self, X: Any) -> Any:
-        """See `__call__`."""
-        return self.scores if X is self.packed else self.head.predict(X)
-
-
-@dataclass(frozen=True)
-class Represented:
-    """A batch as each task sees it.
-
-    packed: by task, its representation.
-    sites: by task, the name of the place in the model that this is the output of. Gradients are
-        compared between tasks of the same site alone, as only there they are of the same numbers.
-    backprop: see `Backprop`.
-    ran: by task, the head, if `represent` needed its scores.
-    """
-
-    packed: Mapping[str, Packed]
-    sites: Mapping[str, str]
-    backprop: Backprop
-    ran: Mapping[str, Ran] = field(default_factory=dict)
 
 
 def topology(
@@ -106,6 +38,11 @@ def topology(
     *,
     tasks: Iterable[str] = (),
     needs: Mapping[str, Iterable[str]] | None = None,
+    sees_labelled: bool = False,
+    grow: Callable[[Sharing, list[str]], None] | None = None,
+    init_parts: Callable[[Sharing, list[Doc]], None] | None = None,
+    resized: Callable[[Sharing, str, list[str], list[str]], None] | None = None,
+    own_steps: OwnSteps | None = None,
 ) -> Sharing:
     """A topology as a thinc model.
 
@@ -113,10 +50,16 @@ def topology(
     `spacy mtl compare` have one task. Where it cannot, because a task sees another one's scores,
     it says so in `needs`, and the other is never taken out alone.
 
-    represent: gets the model, documents, names of tasks, and whether it is training.
+    represent: gets the model, documents, names of tasks, and whether it is training; with
+        `sees_labelled` a `Labelled` besides.
     encoders: by name, the first one "tok2vec". Each is a listener, or an encoder of its own.
     tasks: the names that its settings have, so that one which no task has is an error.
     needs: by task, those whose heads must be there for it. These names are known without `tasks`.
+    grow: adds what the topology has for each task, given their names in alphabetical order, before
+        there are heads: see `add_part`.
+    init_parts: initializes these, given the documents, after the encoders and before the heads.
+    resized: told when the columns of a task's scores change, with those before and after.
+    own_steps: what it learns beside the tasks.
     """
     model: Sharing = Model(
         name,
@@ -126,6 +69,9 @@ def topology(
         refs=dict(encoders),
         attrs={"represent": represent},
     )
+    extras: dict[str, Any] = {"sees_labelled": sees_labelled, "grow": grow, "init_parts": init_parts}
+    extras |= {"resized": resized, "own": own_steps}
+    model.attrs.update({name: value for name, value in extras.items() if value})
     if list(encoders) != [FIRST]:
         model.attrs["encoders"] = list(encoders)
     by_task = {task: list(others) for task, others in (needs or {}).items()}
@@ -151,8 +97,33 @@ def named_tasks(model: Sharing) -> list[str]:
     return list(model.attrs.get("tasks", []))
 
 
+def add_part(model: Sharing, name: str, part: Model, tasks: Iterable[str] = ()) -> None:
+    """Add a part, which `model.get_ref` finds by its name.
+
+    tasks: those by which alone it learns, if not all; it rests where the batch has none of them.
+    """
+    if part not in model.layers:
+        model.layers.append(part)
+    model.set_ref(name, part)
+    if own := list(tasks):
+        model.attrs.setdefault("private", {})[name] = own
+
+
+def private_parts(model: Sharing) -> dict[str, list[str]]:
+    """The parts that learn by some tasks alone, with these."""
+    return dict(model.attrs.get("private", {}))
+
+
+def own_steps(model: Sharing) -> OwnSteps | None:
+    """What the topology learns beside the tasks, None if there is nothing."""
+    found: OwnSteps | None = model.attrs.get("own")
+    return found
+
+
 def attach(model: Sharing, heads: Mapping[str, Model]) -> None:
     """Add the tasks' heads, in the order of their names, so that saved nodes find their place."""
+    if "grow" in model.attrs:
+        model.attrs["grow"](model, sorted(heads))
     for name in sorted(heads):
         model.layers.append(heads[name])
         model.set_ref(_head_ref(name), heads[name])
@@ -177,9 +148,28 @@ def tasks_of(model: Sharing) -> list[str]:
     return [name.removeprefix("head:") for name in model.ref_names if name.startswith("head:")]
 
 
-def represent(model: Sharing, docs: list[Doc], tasks: Iterable[str], is_train: bool) -> Represented:
-    """Each task's representation of the batch, from one forward of each encoder."""
-    represented: Represented = model.attrs["represent"](model, docs, list(tasks), is_train)
+def resize_head(model: Sharing, task: str, old: list[str], new: list[str]) -> None:
+    """Give a task's head other columns, see `spacy_mtl.models.heads.resize`."""
+    resize(head_of(model, task), old, new)
+    if "resized" in model.attrs:
+        model.attrs["resized"](model, task, old, new)
+
+
+def represent(
+    model: Sharing,
+    docs: list[Doc],
+    tasks: Iterable[str],
+    is_train: bool,
+    labelled: Labelled | None = None,
+) -> Represented:
+    """Each task's representation of the batch, from one forward of each encoder.
+
+    labelled: which documents tasks learn from, in training.
+    """
+    given: list[Any] = [model, docs, list(tasks), is_train]
+    if model.attrs.get("sees_labelled"):
+        given.append(labelled or Labelled(len(docs)))
+    represented: Represented = model.attrs["represent"](*given)
     return represented
 
 
@@ -241,6 +231,8 @@ def init(model: Sharing, X: list[Doc] | None = None, Y: Any = None) -> None:
             encoder.initialize(X=X)
     if X is None:
         return
+    if "init_parts" in model.attrs:
+        model.attrs["init_parts"](model, X)
     for name in tasks_of(model):
         packed = represent(model, X, [name], False).packed[name]
         head_of(model, name).initialize(X=packed)

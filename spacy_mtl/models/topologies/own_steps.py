@@ -1,0 +1,75 @@
+"""What a topology learns beside the tasks' losses, and how many steps it has made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from thinc.api import Model
+
+from ...errors import MTLError
+from ...schedules import Setting
+from ...state import State
+
+
+class OwnSteps:
+    """Gradients that a topology adds by itself, by how strongly at which step.
+
+    strength: of zero or more; a number, or a thinc schedule over the optimizer's steps. name: how
+        errors call it.
+    before_step: adds gradients when those of the tasks are complete, given the model and the
+        strength; None if `represent` does so.
+    alone: whether it learns also from batches that have labels of no task.
+    """
+
+    def __init__(
+        self,
+        strength: Any,
+        name: str,
+        before_step: Callable[[Model, float], None] | None = None,
+        alone: bool = False,
+    ) -> None:
+        self._strength = Setting(strength, name)
+        self._name = name
+        self._before_step = before_step
+        self.alone = alone
+        self._steps = 0
+        self._checked()
+
+    def strength(self) -> float:
+        """At the present step."""
+        return self._checked()
+
+    def step(self, model: Model) -> None:
+        """Add the gradients, and go on to the next step."""
+        if self._before_step is not None:
+            self._before_step(model, self.strength())
+        self._steps += 1
+
+    def reset(self) -> None:
+        """Begin with the first step again.
+
+        RAISES (MTLError): If a schedule has gone on.
+        """
+        if self._strength.begun:
+            raise MTLError(
+                f"Expected the schedule of {self._name} at its beginning, to begin training anew, "
+                f"got it after {self._steps} steps, and schedules do not go back. Make the "
+                "pipeline from its config again, or load it from disk."
+            )
+        self._steps = 0
+
+    def state(self) -> State:
+        """See `spacy_mtl.state.Stateful`."""
+        return {"steps": np.asarray(self._steps)}
+
+    def load_state(self, state: State) -> None:
+        """See `spacy_mtl.state.Stateful`."""
+        self._steps = int(state["steps"])
+
+    def _checked(self) -> float:
+        value = self._strength.at(self._steps)
+        if not value >= 0:
+            raise MTLError(f"Expected {self._name} of at least 0, got {value:g}.")
+        return value

@@ -1,0 +1,100 @@
+"""Towers: encoders of tasks' own, each a copy of the configured one with numbers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from spacy.tokens import Doc
+from thinc.api import Model
+from thinc.types import Floats2d
+
+from ...errors import MTLError
+from ..encoding import Encoder
+from ..freezing import torch_module
+from ..packed import Packed
+from .base import FIRST, Labelled, Sharing, add_part, encode
+
+PREFIX = "tok2vec_"
+
+
+def tower_name(task: str) -> str:
+    """The name of a task's tower among the encoders of a topology."""
+    return f"{PREFIX}{task}"
+
+
+def grow_towers(model: Sharing, tasks: Sequence[str], private: bool = True) -> None:
+    """Give each task a tower. The configured encoder is that of the first.
+
+    private: whether a tower learns by its own task alone.
+    """
+    configured = model.get_ref(FIRST)
+    for number, task in enumerate(tasks):
+        tower = copied(configured) if number else configured
+        name, own = tower_name(task), [task] if private else ()
+        add_part(model, name, tower, own)
+    if tasks:
+        model.attrs["encoders"] = list(map(tower_name, tasks))
+
+
+def check_own(encoder: Encoder, topology: str) -> None:
+    """RAISES (MTLError): If it only listens to an encoder, of which there cannot be several."""
+    if any(hasattr(node, "upstream_name") for node in encoder.walk()):
+        raise MTLError(
+            f"Expected an encoder to make copies of as `tok2vec` of {topology}, got a listener. "
+            "Put the block of the encoder there, and take the encoder out of [nlp] pipeline."
+        )
+
+
+def copied(encoder: Encoder) -> Encoder:
+    """A copy that gets numbers of its own when it is initialized.
+
+    Layers of PyTorch, which have theirs already, draw new ones; pretrained weights stay what they
+    are, as `initialize` reads them.
+    """
+    copy = encoder.copy()
+    nodes = dict(zip((n.id for n in encoder.walk()), copy.walk(), strict=True))
+    for node in encoder.walk():
+        for ref in node.ref_names:  # which thinc does not copy
+            target = node.maybe_get_ref(ref)
+            nodes[node.id].set_ref(ref, None if target is None else nodes[target.id])
+    for node in copy.walk():
+        for shim in node.shims:
+            module: Any = torch_module(shim)
+            if module is not None:
+                module.apply(_draw_anew)
+    return copy
+
+
+def _draw_anew(module: Any) -> None:
+    if hasattr(module, "reset_parameters"):
+        module.reset_parameters()
+
+
+def run_tower(
+    encoder: Encoder, docs: list[Doc], numbers: Sequence[int], is_train: bool
+) -> tuple[Packed, Callable[[Floats2d], None]]:
+    """Run an encoder on some documents of a batch."""
+    own = docs if len(numbers) == len(docs) else [docs[number] for number in numbers]
+    return encode(encoder, own, is_train)
+
+
+def each_on_its_own(
+    towers: Mapping[str, Model], docs: list[Doc], is_train: bool, labelled: Labelled
+) -> tuple[dict[str, Packed], Callable[[Mapping[str, Floats2d], Collection[str]], None]]:
+    """Run the tower of each task on the documents that are labelled for it.
+
+    towers: by task. Returns what each gives, and what runs those backward whose task has a
+    gradient, given these and the names of frozen encoders.
+    """
+    ran = {
+        task: run_tower(tower, docs, labelled.documents(task), is_train)
+        for task, tower in towers.items()
+    }
+
+    def backprop(gradients: Mapping[str, Floats2d], frozen: Collection[str]) -> None:
+        for task, dX in gradients.items():
+            if tower_name(task) not in frozen:
+                ran[task][1](dX)
+
+    return {task: packed for task, (packed, _) in ran.items()}, backprop
