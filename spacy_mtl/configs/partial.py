@@ -8,7 +8,7 @@ from typing import Any
 from ..models.topologies.base import named_tasks
 from ..pipeline.component import MultiTask
 
-ABSENT = "absent"  # the component's setting
+ABSENT, AUXILIARY = "absent", "auxiliary"  # the component's settings
 
 
 def block_of(block: dict[str, Any], component: MultiTask, kept: Collection[str]) -> dict[str, Any]:
@@ -18,6 +18,8 @@ def block_of(block: dict[str, Any], component: MultiTask, kept: Collection[str])
     block: of [components]. component: what the whole config makes.
     """
     found: dict[str, Any] = by_task(block, component.tasks, kept)
+    if AUXILIARY in found:
+        found[AUXILIARY] = [name for name in found[AUXILIARY] if name in kept]
     known = [*block.get(ABSENT, ()), *named_tasks(component.model)]
     if absent := [name for name in dict.fromkeys(known) if name not in kept]:
         found[ABSENT] = absent

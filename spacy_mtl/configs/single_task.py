@@ -12,7 +12,7 @@ from spacy.language import Language
 from thinc.api import Config
 
 from ..errors import MTLError
-from ..pipeline.live import multitasks, tasks_by_name
+from ..pipeline.live import multitasks, task_names, tasks_by_name
 from ..pipeline.needs import with_needs
 from ..pipeline.score_names import main_name, score_owner
 from ..tasks.base import Task
@@ -140,7 +140,7 @@ def single_task(
     places = tasks_of(nlp)
     component = places[task][0]
     kept = [task, *needed_with(nlp, task)]
-    gone = [name for name in places if name not in kept]
+    gone = [name for name in task_names(multitasks(nlp)) if name not in kept]
     pipe = multitasks(nlp)[component]
     blocks, initialize = config["components"], config["initialize"]["components"]
     before = set(blocks)

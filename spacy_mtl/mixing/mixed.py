@@ -16,7 +16,7 @@ from ..corpora.layers import blank_layer, present_layers
 from ..errors import MTLError
 from ..layers import layer_named, table
 from ..marks import mark
-from ..pipeline.live import multitasks, task_names, tasks_by_name
+from ..pipeline.live import multitasks, task_names
 from ..tasks.capable import value_keys_of
 from ..values import note_keys
 
@@ -125,7 +125,9 @@ class Mixture:
         RAISES (MTLError): At its end, if there were none.
         """
         silent = _not_learned(self.nlp)
-        values = value_keys_of(task for _, task in tasks_by_name(multitasks(self.nlp)).values())
+        values = value_keys_of(
+            task for pipe in multitasks(self.nlp).values() for task in pipe.tasks.values()
+        )
         index = -1
         for index, given in enumerate(self._augmented(name)):
             example = Example(given.predicted, given.reference.copy())

@@ -80,7 +80,8 @@ class Patience:
         new: dict[str, Evaluations] = {}
         for task in component.tasks:
             period, evaluations = self._period(task), self._evaluations(steps, history, task)
-            if self._is_patient(task) and steps and not history.scores(task):
+            unmeasured = task not in component.auxiliary and not history.scores(task)
+            if self._is_patient(task) and steps and unmeasured:
                 self._warn_unmeasured(task)
             if not period.includes(step):
                 waiting.add(task)

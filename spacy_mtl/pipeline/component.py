@@ -18,15 +18,15 @@ from ..models.freezing import drop_gradients
 from ..models.topologies import base as topologies
 from ..models.topologies.own_steps import OwnSteps
 from ..tasks.base import Task
-from ..tasks.capable import Calibrated, Labelled, Refusing, ThresholdedByLabel
+from ..tasks.capable import Calibrated, Refusing, ThresholdedByLabel
 from ..workers import ALONE, Workers
 from .augmenters import warn_if_augmented
 from .balancers import warn_if_homogeneous
 from .history import ScoreHistory
-from .labels import LabelSource, check_groups, qualified, split_label
+from .labels import LabelSource, check_groups
 from .listeners import check_upstream
 from .losses import RunningLosses
-from .needs import check_needs
+from .needs import check_needs, checked_auxiliary
 from .predicting import Predicting
 from .pretrained import load_pretrained
 from .progress import TrainingProgress
@@ -67,6 +67,8 @@ class MultiTask(
     confidences: note on each Doc how sure tags, lemmas, arcs and entities are, see
         `spacy_mtl.confidences`.
     absent: names of tasks that the topology may know although the component is without them.
+    auxiliary: names of tasks that are trained for what the others gain by it: they are neither
+        predicted nor scored.
     history: the main score of each task at every call of `score`.
     selection: how these become one score of the component in training, NAME_score; None for none.
     stopped_tasks: tasks that are predicted and scored, but not trained.
@@ -93,6 +95,7 @@ class MultiTask(
         confidences: bool = False,
         absent: Collection[str] = (),
         selection: Selection | None = None,
+        auxiliary: Collection[str] = (),
     ) -> None:
         self.vocab = vocab
         self.model = model
@@ -109,6 +112,7 @@ class MultiTask(
         self.restarted_heads: set[str] = set()
         self.frozen_encoders: set[str] = set()
         self._started = False
+        self.auxiliary = checked_auxiliary(auxiliary, tasks, name)
         self._active = set(tasks)
         self.stepping: set[str] = set()
         self.workers: Workers = ALONE
@@ -131,13 +135,6 @@ class MultiTask(
         return self._running.weights()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """All labels, each behind its task's name: "ner:PER"."""
-        return tuple(
-            qualified(name, own) for name, labels in self.label_data.items() for own in labels
-        )
-
-    @property
     def parts(self) -> list[str]:
         """The tasks, whose heads move if they have a gradient."""
         return list(self.tasks)
@@ -150,29 +147,6 @@ class MultiTask(
     @encoder_frozen.setter
     def encoder_frozen(self, frozen: bool) -> None:
         self.frozen_encoders = set(topologies.encoders(self.model)) if frozen else set()
-
-    def labels_for(self, task: str) -> tuple[str, ...]:
-        """The labels of one task, as its annotation has them; none if it has no labels."""
-        found = self._task(task)
-        return found.labels if isinstance(found, Labelled) else ()
-
-    def add_label(self, label: str) -> int:
-        """Add "TASK:LABEL"; 0 if it is there already, otherwise 1.
-
-        On an initialized model the head grows, the new label starting at zero scores. Train
-        it with examples of the old labels too, or these are forgotten.
-        """
-        tasks = self.labelled_tasks
-        name, own = split_label(label, list(tasks))
-        task = tasks[name]
-        if own in task.labels:
-            return 0
-        labels = {**self.label_data, name: [*task.labels, own]}
-        check_groups(self.tasks, labels)
-        before = task.columns
-        self.set_labels(labels)
-        topologies.resize_head(self.model, name, before, task.columns)
-        return 1
 
     def initialize(
         self,
@@ -200,7 +174,7 @@ class MultiTask(
                 check_not_chosen_by(component_score(self.name), self.name, nlp)
         source = LabelSource(self.name, self.tasks, labels)
         found = source.collect(get_examples)
-        check_groups(self.tasks, found)
+        check_groups(self.output_tasks, found)
         before = {name: task.columns for name, task in self.labelled_tasks.items()}
         self.set_labels(found)
         for name, task in self.labelled_tasks.items():

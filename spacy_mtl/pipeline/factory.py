@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from spacy.language import Language
@@ -26,6 +27,7 @@ loss_unit = "sum"
 conflict_every = 0
 confidences = false
 absent = []
+auxiliary = []
 selection = null
 tasks = {}
 
@@ -71,6 +73,7 @@ def make_multitask(
     conflict_every: int,
     confidences: bool,
     absent: list[str],
+    auxiliary: list[str],
     selection: dict[str, Any] | None,
 ) -> MultiTask:
     """Make the component.
@@ -83,6 +86,8 @@ def make_multitask(
     confidences: whether to note on each Doc how sure tags, lemmas, arcs and entities are.
     absent: tasks that the model may name although the component is without them. The commands
         that make a config with a part of the tasks (`compare`, `affinity`) write them.
+    auxiliary: tasks that are trained and neither predicted nor scored: others gain by what the
+        encoder learns from them, or nobody does. Each may write what another task writes.
     selection: how the tasks' main scores become the one score NAME_score of the component, at most
         1, at the evaluations of a training; null for no such score. A block with `rule`
         ("geometric", "mean" or "worst") and either `evaluations` or `decay`, see
@@ -91,7 +96,7 @@ def make_multitask(
     announce(nlp)
     if loss_unit not in LOSS_UNITS:
         raise MTLError(f"Expected `loss_unit` to be one of {list(LOSS_UNITS)}, got {loss_unit!r}.")
-    balancer, named = checked_balancer(balancer, name), _named(tasks, name)
+    balancer, named = checked_balancer(balancer, name), _named(tasks, name, auxiliary)
     return MultiTask(
         nlp.vocab,
         model,
@@ -103,6 +108,7 @@ def make_multitask(
         confidences,
         absent,
         _selection(selection, name, tasks),
+        auxiliary,
     )
 
 
@@ -115,11 +121,13 @@ def _selection(
     return Selection.of(settings, component)
 
 
-def _named(tasks: dict[str, Any], component: str) -> dict[str, Task]:
+def _named(tasks: dict[str, Any], component: str, auxiliary: Collection[str]) -> dict[str, Task]:
     """Tell each task its name, after checking that the tasks can stand side by side."""
     writers: dict[str, str] = {}
     for name, task in tasks.items():
         _name(task, name, component)
+        if name in auxiliary:
+            continue
         for written in set(task.assigns) - {"doc.cats"}:
             if written in writers:
                 raise MTLError(

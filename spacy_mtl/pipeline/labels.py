@@ -30,13 +30,13 @@ def split_label(label: str, tasks: Sequence[str]) -> tuple[str, str]:
 
 
 def check_groups(tasks: Mapping[str, Task], labels: Mapping[str, Iterable[str]]) -> None:
-    """RAISES (MTLError): If two tasks that write the same attribute would share one of `labels`, or
-    one of `doc.cats` takes for a class what another takes as a number."""
+    """RAISES (MTLError): If two of these tasks that write the same attribute would share one of
+    `labels`, or one of `doc.cats` takes for a class what another takes as a number."""
     owner: dict[tuple[str, str], str] = {}
     for name, task in tasks.items():
         keys = task.value_keys if isinstance(task, Valued) else ()
         owner.update((("doc.cats", key), name) for key in keys)
-    for name, own in labels.items():
+    for name, own in ((name, own) for name, own in labels.items() if name in tasks):
         for written, label in product(tasks[name].assigns, own):
             other = owner.setdefault((written, label), name)
             if other != name:

@@ -50,16 +50,16 @@ def multitasks(nlp: Language) -> dict[str, MultiTask]:
 
 
 def tasks_by_name(pipes: Mapping[str, MultiTask]) -> dict[str, tuple[str, Task]]:
-    """Each task with its component, whose name stands before that of the task ("first.ner")
-    where several of these components have one of this name."""
-    often = Counter(name for pipe in pipes.values() for name in pipe.tasks)
+    """Each task that is predicted with its component, whose name stands before that of the task
+    ("first.ner") where several of these components have one of this name."""
+    often = Counter(name for pipe in pipes.values() for name in pipe.output_tasks)
     return {
         f"{component}.{name}" if often[name] > 1 else name: (component, task)
         for component, pipe in pipes.items()
-        for name, task in pipe.tasks.items()
+        for name, task in pipe.output_tasks.items()
     }
 
 
 def task_names(pipes: Mapping[str, MultiTask]) -> list[str]:
-    """The tasks' own names, each once."""
-    return list(dict.fromkeys(task.name for _, task in tasks_by_name(pipes).values()))
+    """The names of all tasks, auxiliary ones too, each once."""
+    return list(dict.fromkeys(name for pipe in pipes.values() for name in pipe.tasks))

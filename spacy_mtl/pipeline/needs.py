@@ -88,6 +88,21 @@ def check_needs(
         )
 
 
+def checked_auxiliary(names: Collection[str], tasks: Collection[str], component: str) -> set[str]:
+    """RAISES (MTLError): If there are no such tasks, or no others."""
+    if strange := [name for name in names if name not in tasks]:
+        raise MTLError(
+            f"Expected in `auxiliary` of [components.{component}] names of its tasks "
+            f"({', '.join(tasks) or 'none'}), got {', '.join(strange)}. Correct them."
+        )
+    if names and set(names) == set(tasks):
+        raise MTLError(
+            f"Expected in [components.{component}] a task that is not in `auxiliary`, got none: "
+            "nothing would be predicted."
+        )
+    return set(names)
+
+
 def _cycle(needs: Needs, path: list[str]) -> list[str]:
     """The way from the first task of a path back to it, if there is one."""
     for other in needs[path[-1]]:

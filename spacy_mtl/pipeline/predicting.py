@@ -6,33 +6,28 @@ from collections.abc import Iterable
 from typing import Any
 
 from spacy.tokens import Doc
-from thinc.api import Model
 from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..models.packed import Packed
 from ..models.topologies import base as topologies
 from ..models.topologies.represented import Head, Represented
-from ..tasks.base import Task
-from ..tasks.capable import Labelled
 from ..tasks.scored import ScoredTask
+from .labelling import Labelling
 from .listeners import check_vectors
 from .needs import Needs, all_needs, decisions, with_needs
 
 
-class Predicting:
+class Predicting(Labelling):
     """The component's tasks in prediction: which are active, what they need, what they write."""
 
-    name: str
-    model: Model
-    tasks: dict[str, Task]
-    labelled_tasks: dict[str, Labelled]
     confidences: bool
     _active: set[str]
 
     @property
     def active_tasks(self) -> tuple[str, ...]:
-        """The tasks that are trained and predicted; the others leave Docs as they are.
+        """The tasks that are trained and, unless auxiliary, predicted; the others leave Docs as
+        they are.
 
         What an active task needs is predicted too, and not written unless it is active itself.
         """
@@ -42,8 +37,12 @@ class Predicting:
     def active_tasks(self, names: Iterable[str]) -> None:
         chosen = {names} if isinstance(names, str) else set(names)
         for name in sorted(chosen):
-            self._task(name)
+            self.task(name)
         self._active = chosen
+
+    @property
+    def _predicted(self) -> tuple[str, ...]:
+        return tuple(name for name in self.active_tasks if name not in self.auxiliary)
 
     @property
     def needs(self) -> Needs:
@@ -54,7 +53,7 @@ class Predicting:
     def predict(self, docs: Iterable[Doc]) -> dict[str, Any]:
         """Decisions for the batch, of each active task and of those that they need."""
         docs = list(docs)
-        names = with_needs(decisions(self.tasks), self.active_tasks)
+        names = with_needs(decisions(self.tasks), self._predicted)
         represented = self._represent(docs, names)
         needed = {other for name in names for other in self.tasks[name].needs}
         found: dict[str, Any] = {}
@@ -71,7 +70,7 @@ class Predicting:
     def task_scores(self, docs: list[Doc]) -> dict[str, tuple[Floats2d, Packed]]:
         """The scores for the batch of each active task whose head gives some, and the
         representation that they are of."""
-        names = [name for name in self.active_tasks if isinstance(self.tasks[name], ScoredTask)]
+        names = [name for name in self._predicted if isinstance(self.tasks[name], ScoredTask)]
         represented = self._represent(docs, names)
         packed = represented.packed
         return {n: (self._head(represented, n).predict(packed[n]), packed[n]) for n in names}
@@ -89,17 +88,11 @@ class Predicting:
         """Write each active task's decision to the documents, and how sure it is if wanted."""
         docs = list(docs)
         for name, decision in scores.items():
-            if name not in self._active:
+            if name not in self._predicted:
                 continue
             if self.confidences:
                 self.tasks[name].note_confidences(docs, decision)
             self.tasks[name].annotate(docs, decision)
-
-    def _task(self, name: str) -> Task:
-        if name not in self.tasks:
-            known = ", ".join(self.tasks) or "none"
-            raise MTLError(f"Expected a task of '{self.name}' ({known}), got '{name}'.")
-        return self.tasks[name]
 
     def _check_ready(self, names: Iterable[str]) -> None:
         unlabelled = [name for name, task in self.labelled_tasks.items() if not task.labels]

@@ -5,53 +5,29 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spacy import util
-from spacy.vocab import Vocab
-from thinc.api import Model
 
 from ..balancing.base import Balancer
 from ..errors import MTLError, one_line
 from ..files import write_whole
 from ..models.heads import n_outputs
 from ..models.topologies.base import head_of
-from ..tasks.base import Task
-from ..tasks.capable import Calibrated, Labelled
+from ..tasks.capable import Calibrated
 from .balancers import balancer_bytes, load_balancer, warn_if_without_state
+from .labelling import Labelling
 
 Self = TypeVar("Self", bound="Saving")
 CFG, VOCAB, MODEL, BALANCER = "cfg", "vocab", "model", "balancer"
 
 
-class Saving:
+class Saving(Labelling):
     """The component's serialization: labels as JSON, the model and the balancer's state."""
 
-    name: str
-    vocab: Vocab
-    model: Model
     balancer: Balancer
-    tasks: dict[str, Task]
-
-    @property
-    def label_data(self) -> dict[str, list[str]]:
-        """What `spacy init labels` writes and `initialize` takes: the labels of each task."""
-        return {name: list(task.labels) for name, task in self.labelled_tasks.items()}
-
-    @cached_property
-    def labelled_tasks(self) -> dict[str, Labelled]:
-        """The tasks that have labels."""
-        return {name: task for name, task in self.tasks.items() if isinstance(task, Labelled)}
-
-    def set_labels(self, labels: Mapping[str, Iterable[str]]) -> None:
-        """Give each task its labels, which the heads' sizes must fit."""
-        for name, own in labels.items():
-            self.labelled_tasks[name].set_labels(own)
-            for label in own:
-                self.vocab.strings.add(label)
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
         """The component as bytes, the same for the same state."""

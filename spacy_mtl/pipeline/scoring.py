@@ -11,15 +11,14 @@ from ..errors import MTLError
 from ..tasks.base import Task
 from ..tasks.capable import Labelled
 from .history import ScoreHistory
+from .labelling import Labelling
 from .score_names import component_score, own_name
 from .selection import Selection
 
 
-class Scoring:
+class Scoring(Labelling):
     """The component's scores, and their history."""
 
-    name: str
-    tasks: dict[str, Task]
     history: ScoreHistory
     selection: Selection | None
     _started: bool
@@ -33,7 +32,7 @@ class Scoring:
         validate_examples(examples, "MultiTask.score")
         scores: dict[str, Any] = {}
         main: dict[str, float | None] = {}
-        for name, task in self.tasks.items():
+        for name, task in self.output_tasks.items():
             labelled = any(task.is_labelled(example) for example in examples)
             for key, value in task.score(examples).items():
                 value = _reported(task, key, value, labelled)

@@ -69,7 +69,11 @@ def topology(
         refs=dict(encoders),
         attrs={"represent": represent},
     )
-    extras: dict[str, Any] = {"sees_labelled": sees_labelled, "grow": grow, "init_parts": init_parts}
+    extras: dict[str, Any] = {
+        "sees_labelled": sees_labelled,
+        "grow": grow,
+        "init_parts": init_parts,
+    }
     extras |= {"resized": resized, "own": own_steps}
     model.attrs.update({name: value for name, value in extras.items() if value})
     if list(encoders) != [FIRST]:

@@ -160,7 +160,9 @@ def _stitch_forward(
 
     def together(flat: Any) -> list[Any]:
         parts = flat.reshape(len(Xs), subspaces, length, width // subspaces)
-        return list(xp.ascontiguousarray(parts.transpose(0, 2, 1, 3)).reshape(len(Xs), length, width))
+        return list(
+            xp.ascontiguousarray(parts.transpose(0, 2, 1, 3)).reshape(len(Xs), length, width)
+        )
 
     shares: Any = model.get_param("shares")
     flat = apart(Xs)
