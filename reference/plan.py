@@ -17,6 +17,7 @@ _PLAN = re.compile(f"{_MARK}.*?{_MARK}", re.S)
 ROOMS = (
     "cli",
     "cluster",
+    "merging",
     "card",
     "report",
     "comparison",

@@ -32,6 +32,7 @@ from spacy_mtl.registry import registry
 def pytest_configure() -> None:
     """Do not wait for what tests do not need."""
     catalogue.AVAILABLE_ENTRY_POINTS = KnownEntryPoints()
+    catalogue.Registry.get_all = _all_of_a_registry  # type: ignore[method-assign]
     os.fsync = _no_waiting  # whether a test's files outlive a power cut is nothing to wait for
 
 
@@ -44,6 +45,17 @@ class KnownEntryPoints:
 
     def __init__(self) -> None:
         self.select = cache(catalogue.AVAILABLE_ENTRY_POINTS.select)
+
+
+def _all_of_a_registry(registry: catalogue.Registry) -> dict[str, Any]:
+    """The same as catalogue's own, which takes a quarter of the time of a small training."""
+    found = registry.get_entry_points() if registry.entry_points else {}
+    namespace = tuple(registry.namespace)
+    length = len(namespace)
+    for key, value in catalogue.REGISTRY.copy().items():
+        if key[:length] == namespace and len(key) == length + 1:
+            found[key[-1]] = value
+    return found
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from . import convert_weights as convert_weights
 from . import evaluate as evaluate
 from . import init_config as init_config
 from . import inspect as inspect
+from . import merge as merge
 from . import report as report
 from . import train as train
 from . import visualize as visualize

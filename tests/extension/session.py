@@ -17,6 +17,7 @@ from typing import Any
 
 import catalogue
 import pytest
+from conftest import pytest_configure
 from evaluation.in_process import train_in_process
 from spacy.cli._util import app
 from spacy.tokens import Doc, Token
@@ -109,7 +110,7 @@ def run_all(session: Session) -> None:
     run("affinity", "mtl", "affinity", "config.cfg", "-o", "affinity", "--every", "2", *short)
     with pytest.MonkeyPatch.context() as patch:
         train_in_process(patch)
-        compared = ["--test", "data/test.spacy", "--output", "comparison", "--seeds", "2"]
+        compared = ["--test", "data/test.spacy", "--output", "comparison", "--seeds", "1"]
         run("compare", "mtl", "compare", "config.cfg", *compared, *short)
     run("report", "mtl", "report", "comparison", "--affinity", "affinity/affinity.json")
     model, test = "pipeline", ["data/test.spacy"]
@@ -126,6 +127,7 @@ def run_all(session: Session) -> None:
 
 def main(folder: Path, code: str | None) -> None:
     os.chdir(folder)
+    pytest_configure()
     registry.cli.get_all()  # as `spacy` does, which puts `mtl` below it
     session = Session(code)
     with unknown_again():

@@ -106,7 +106,7 @@ def trained(name: str, folder: Path) -> dict[str, str]:
     """Checksums of the files of a model."""
     folder.mkdir()
     config = CASES[name](folder)
-    config["training"].update(max_steps=6, eval_frequency=6)
+    config["training"].update(max_steps=4, eval_frequency=4)
     run(config, folder / "out", every=100)
     found = digests(folder / "out/model-last")
     del found["config.cfg"]  # which names the folder of the corpora
@@ -137,9 +137,14 @@ def test_every_balancer_is_here() -> None:
 def test_every_topology_is_here() -> None:
     own = {name for name in registry.architectures.get_all() if name.startswith("spacy_mtl.")}
     assert own == {
+        "spacy_mtl.CrossStitch.v1",
+        "spacy_mtl.Ensemble.v1",
         "spacy_mtl.HardSharing.v1",
         "spacy_mtl.HashEmbed.v1",
         "spacy_mtl.LayerMix.v1",
+        "spacy_mtl.SharedPrivate.v1",
+        "spacy_mtl.SoftSharing.v1",
+        "spacy_mtl.Stacked.v1",
         "spacy_mtl.TransformerEncoder.v1",
         "spacy_mtl.WindowEncoder.v1",
     }

@@ -39,7 +39,7 @@ def topology(
     tasks: Iterable[str] = (),
     needs: Mapping[str, Iterable[str]] | None = None,
     sees_labelled: bool = False,
-    grow: Callable[[Sharing, list[str]], None] | None = None,
+    grow: Callable[[Sharing, Mapping[str, Model]], None] | None = None,
     init_parts: Callable[[Sharing, list[Doc]], None] | None = None,
     resized: Callable[[Sharing, str, list[str], list[str]], None] | None = None,
     own_steps: OwnSteps | None = None,
@@ -55,8 +55,8 @@ def topology(
     encoders: by name, the first one "tok2vec". Each is a listener, or an encoder of its own.
     tasks: the names that its settings have, so that one which no task has is an error.
     needs: by task, those whose heads must be there for it. These names are known without `tasks`.
-    grow: adds what the topology has for each task, given their names in alphabetical order, before
-        there are heads: see `add_part`.
+    grow: adds what the topology has for each task, given their heads in the order of their names,
+        before it has these: see `add_part`.
     init_parts: initializes these, given the documents, after the encoders and before the heads.
     resized: told when the columns of a task's scores change, with those before and after.
     own_steps: what it learns beside the tasks.
@@ -127,7 +127,7 @@ def own_steps(model: Sharing) -> OwnSteps | None:
 def attach(model: Sharing, heads: Mapping[str, Model]) -> None:
     """Add the tasks' heads, in the order of their names, so that saved nodes find their place."""
     if "grow" in model.attrs:
-        model.attrs["grow"](model, sorted(heads))
+        model.attrs["grow"](model, {name: heads[name] for name in sorted(heads)})
     for name in sorted(heads):
         model.layers.append(heads[name])
         model.set_ref(_head_ref(name), heads[name])

@@ -53,7 +53,8 @@ def CrossStitch(
     return model
 
 
-def _grow(model: Sharing, tasks: list[str]) -> None:
+def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
+    tasks = list(heads)
     depth, configured = model.attrs["depth"], model.attrs.pop("configured").layer
     model.attrs["towers"] = tasks
     for level in range(depth):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from spacy.tokens import Doc
+from thinc.api import Model
 from thinc.types import Floats2d
 
 from ...errors import MTLError
@@ -84,7 +85,8 @@ def SharedPrivate(
     return model
 
 
-def _grow(model: Sharing, tasks: list[str]) -> None:
+def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
+    tasks = list(heads)
     configured = model.attrs.pop("configured").layer
     by_corpus = bool(model.attrs["corpora"])
     spaces = model.attrs["spaces"] = model.attrs["corpora"] or tasks

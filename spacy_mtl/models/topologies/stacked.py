@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from spacy.tokens import Doc
+from thinc.api import Model
 from thinc.types import Floats2d
 
 from ...errors import MTLError
@@ -91,7 +92,8 @@ def _ordered(sees: Mapping[str, Sequence[str]]) -> list[str]:
     return ordered
 
 
-def _grow(model: Sharing, tasks: list[str]) -> None:
+def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
+    tasks = list(heads)
     configured = model.attrs.pop("configured", None)
     sees = {
         task: [other for other in others if other in tasks]

@@ -23,16 +23,14 @@ def tower_name(task: str) -> str:
     return f"{PREFIX}{task}"
 
 
-def grow_towers(model: Sharing, tasks: Sequence[str], private: bool = True) -> None:
-    """Give each task a tower. The configured encoder is that of the first.
-
-    private: whether a tower learns by its own task alone.
-    """
+def grow_towers(model: Sharing, heads: Mapping[str, Model]) -> None:
+    """Give each task a tower, which learns by it alone. The configured encoder is that of the
+    first."""
+    tasks = list(heads)
     configured = model.get_ref(FIRST)
     for number, task in enumerate(tasks):
         tower = copied(configured) if number else configured
-        name, own = tower_name(task), [task] if private else ()
-        add_part(model, name, tower, own)
+        add_part(model, tower_name(task), tower, [task])
     if tasks:
         model.attrs["encoders"] = list(map(tower_name, tasks))
 

@@ -71,7 +71,7 @@ def test_copies_have_the_same_references() -> None:
 
 def test_each_task_has_a_tower() -> None:
     model = SoftSharing(convolutional())
-    model.attrs["grow"](model, ["ner", "tagger"])
+    model.attrs["grow"](model, dict.fromkeys(["ner", "tagger"]))
     assert list(encoders(model)) == [tower_name("ner"), tower_name("tagger")]
     assert model.get_ref("tok2vec") is model.get_ref("tok2vec_ner")
     assert model.layers == list(encoders(model).values())

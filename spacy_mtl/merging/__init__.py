@@ -1,0 +1,1 @@
+"""Trained pipelines made into one: side by side, or as an ensemble."""

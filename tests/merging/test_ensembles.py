@@ -1,0 +1,94 @@
+from typing import Any
+
+import numpy as np
+import pytest
+import spacy
+from pipeline.helpers import TEXTS, annotations, make_examples, make_nlp, multitask, trained
+from spacy.language import Language
+
+from spacy_mtl.errors import MTLError
+from spacy_mtl.merging.ensembles import ensemble
+
+NAMES = ("tagger", "things", "sentiment", "topic")
+
+
+def member(seed: int, tasks: Any = NAMES, steps: int = 10) -> Language:
+    return trained(make_nlp(tasks), steps, seed=seed)
+
+
+@pytest.fixture
+def members() -> dict[str, Language]:
+    return {f"seed {seed}": member(seed) for seed in (0, 1, 2)}
+
+
+def test_scores_are_the_mean(members: dict[str, Language], tmp_path: Any) -> None:
+    scores = []
+    for nlp in members.values():
+        docs = [nlp.tokenizer(text) for text in TEXTS]
+        tok2vec: Any = nlp.get_pipe("tok2vec")
+        tok2vec.set_annotations(docs, tok2vec.predict(docs))
+        scores.append({n: s for n, (s, _) in multitask(nlp).task_scores(docs).items()})
+    nlp = ensemble(members)
+    assert nlp.pipe_names == ["multitask"]
+    nlp.to_disk(tmp_path / "ensemble")
+    for each in (nlp, spacy.load(tmp_path / "ensemble")):
+        docs = [each.tokenizer(text) for text in TEXTS]
+        found = multitask(each).task_scores(docs)
+        for name in NAMES:
+            expected = np.mean([own[name] for own in scores], axis=0)
+            np.testing.assert_allclose(found[name][0], expected, rtol=1e-3, atol=1e-4)
+
+
+def test_probabilities_are_a_normalized_geometric_mean(members: dict[str, Language]) -> None:
+    cats = [nlp(TEXTS[0]).cats for nlp in members.values()]
+    found = ensemble(members)(TEXTS[0]).cats
+    means = {
+        key: np.exp(np.mean([np.log(own[key]) for own in cats]))
+        for key in found
+        if key.startswith("sentiment")
+    }
+    for key, mean in means.items():
+        assert found[key] == pytest.approx(mean / sum(means.values()), abs=1e-3)
+
+
+def test_labels_in_another_order() -> None:
+    one, other = member(0, ["tagger"]), make_nlp(["tagger"])
+    labels = list(reversed(multitask(one).labels_for("tagger")))
+    other.config["initialize"]["components"]["multitask"] = {"labels": {"tagger": labels}}
+    trained(other, 10, seed=0)
+    assert list(multitask(other).labels_for("tagger")) == labels
+    nlp = ensemble({"one": other, "other": other})
+    assert annotations(nlp) == annotations(other)
+    mixed = ensemble({"one": member(0, ["tagger"]), "other": other})
+    assert {t.tag_ for doc in mixed.pipe(TEXTS) for t in doc} <= set(labels)
+
+
+def test_it_can_be_used_as_any_other(members: dict[str, Language]) -> None:
+    nlp = ensemble(members)
+    assert nlp.evaluate(make_examples(nlp))["tag_acc"] > 0.3
+    multitask(nlp).active_tasks = ["tagger"]
+    assert not nlp(TEXTS[0]).cats
+    assert annotations(nlp, n_process=2, batch_size=3)[0]["tag"] == annotations(nlp)[0]["tag"]
+
+
+def test_it_is_not_trained(members: dict[str, Language]) -> None:
+    nlp = ensemble(members)
+    with pytest.raises(MTLError, match="Expected an ensemble to predict, got a training"):
+        nlp.update(make_examples(nlp))
+
+
+def test_what_is_no_ensemble() -> None:
+    tags = member(0, ["tagger"], 1)
+    with pytest.raises(MTLError, match="Expected pipelines of the same tasks, got tagger in one"):
+        ensemble({"one": tags, "other": member(0, ["topic"], 1)})
+    stock = spacy.blank("en")
+    stock.add_pipe("sentencizer")
+    with pytest.raises(MTLError, match="one component 'multitask'"):
+        ensemble({"one": tags, "other": stock})
+    more = member(0, ["tagger"], 1)
+    multitask(more).add_label("tagger:NEW")
+    with pytest.raises(MTLError, match="Expected the same labels of 'tagger'.*NEW"):
+        ensemble({"one": member(0, ["tagger"], 1), "other": more})
+    spans = {name: member(0, ["phrases"], 1) for name in ("one", "other")}
+    with pytest.raises(MTLError, match="whose scores can be averaged, got 'phrases'"):
+        ensemble(spans)
