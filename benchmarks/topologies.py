@@ -27,6 +27,7 @@ from .pretrained import table
 from .quality import DEFAULT_CACHE, examples_of, parse_change, report
 from .topology_configs import TOPOLOGIES, config_of, encoder_parameters
 
+SYSTEMS = [*reversed(TOPOLOGIES)]  # hard sharing last
 FOUND = FINISHED.with_name("topologies.jsonl")
 
 
@@ -36,7 +37,7 @@ def main(
     corpus: Annotated[list[str], Option(help="May be repeated")] = ["snips"],  # noqa: B006
     system: Annotated[
         list[str], Option(help="May be repeated; others are compared with the last")
-    ] = [*reversed(TOPOLOGIES)],  # noqa: B006
+    ] = SYSTEMS,
     seeds: Annotated[int, Option(help="Seeds 0, 1, ...")] = 1,
     steps: Annotated[int, Option(help="Training steps")] = 2000,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
@@ -67,19 +68,17 @@ def main(
 def _trained(
     corpus: BenchmarkCorpus, keys: list[Key], changes: Mapping[str, Any], cache: Path, jobs: int
 ) -> dict[Key, Finished]:
-    runs = [
-        Run(
-            f"{corpus.name}/{kind}", config_of(corpus, kind, steps, changes), seed, str(corpus.test)
-        )
-        for _, kind, steps, seed in keys
-    ]
+    runs = []
+    for _, kind, steps, seed in keys:
+        config = config_of(corpus, kind, steps, changes)
+        runs.append(Run(f"{corpus.name}/{kind}", config, seed, str(corpus.test)))
     found = {}
     results = execute(runs, cache, jobs=jobs, keep_models=True, on_done=report)
     for key, result in zip(keys, results, strict=True):
         best = max(row["score"] for row in result.history)
         examples = examples_of(result, corpus)
         found[key] = documents(key, best, result.train_seconds, result.scores, examples)
-        nlp = spacy.load(result.folder / "models" / "model-best")
+        nlp = spacy.load(result.folder / "models" / "model-last")
         size = encoder_parameters(nlp.get_pipe("multitask").model)  # type: ignore[attr-defined]
         typer.echo(f"{key} {found[key].scores} encoders: {size:,} numbers", err=True)
     return found

@@ -16,7 +16,7 @@ from spacy_mtl.models.topologies.base import encoders
 
 from .corpora import BenchmarkCorpus
 from .proposed import proposed
-from .systems import Settings
+from .systems import Settings, set_value
 
 DEPTH = 4  # of the encoder that `init-config` writes
 ORDER = {"tagger": 0, "pos": 0, "morph": 0, "ner": 1}  # whom others see first; classes come last
@@ -26,7 +26,7 @@ Topology = Callable[[Settings, list[str]], Settings]
 def config_of(
     corpus: BenchmarkCorpus, system: str, steps: int, changes: Mapping[str, Any]
 ) -> Settings:
-    """What is trained. changes: other settings, by their dotted paths."""
+    """What is trained. changes: other settings, by paths as `parse_change` gives them."""
     limits = {"training.max_steps": steps, "training.patience": 0}
     config: Settings = proposed(corpus, limits).interpolate()
     encoder = config["components"].pop("tok2vec")["model"]
@@ -34,11 +34,7 @@ def config_of(
     block = config["components"]["multitask"]
     block["model"] = TOPOLOGIES[system](encoder, list(block["tasks"]))
     for path, value in changes.items():
-        *sections, key = path.split(".")
-        section: Any = config
-        for name in sections:
-            section = section[name]
-        section[key] = value
+        set_value(config, path.split("__"), value)
     return config
 
 
