@@ -78,7 +78,7 @@ def _trained(
         best = max(row["score"] for row in result.history)
         examples = examples_of(result, corpus)
         found[key] = documents(key, best, result.train_seconds, result.scores, examples)
-        nlp = spacy.load(result.folder / "models" / "model-last")
+        nlp = spacy.load(result.folder / "model")
         size = encoder_parameters(nlp.get_pipe("multitask").model)  # type: ignore[attr-defined]
         typer.echo(f"{key} {found[key].scores} encoders: {size:,} numbers", err=True)
     return found
