@@ -1,0 +1,169 @@
+"""The tables of docs/scaling.md, from what `benchmarks.scaling` has found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training
+
+Found = Mapping[str, Any]
+PARTS = {"cnn": 1000, "minilm": 40}  # documents to a part
+TITLES = {"cnn": "CNN", "minilm": "MiniLM"}
+DOCUMENTS = 10_000_000_000
+ACTORS = (10, 100, 1_000, 10_000)
+WORKERS = (1, 2, 4, 8, 16, 32, 64, 100)
+NETWORK = Exchange(latency=100e-6, bandwidth=10 * GIGABIT)  # between two machines of a cluster
+CORE_HOUR = 0.04  # dollars, about what clouds ask
+DAY = 86_400
+
+
+def annotation(found: Found, kind: str) -> Annotation:
+    """The constants of one actor."""
+    one = found[f"{kind} annotate 1"]
+    driver = max(0.0, one["busy"] - one["seconds"])
+    return Annotation(
+        one["seconds"], driver, PARTS[kind], one["words"], one["sent"], one["returned"]
+    )
+
+
+def training(found: Found, kind: str) -> Training:
+    """The constants of one worker."""
+    step, size = found[f"{kind} train 1"], found[f"{kind} gradients"]
+    shares = {int(workers): share for workers, share in size["imbalance"].items()}
+    return Training(
+        step["seconds"], step["words"], size["pack"], size["dense"], size["rows"], shares
+    )
+
+
+def constants(found: Found) -> str:
+    """What one worker takes."""
+    rows = []
+    for kind in PARTS:
+        notes, steps = annotation(found, kind), training(found, kind)
+        rows.append(
+            [
+                TITLES[kind],
+                f"{notes.words / notes.actor:,.0f}",
+                f"{1e3 * notes.actor / notes.documents:.2f}",
+                f"{1e3 * notes.driver / notes.documents:.3f}",
+                f"{notes.bytes_of_a_document:,.0f}",
+                f"{steps.words / steps.compute:,.0f}",
+                f"{steps.compute:.2f}",
+                f"{steps.dense / 1e6:.1f}",
+                f"{steps.rows / 1e6:.2f}",
+            ]
+        )
+    header = [
+        "encoder",
+        "annotated words/s",
+        "actor, ms a document",
+        "driver, ms a document",
+        "bytes a document",
+        "trained words/s",
+        "step, s",
+        "dense gradients, MB",
+        "rows, MB",
+    ]
+    return _markdown(header, rows)
+
+
+def two(found: Found) -> str:
+    """What two take, beside what was predicted before."""
+    rows = []
+    for kind in PARTS:
+        for what in ("annotate", "train"):
+            one, both = found[f"{kind} {what} 1"], found[f"{kind} {what} 2"]
+            predicted = found[f"{kind} {what} 2 predicted"]
+            seconds = both["seconds"] * (one["words"] / both["words"] if what == "annotate" else 1)
+            gain = one["seconds"] / seconds * (1 if what == "annotate" else 2)
+            expected = one["seconds"] / predicted * (1 if what == "annotate" else 2)
+            rows.append(
+                [
+                    TITLES[kind],
+                    what,
+                    f"{one['seconds']:.3f}",
+                    f"{predicted:.3f}",
+                    f"{seconds:.3f}",
+                    f"{seconds / predicted - 1:+.0%}",
+                    f"{expected:.2f}",
+                    f"{gain:.2f}",
+                ]
+            )
+    unit = "s a part or step"
+    header = ["encoder", "what", f"one, {unit}", "two, predicted", "two, measured", "off by"]
+    return _markdown([*header, "gain, predicted", "gain, measured"], rows)
+
+
+def annotating(found: Found) -> str:
+    """Ten billion documents, with as many drivers as keep the actors busy."""
+    rows = []
+    for kind in PARTS:
+        notes = annotation(found, kind)
+        for actors in ACTORS:
+            alone = notes.seconds(actors) / notes.documents
+            drivers = max(1, -(-actors // max(1, int(notes.most_actors))))
+            shared = notes.seconds(actors, drivers=drivers) / notes.documents
+            days = [DOCUMENTS * each / DAY for each in (alone, shared)]
+            dollars = DOCUMENTS * shared / 3600 * (actors + drivers) * CORE_HOUR
+            rate = notes.bytes_of_a_document / shared / GIGABIT
+            rows.append(
+                [
+                    TITLES[kind],
+                    f"{actors:,}",
+                    f"{days[0]:,.1f}",
+                    f"{drivers:,}",
+                    f"{days[1]:,.1f}",
+                    f"{rate:,.2f}",
+                    f"{dollars:,.0f}",
+                ]
+            )
+    header = ["encoder", "actors", "days, one driver", "drivers", "days", "Gbit/s", "dollars"]
+    return _markdown(header, rows)
+
+
+def training_on(found: Found) -> str:
+    """Words a second of many workers, on machines with 10 Gbit/s between them."""
+    rows = []
+    for kind in PARTS:
+        steps = training(found, kind)
+        for workers in WORKERS:
+            seconds = steps.seconds(workers, NETWORK)
+            rows.append(
+                [
+                    TITLES[kind],
+                    f"{workers}",
+                    f"{workers * steps.words:,.0f}",
+                    f"{seconds:.2f}",
+                    f"{steps.imbalance.get(workers, 1.0):.2f}",
+                    *(f"{part:.3f}" for part in steps.exchange(workers, NETWORK)),
+                    f"{workers * steps.words / seconds:,.0f}",
+                    f"{steps.efficiency(workers, NETWORK):.0%}",
+                ]
+            )
+    header = ["encoder", "workers", "words a batch", "step, s", "largest part", "dense, s"]
+    return _markdown([*header, "rows, s", "words/s", "of each worker"], rows)
+
+
+def page(found: Found) -> str:
+    """All tables."""
+    exchange = found["exchange"]
+    sizes = _markdown(
+        ["all-reduce by two, MB", *exchange],
+        [["ms", *(f"{1e3 * seconds:.1f}" for seconds in exchange.values())]],
+    )
+    return "\n\n".join(
+        [
+            f"{CORES} cores",
+            constants(found),
+            sizes,
+            two(found),
+            annotating(found),
+            training_on(found),
+        ]
+    )
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
