@@ -7,8 +7,9 @@ import os
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from ..errors import MTLError
+from ..errors import MTLError, one_line
 
 LOCAL = "local"
 
@@ -83,10 +84,26 @@ def enter(folder: str) -> None:
 
 def reason(error: BaseException) -> str:
     """Why something on the cluster failed: the error of ours that is behind one of Ray's, or the
-    first line of its own."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MTLError):
-            return str(seen)
-        seen = getattr(seen, "cause", None) or seen.__cause__
-    return f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"
+    first line of the one that is behind all others."""
+    chain = list(_behind(error))
+    own = next((each for each in chain if isinstance(each, MTLError)), None)
+    if own is not None:
+        return str(own)
+    last = chain[-1]
+    return f"{type(last).__name__}: {one_line(last)}"
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An error and those that caused it, the first worker's of several."""
+    seen: set[int] = set()
+    here: Any = error
+    while isinstance(here, BaseException) and id(here) not in seen:
+        seen.add(id(here))
+        yield here
+        failures = getattr(here, "worker_failures", None) or {}
+        links = (
+            next(iter(failures.values()), None),
+            *(getattr(here, name, None) for name in ("controller_failure", "cause", "_base_exc")),
+            here.__cause__,
+        )
+        here = next((each for each in links if isinstance(each, BaseException)), None)

@@ -21,6 +21,7 @@ from ..training.fingerprint import fingerprint
 from ..training.initialization import initialized
 from ..training.output_folder import OutputFolder
 from ..training.trainer import Frequency, train
+from ..wording import counted
 from .connection import check_room, connected, enter, reason
 
 _OWN = ".ray"  # what Ray Train keeps while it runs, in the output folder
@@ -75,7 +76,9 @@ def train_on_ray(job: Job, address: str, workers: int, failures: int = 3) -> Non
         try:
             trainer.fit()
         except (TrainingFailedError, RayError) as error:
-            raise MTLError(f"Expected {workers} workers to train, got: {reason(error)}") from error
+            raise MTLError(
+                f"Expected {counted(workers, 'worker')} to train, got: {reason(error)}"
+            ) from error
         finally:
             shutil.rmtree(storage, ignore_errors=True)
 

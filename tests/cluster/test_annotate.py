@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -74,11 +75,10 @@ def ids(output: Path) -> list[int]:
     return [json.loads(line)["id"] for line in output.read_text(encoding="utf8").splitlines()]
 
 
-@pytest.mark.parametrize("suffix", [".jsonl", ".parquet", ".spacy"])
-def test_the_output_is_that_of_a_local_run(machines, model, tmp_path, suffix):
+def test_the_output_is_that_of_a_local_run(machines, model, tmp_path):
     source = write_input(tmp_path / "texts.jsonl")
     options = Options(part_size=PART, batch_size=2)
-    local, remote = tmp_path / f"local{suffix}", tmp_path / f"remote{suffix}"
+    local, remote = tmp_path / "local.jsonl", tmp_path / "remote.jsonl"
     expected = annotate_file(str(model), source, local, options)
     found = annotate_file(str(model), source, remote, options, engine=Actors("auto", 2))
     assert found is not None and expected is not None
@@ -86,6 +86,29 @@ def test_the_output_is_that_of_a_local_run(machines, model, tmp_path, suffix):
     assert remote.read_bytes() == local.read_bytes()
     errors = [path.with_name(f"{path.name}.errors.jsonl") for path in (local, remote)]
     assert errors[0].read_bytes() == errors[1].read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".spacy"])
+def test_in_other_formats(model, tmp_path, suffix):
+    """What annotates and what it gives survive the way to an actor and back."""
+    pytest.importorskip("ray", reason="ray is not installed")
+    from ray import cloudpickle
+
+    @contextmanager
+    def there_and_back(make):
+        def annotate_all(parts, advance):
+            annotator = cloudpickle.loads(cloudpickle.dumps(make))()
+            for part in cloudpickle.loads(cloudpickle.dumps(list(parts))):
+                yield cloudpickle.loads(cloudpickle.dumps(annotator.annotate(part, advance)))
+
+        yield annotate_all
+
+    source = write_input(tmp_path / "texts.jsonl")
+    options = Options(part_size=PART, batch_size=2)
+    local, remote = tmp_path / f"local{suffix}", tmp_path / f"remote{suffix}"
+    annotate_file(str(model), source, local, options)
+    annotate_file(str(model), source, remote, options, engine=there_and_back)
+    assert remote.read_bytes() == local.read_bytes()
 
 
 def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
