@@ -57,7 +57,8 @@ def compare_command(
         list[str] | None,
         Option(
             metavar="PATH=VALUE",
-            help="One more joint system, with this setting changed; can be given repeatedly.",
+            help="One more joint system, with this setting changed, or with the sections of a file "
+            "that ends in .cfg; can be given repeatedly.",
         ),
     ] = None,
     jobs: Annotated[int, Option("--jobs", "-j", min=1, help="Runs at once.")] = 1,

@@ -21,8 +21,8 @@ from ..configs.single_task import (
     plain,
     single_name,
     single_task,
-    varied,
 )
+from ..configs.variants import varied
 from ..errors import MTLError
 from ..evaluation.runs import Run
 from ..mixing.minibatches import BatchSizes

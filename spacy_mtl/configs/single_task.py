@@ -23,9 +23,6 @@ JOINT = "joint"
 SINGLE = "single"
 CONFLICT_EVERY = 10  # updates, so that the report can show how the gradients stand
 _MIXTURE = "spacy_mtl.MixedCorpus.v1"
-_OF_ALL = {"system.seed"} | {
-    f"training.{name}" for name in ("seed", "max_steps", "max_epochs", "patience", "eval_frequency")
-}
 _SUBSET = "spacy_mtl.Subset.v1"
 
 
@@ -85,37 +82,6 @@ def measured(config: Settings) -> Settings:
     for block in config["components"].values():
         if block.get("factory") == "multitask" and not block.get("conflict_every"):
             block["conflict_every"] = CONFLICT_EVERY
-    return config
-
-
-def varied(config: Config, change: str) -> Config:
-    """The config with a setting changed: "components.multitask.loss_unit=mean".
-
-    config: not interpolated, so that what is said to be the same as the setting changes too.
-    change: a dotted path, "=" and JSON; what is not JSON is a string.
-    RAISES (MTLError): If there is no such section, or it is a setting that decides how long or
-        with which seed all systems train.
-    """
-    config = config.copy()
-    path, equals, text = change.partition("=")
-    if path in _OF_ALL:
-        raise MTLError(
-            f"Expected a change of something else than {', '.join(sorted(_OF_ALL))}, which are the "
-            f"same for all systems, got '{change}'."
-        )
-    *sections, key = path.split(".")
-    section: Any = config
-    for name in sections:
-        section = section.get(name) if isinstance(section, dict) else None
-    if not equals or not sections or not isinstance(section, dict):
-        raise MTLError(
-            "Expected a change of a setting in a section of the config, such as "
-            f"components.multitask.loss_unit=mean, got '{change}'."
-        )
-    try:
-        section[key] = json.loads(text)
-    except ValueError:
-        section[key] = text
     return config
 
 

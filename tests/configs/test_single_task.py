@@ -16,7 +16,6 @@ from spacy_mtl.configs.single_task import (
     plain,
     single_task,
     tasks_of,
-    varied,
 )
 from spacy_mtl.errors import MTLError
 
@@ -167,36 +166,6 @@ def test_seeds_reach_what_follows_them(config: Config) -> None:
     linked["training"]["batcher"]["seed"] = "${training.seed}"
     found = plain(linked, 7)
     assert found["training"]["seed"] == found["training"]["batcher"]["seed"] == 7
-
-
-@pytest.mark.parametrize(
-    ("change", "value"),
-    [("training.dropout=0.5", 0.5), ("training.dropout=abc", "abc"), ("training.new=[1]", [1])],
-)
-def test_variants(config: Config, change: str, value: object) -> None:
-    key = change.partition("=")[0].split(".")[1]
-    assert varied(config, change)["training"][key] == value
-    assert config["training"].get(key) != value
-
-
-def test_what_is_the_same_as_a_setting_varies_with_it(config: Config) -> None:
-    linked = config.copy()
-    linked["components"]["multitask"]["loss_unit"] = "${paths.unit}"
-    linked["paths"]["unit"] = "sum"
-    found = plain(varied(linked, "paths.unit=mean"), 0)
-    assert found["components"]["multitask"]["loss_unit"] == "mean"
-
-
-@pytest.mark.parametrize("change", ["training.dropout", "nowhere.at.all=1", "dropout=1"])
-def test_variants_of_nothing(config: Config, change: str) -> None:
-    with pytest.raises(MTLError, match="a change of a setting"):
-        varied(config, change)
-
-
-@pytest.mark.parametrize("change", ["training.max_steps=0", "system.seed=3", "training.patience=5"])
-def test_variants_of_what_is_the_same_for_all(config: Config, change: str) -> None:
-    with pytest.raises(MTLError, match="the same for all systems"):
-        varied(config, change)
 
 
 def test_others_that_learn_from_the_encoder(plan: Plan, config: Config) -> None:
