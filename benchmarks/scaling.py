@@ -73,7 +73,9 @@ def main(
         once(f"{kind} gradients", made.gradients)
         once(f"{kind} annotate 1", partial(made.annotate, 1, times, PARTS[kind]))
         once(f"{kind} train 1", partial(made.train, 1, steps))
-        noted, learned = annotation(found, kind), training(found, kind)
+        for copies in (1, 2):
+            once(f"{kind} beside {copies}", partial(made.train, copies, steps, "beside"))
+        noted, learned = annotation(found, kind), training(found, kind, shared=True)
         once(f"{kind} annotate 2 predicted", partial(noted.seconds, 2, CORES))
         once(f"{kind} train 2 predicted", partial(learned.seconds, 2, exchange))
         once(f"{kind} annotate 2", partial(made.annotate, 2, times, PARTS[kind]))
@@ -188,14 +190,14 @@ class _Made:
         result = run("annotate", str(model), str(texts), str(output), str(actors), str(part))
         return dict(result)
 
-    def train(self, workers: int, steps: int) -> dict[str, float]:
-        """Train with as many words for each worker."""
+    def train(self, workers: int, steps: int, how: str = "train") -> dict[str, float]:
+        """Train with as many words for each worker, or "beside" each other."""
         config = self._work / "config.cfg"
         config.parent.mkdir(parents=True, exist_ok=True)
-        self._config(WORDS * workers, steps).to_disk(config)
+        self._config(WORDS * (workers if how == "train" else 1), steps).to_disk(config)
         output = self._work / "training"
         rmtree(output, ignore_errors=True)
-        return dict(run("train", str(config), str(output), str(workers)))
+        return dict(run(how, str(config), str(output), str(workers)))
 
 
 if __name__ == "__main__":

@@ -84,7 +84,8 @@ class Training:
 
     compute: seconds without others. pack: of getting gradients ready for others and taking theirs.
     dense, rows: bytes of gradients. imbalance: by the number of workers, the words of the largest
-    part of a batch relative to the mean.
+    part of a batch relative to the mean. beside: how many times as long a step takes while the
+    other cores of the machine train too, without anything in common.
     """
 
     compute: float
@@ -93,6 +94,7 @@ class Training:
     dense: float
     rows: float
     imbalance: Mapping[int, float]
+    beside: float = 1.0
 
     def exchange(self, workers: int, network: Exchange) -> tuple[float, float]:
         """Seconds of dense gradients with what is counted before, and of rows."""
@@ -106,7 +108,7 @@ class Training:
         if workers < 2:
             return self.compute
         waited = self.imbalance[workers] * self.compute
-        return waited + self.pack + sum(self.exchange(workers, network))
+        return self.beside * (waited + self.pack) + sum(self.exchange(workers, network))
 
     def efficiency(self, workers: int, network: Exchange) -> float:
         """Words a second of each worker, relative to one alone."""

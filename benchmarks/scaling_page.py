@@ -27,13 +27,13 @@ def annotation(found: Found, kind: str) -> Annotation:
     )
 
 
-def training(found: Found, kind: str) -> Training:
-    """The constants of one worker."""
+def training(found: Found, kind: str, shared: bool = False) -> Training:
+    """The constants of one worker. shared: on a machine whose other cores train too."""
     step, size = found[f"{kind} train 1"], found[f"{kind} gradients"]
     shares = {int(workers): share for workers, share in size["imbalance"].items()}
-    return Training(
-        step["seconds"], step["words"], size["pack"], size["dense"], size["rows"], shares
-    )
+    beside = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
+    sizes = size["pack"], size["dense"], size["rows"]
+    return Training(step["seconds"], step["words"], *sizes, shares, beside if shared else 1.0)
 
 
 def constants(found: Found) -> str:

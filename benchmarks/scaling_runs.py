@@ -2,6 +2,7 @@
 
 python -m benchmarks.scaling_runs annotate MODEL TEXTS OUTPUT 2 200
 python -m benchmarks.scaling_runs train CONFIG OUTPUT 2
+python -m benchmarks.scaling_runs beside CONFIG OUTPUT 2
 python -m benchmarks.scaling_runs exchange 2
 
 The last line that is printed is JSON, see `Steady` and `exchange`.
@@ -100,18 +101,63 @@ def make(folder: str):
 
 def train(config: str, output: str, workers: str) -> Steady:
     """Train by so many workers."""
-    from thinc.api import Config
-
     from spacy_mtl.cluster.train import Job, train_on_ray
 
     folder = Path(output)
+    text = _with_clock(config, folder)
+    train_on_ray(
+        Job(text, None, str(folder / "clock.py"), False, 10**6, 1e9, 1), "local", int(workers)
+    )
+    return _clocked(folder, config)
+
+
+def beside(config: str, output: str, copies: str) -> Steady:
+    """Train in so many processes that know nothing of each other; what the first one takes."""
+    from multiprocessing import get_context
+
+    folder = Path(output)
     folder.mkdir(parents=True)
+    context = get_context("spawn")
+    args = [(config, str(folder / str(number))) for number in range(int(copies))]
+    processes = [context.Process(target=_train_alone, args=each) for each in args]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        if process.exitcode:
+            raise RuntimeError(f"Expected a training to end well, got {process.exitcode}.")
+    return _clocked(folder / "0", config)
+
+
+def _train_alone(config: str, output: str) -> None:
+    import torch
+    from thinc.api import Config
+
+    from spacy_mtl.code_file import import_code
+    from spacy_mtl.training.initialization import initialized
+    from spacy_mtl.training.trainer import train as train_here
+
+    torch.set_num_threads(1)
+    made = Config().from_str(_with_clock(config, Path(output)))
+    import_code(Path(output) / "clock.py")
+    train_here(initialized(made))
+
+
+def _with_clock(config: str, folder: Path) -> str:
+    """The config with a callback that notes when each step begins."""
+    from thinc.api import Config
+
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "clock.py").write_text(CLOCK)
     made = Config().from_disk(config)
     made["training"]["before_update"] = {"@callbacks": "scaling_clock.v1", "folder": str(folder)}
-    words = made["training"]["batcher"]["size"]
-    job = Job(made.to_str(), None, str(folder / "clock.py"), False, 10**6, 1e9, 1)
-    train_on_ray(job, "local", int(workers))
+    return made.to_str()
+
+
+def _clocked(folder: Path, config: str) -> Steady:
+    from thinc.api import Config
+
+    words = Config().from_disk(config)["training"]["batcher"]["size"]
     file = sorted(folder.glob("*.clock"))[0]
     rows = [tuple(map(float, line.split())) for line in file.read_text().splitlines()][WARM:]
     times, busy = zip(*rows, strict=True)
@@ -160,7 +206,12 @@ def busy_seconds() -> float:
     return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
 
 
-KINDS: dict[str, Callable[..., Any]] = {"annotate": annotate, "train": train, "exchange": exchange}
+KINDS: dict[str, Callable[..., Any]] = {
+    "annotate": annotate,
+    "train": train,
+    "beside": beside,
+    "exchange": exchange,
+}
 
 if __name__ == "__main__":
     found = KINDS[sys.argv[1]](*sys.argv[2:])
