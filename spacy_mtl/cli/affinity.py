@@ -24,10 +24,12 @@ from ..affinity.grouping import Grouping, best_groupings, check_encoders
 from ..affinity.lookahead import Matrix
 from ..affinity.observe import AffinityObserver, learning_multitask
 from ..affinity.result import Affinity
+from ..affinity.topology import HARD, Suggestion, sections, suggested
 from ..config_files import config_text
 from ..configs.grouped import grouped_config
 from ..errors import MTLError
 from ..files import write_folder_whole
+from ..pipeline.component import MultiTask
 from ..pipeline.needs import units
 from ..training.initialization import initialized
 from ..training.signals import Stopped
@@ -37,6 +39,7 @@ from ._loading import load_config, use_device
 from ._options import Code, GpuId, again
 from ._printing import print_table
 
+TOPOLOGY = "topology.cfg"
 N_EFFECTS = 5  # of those that help, and of those that hurt, to be told in words
 
 
@@ -73,7 +76,8 @@ def affinity(
     All tasks are trained together once, as by `spacy train`. Meanwhile it is measured how their
     gradients stand to each other, and how much a step for one task alone lowers the losses of the
     others. From that come the best groups of tasks for each number of encoders, and a config
-    with an encoder for each group.
+    with an encoder for each group. Where effects speak for another topology than hard sharing, the
+    file topology.cfg has it, for `spacy mtl compare --vary`.
 
     Settings of the config are overridden as there: --training.dropout 0.2. The config that is
     written has them too, but not --steps and --seed.
@@ -101,12 +105,28 @@ def affinity(
     seed = nlp.config.interpolate()["training"]["seed"]
     needs = {task: list(others) for task, others in component.needs.items() if others}
     document = {**measured.document(), "seed": seed, "needs": needs, "groupings": found}
-    _write(output, document, grouped_config(joint, chosen.groups))
+    suggestion = _suggested(component, joint, measured)
+    document["topology"] = None if suggestion is None else asdict(suggestion)
+    model = joint.config.interpolate()["components"][component.name]["model"]
+    trained = learning_multitask(nlp)
+    other = None if suggestion is None else sections(trained, model, suggestion)
+    _write(output, document, grouped_config(joint, chosen.groups), other)
     _print(measured, needs, groupings, chosen)
     printer = Printer()
+    if suggestion is not None:
+        typer.echo(f"{suggestion.reason} {suggestion.architecture} is worth a comparison:")
+        typer.echo(f"spacy mtl compare CONFIG --vary {shlex.quote(str(output / TOPOLOGY))} ...")
     printer.good(f"Wrote {output / 'affinity.json'} and {output / 'config.cfg'}. Train with:")
     written = shlex.quote(str(output / "config.cfg"))
     typer.echo(f"spacy train {written} --output training{again(code)}")
+
+
+def _suggested(component: MultiTask, nlp: Language, measured: Affinity) -> Suggestion | None:
+    """Nothing beside another topology than hard sharing."""
+    model = nlp.config.interpolate()["components"][component.name]["model"]
+    if model["@architectures"] != HARD:
+        return None
+    return suggested(measured, [name for name, task in component.tasks.items() if task.shows])
 
 
 def _check_new(output: Path) -> None:
@@ -145,12 +165,14 @@ def _observed(nlp: Language, every: int, gpu_id: int) -> Affinity:
     return observer.result()
 
 
-def _write(output: Path, document: dict[str, Any], config: Config) -> None:
+def _write(output: Path, document: dict[str, Any], config: Config, topology: Config | None) -> None:
     text = json.dumps(document, indent=2)
 
     def fill(folder: Path) -> None:
         (folder / "affinity.json").write_text(f"{text}\n", encoding="utf8")
         (folder / "config.cfg").write_text(config_text(config), encoding="utf8")
+        if topology is not None:
+            (folder / TOPOLOGY).write_text(config_text(topology), encoding="utf8")
 
     write_folder_whole(output, fill)
 
