@@ -73,8 +73,8 @@ def make_multitask(
     conflict_every: int,
     confidences: bool,
     absent: list[str],
-    auxiliary: list[str],
     selection: dict[str, Any] | None,
+    auxiliary: list[str] = [],  # noqa: B006
 ) -> MultiTask:
     """Make the component.
 
@@ -86,12 +86,12 @@ def make_multitask(
     confidences: whether to note on each Doc how sure tags, lemmas, arcs and entities are.
     absent: tasks that the model may name although the component is without them. The commands
         that make a config with a part of the tasks (`compare`, `affinity`) write them.
-    auxiliary: tasks that are trained and neither predicted nor scored: others gain by what the
-        encoder learns from them, or nobody does. Each may write what another task writes.
     selection: how the tasks' main scores become the one score NAME_score of the component, at most
         1, at the evaluations of a training; null for no such score. A block with `rule`
         ("geometric", "mean" or "worst") and either `evaluations` or `decay`, see
         `spacy_mtl.pipeline.selection`. Named in [training.score_weights], it chooses `model-best`.
+    auxiliary: tasks that are trained and neither predicted nor scored: others gain by what the
+        encoder learns from them, or nobody does. Each may write what another task writes.
     """
     announce(nlp)
     if loss_unit not in LOSS_UNITS:

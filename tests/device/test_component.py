@@ -20,6 +20,7 @@ from pipeline.helpers import (
     train,
     trained,
 )
+from pipeline.test_topologies import TOPOLOGIES, make
 from spacy.language import Language
 from spacy.training import Example
 from thinc.api import CupyOps, set_current_ops
@@ -27,6 +28,7 @@ from training.test_same_seed import BALANCERS, ENCODERS, has_what_it_needs
 
 from spacy_mtl.evaluation.refusal import doubts
 from spacy_mtl.evaluation.temperature import labelled_scores
+from spacy_mtl.merging.ensembles import ensemble
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.tasks.arcs import HEAD_FINDERS
 
@@ -79,6 +81,20 @@ def test_balancers(name: str, settings: dict[str, Any]) -> None:
     nlp = make_nlp(tasks, balancer={"@mtl_balancers": name, **settings}, conflict_every=1)
     trained(nlp, 2, layers=tasks)
     assert annotations(nlp)
+
+
+@pytest.mark.parametrize("name", TOPOLOGIES)
+def test_topologies(name: str) -> None:
+    nlp = trained(make(name), 3)
+    assert all(isinstance(array, ndarray) for array in all_arrays(nlp))
+    multitask(nlp).add_label("tagger:NEW")
+    train(nlp, 1)
+    assert annotations(nlp)
+
+
+def test_ensemble() -> None:
+    one, other = (trained(make_nlp(["tagger", "topic"]), 2, seed=seed) for seed in (0, 1))
+    assert annotations(ensemble({"one": one, "other": other}))
 
 
 def test_heads_of_every_kind() -> None:

@@ -92,7 +92,7 @@ def _forward(
             f"Expected vectors of {n_layers} layers side by side, got {X.shape[1]} numbers for a "
             "token. Give the encoder `stacked = true` and the same `layers`."
         )
-    stack = X.reshape(len(X), n_layers, -1)
+    stack = X.reshape(len(X), n_layers, X.shape[1] // n_layers)
     gain: Any = model.get_param("gain")
     powers = xp.exp(model.get_param("weights") - xp.max(model.get_param("weights")))
     shares = powers / powers.sum()
