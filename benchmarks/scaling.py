@@ -41,8 +41,9 @@ from .corpora import docs_of, prepare
 from .pretrained import find
 from .proposed import proposed
 from .quality import DEFAULT_CACHE
-from .scaling_model import CORES, Exchange
+from .scaling_model import CORES, Exchange, Training
 from .scaling_page import PARTS, WORKERS, annotation, page, training
+from .scaling_runs import WARM
 
 FOUND = Path(__file__).parent / "finished" / "scaling.json"
 STEPS, DRAWN = 6, 20
@@ -77,7 +78,7 @@ def main(
             once(f"{kind} beside {copies}", partial(made.train, copies, steps, "beside"))
         noted, learned = annotation(found, kind), training(found, kind, shared=True)
         once(f"{kind} annotate 2 predicted", partial(noted.seconds, 2, CORES))
-        once(f"{kind} train 2 predicted", partial(learned.seconds, 2, exchange))
+        once(f"{kind} train 2 predicted", partial(made.predicted, learned, exchange, steps))
         once(f"{kind} annotate 2", partial(made.annotate, 2, times, PARTS[kind]))
         once(f"{kind} train 2", partial(made.train, 2, steps))
     typer.echo(page(found))
@@ -162,6 +163,7 @@ class _Made:
             packed.append(time.perf_counter() - began)
             for _, component in nlp.pipeline:
                 component.finish_update(settings["optimizer"])  # type: ignore[attr-defined]
+            settings["optimizer"].step_schedules()
         shares = {workers: self._imbalance(nlp, corpora, workers) for workers in WORKERS[1:]}
         return {"dense": dense, "rows": rows, "pack": median(packed), "imbalance": shares}
 
@@ -197,7 +199,21 @@ class _Made:
         self._config(WORDS * (workers if how == "train" else 1), steps).to_disk(config)
         output = self._work / "training"
         rmtree(output, ignore_errors=True)
-        return dict(run(how, str(config), str(output), str(workers)))
+        result = run(how, str(config), str(output), str(workers))
+        return {**result, "words": self._mean_words(workers if how == "train" else 1, steps)}
+
+    def predicted(self, learned: Training, exchange: Exchange, steps: int) -> float:
+        """The seconds of a step of two workers on this machine."""
+        return learned.seconds(2, exchange, self._mean_words(2, steps) / 2)
+
+    def _mean_words(self, workers: int, steps: int) -> float:
+        """Of the batches that are timed, which documents do not fill."""
+        nlp, config = self._nlp(), self._config(WORDS * workers, steps).interpolate()
+        settings = registry.resolve(config["training"], validate=False)
+        corpora = registry.resolve(config["corpora"], validate=False)
+        batches = create_train_batches(nlp, corpora["train"], settings["batcher"], 0)
+        drawn = [next(batches)[1] for _ in range(steps)]
+        return mean(sum(len(example.predicted) for example in batch) for batch in drawn[WARM:])
 
 
 if __name__ == "__main__":

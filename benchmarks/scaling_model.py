@@ -103,11 +103,12 @@ class Training:
         counts = network.gather(0, workers)
         return counts + network.reduce(self.dense, workers), network.gather(self.rows, workers)
 
-    def seconds(self, workers: int, network: Exchange) -> float:
-        """Of a step with as many words for each worker."""
+    def seconds(self, workers: int, network: Exchange, words: float | None = None) -> float:
+        """Of a step. words: of each worker; as of one alone if they are not given."""
         if workers < 2:
             return self.compute
-        waited = self.imbalance[workers] * self.compute
+        more = 1.0 if words is None else words / self.words
+        waited = self.imbalance[workers] * self.compute * more
         return self.beside * (waited + self.pack) + sum(self.exchange(workers, network))
 
     def efficiency(self, workers: int, network: Exchange) -> float:

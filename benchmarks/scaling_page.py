@@ -76,8 +76,8 @@ def two(found: Found) -> str:
             one, both = found[f"{kind} {what} 1"], found[f"{kind} {what} 2"]
             predicted = found[f"{kind} {what} 2 predicted"]
             seconds = both["seconds"] * (one["words"] / both["words"] if what == "annotate" else 1)
-            gain = one["seconds"] / seconds * (1 if what == "annotate" else 2)
-            expected = one["seconds"] / predicted * (1 if what == "annotate" else 2)
+            more = 1.0 if what == "annotate" else both["words"] / one["words"]
+            gain, expected = (more * one["seconds"] / each for each in (seconds, predicted))
             rows.append(
                 [
                     TITLES[kind],

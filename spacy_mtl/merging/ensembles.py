@@ -6,14 +6,12 @@ from collections.abc import Mapping
 
 from spacy.language import Language
 
-from ..errors import MTLError
-from ..models.heads import resize
-from ..models.topologies.base import head_of
+from ..errors import MTLError, one_line
+from ..models.topologies.base import resize_head
 from ..models.topologies.ensemble import members_of
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
 from ..pipeline.live import multitasks
-from ..tasks.capable import Calibrated
 from .fitting import check_fitting, copied, made_of
 
 _ARCHITECTURE = "spacy_mtl.Ensemble.v1"
@@ -77,6 +75,13 @@ def _check_tasks(components: Mapping[str, MultiTask]) -> None:
                 f"Expected pipelines of the same tasks, got {', '.join(one.tasks)} in {first} and "
                 f"{', '.join(other.tasks)} in {title}."
             )
+        for name, own in one.tasks.items():
+            mine, theirs = ((type(t), *t.assigns) for t in (own, other.tasks[name]))
+            if mine != theirs:
+                raise MTLError(
+                    f"Expected the same kind of task as '{name}' in all pipelines, got others in "
+                    f"{first} and in {title}. Train them with the same config."
+                )
         for task, labels in one.label_data.items():
             if set(other.label_data[task]) != set(labels):
                 only = sorted(set(other.label_data[task]) ^ set(labels))
@@ -102,11 +107,13 @@ def _fill(component: MultiTask, members: list[MultiTask]) -> None:
     component.set_labels(members[0].label_data)
     for target, member in zip(members_of(component.model), members, strict=True):
         columns = {name: task.columns for name, task in member.labelled_tasks.items()}
-        target.from_bytes(member.model.to_bytes())
+        try:
+            target.from_bytes(member.model.to_bytes())
+        except (ValueError, KeyError) as error:
+            raise MTLError(
+                "Expected members with the same settings of tasks, such as `hidden_width`, as the "
+                f"first, got others: {one_line(error)}. Train them with the same config."
+            ) from error
         for name, task in component.labelled_tasks.items():
             if columns[name] != task.columns:  # the same in another order
-                resize(head_of(target, name), columns[name], task.columns)
-    for name, own in component.tasks.items():
-        if isinstance(own, Calibrated):
-            own.temperature = 1.0
-        own.load_state(members[0].tasks[name].state())
+                resize_head(target, name, columns[name], task.columns)

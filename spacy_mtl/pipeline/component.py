@@ -281,9 +281,11 @@ class MultiTask(
         self.restarted_heads.clear()
         own = self._own_steps
         if not self.stepping and not (own is not None and own.alone):
+            if own is not None:  # what it has learned from a batch in which no task does
+                drop_gradients(self.model)
             return
         if own is not None:
-            own.step(self.model)
+            own.step(self.model, self.stepping)
         idle = idle_nodes(self.model, set(self.tasks) - self.stepping)
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self.stepping.clear()

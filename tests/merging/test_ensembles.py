@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import spacy
 from pipeline.helpers import TEXTS, annotations, make_examples, make_nlp, multitask, trained
+from pipeline.test_topologies import make
 from spacy.language import Language
 
 from spacy_mtl.errors import MTLError
@@ -63,6 +64,34 @@ def test_labels_in_another_order() -> None:
     assert {t.tag_ for doc in mixed.pipe(TEXTS) for t in doc} <= set(labels)
 
 
+def stacked(seed: int, labels: Any = None) -> Language:
+    tasks = {name: TASKS[name] for name in ("ner", "sentiment", "tagger", "topic")}
+    nlp = make("stacked", tasks)
+    if labels is not None:
+        nlp.config["initialize"]["components"]["multitask"] = {"labels": {"tagger": labels}}
+    return trained(nlp, 8, seed=seed)
+
+
+def test_members_that_see_labels_in_another_order() -> None:
+    one = stacked(0)
+    other = stacked(1, list(reversed(multitask(one).labels_for("tagger"))))
+    nlp = ensemble({"one": one, "other": other})
+    cats = [member(TEXTS[0]).cats for member in (one, other)]
+    means = {key: np.sqrt(cats[0][key] * cats[1][key]) for key in cats[0] if "sentiment" in key}
+    found = nlp(TEXTS[0]).cats
+    for key, mean in means.items():
+        assert found[key] == pytest.approx(mean / sum(means.values()), abs=1e-3)
+    multitask(nlp).add_label("tagger:NEW")
+    assert nlp(TEXTS[0]).cats == pytest.approx(found, abs=1e-4)
+
+
+def test_thresholds_of_a_member_are_not_taken_over() -> None:
+    one, other = member(0, ["topic"], 1), member(1, ["topic"], 1)
+    multitask(one).tasks["topic"].label_thresholds = {"topic=food": 0.9}  # type: ignore[attr-defined]
+    found: Any = multitask(ensemble({"one": one, "other": other})).tasks["topic"]
+    assert found.label_thresholds == {}
+
+
 def test_it_can_be_used_as_any_other(members: dict[str, Language]) -> None:
     nlp = ensemble(members)
     assert nlp.evaluate(make_examples(nlp))["tag_acc"] > 0.3
@@ -89,6 +118,12 @@ def test_what_is_no_ensemble() -> None:
     multitask(more).add_label("tagger:NEW")
     with pytest.raises(MTLError, match="Expected the same labels of 'tagger'.*NEW"):
         ensemble({"one": member(0, ["tagger"], 1), "other": more})
+    hidden = member(0, {"tagger": {**TASKS["tagger"], "hidden_width": 8}}, 1)
+    with pytest.raises(MTLError, match="the same settings of tasks"):
+        ensemble({"one": member(0, ["tagger"], 1), "other": hidden})
+    pos = member(0, {"tagger": TASKS["pos"]}, 1)
+    with pytest.raises(MTLError, match="the same kind of task as 'tagger'"):
+        ensemble({"one": member(0, ["tagger"], 1), "other": pos})
     spans = {name: member(0, ["phrases"], 1) for name in ("one", "other")}
     with pytest.raises(MTLError, match="whose scores can be averaged, got 'phrases'"):
         ensemble(spans)

@@ -201,7 +201,7 @@ def test_gradients_are_those_of_small_steps(name: str) -> None:
     forget(nlp)
     objective()
     if (own := topologies.own_steps(multitask(nlp).model)) is not None:
-        own.step(multitask(nlp).model)
+        own.step(multitask(nlp).model, NAMES)
     gradients: list[tuple[Parameter, Any]] = [
         (parameter, gradient_array(parameter).copy())
         for parameter in named_parameters(nlp)

@@ -82,6 +82,9 @@ def _initialize(model: Sharing, docs: list[Doc]) -> None:
     levels = range(model.attrs["depth"])
     layers = [model.get_ref(_layer(n, task)) for n in levels for task in model.attrs["towers"]]
     initialize_stages(model, docs, layers, "`encode` of spacy_mtl.CrossStitch.v1")
+    for name in model.ref_names:
+        if name.startswith(("stitch_", "mix_")):
+            model.get_ref(name).initialize()
 
 
 def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
@@ -134,14 +137,21 @@ def _mean(
 
 def stitch(towers: int, subspaces: int) -> Model[list[Floats2d], list[Floats2d]]:
     """A linear mix of the towers' vectors, (n, width) each, subspace by subspace."""
-    n = towers * subspaces
+    model: Model[list[Floats2d], list[Floats2d]] = Model(
+        "stitch",
+        _stitch_forward,
+        init=_stitch_init,
+        attrs={"subspaces": subspaces, "parts": towers * subspaces},
+    )
+    _stitch_init(model)
+    return model
+
+
+def _stitch_init(model: Model[Any, Any], X: object = None, Y: object = None) -> None:
+    n = model.attrs["parts"]
     shares: Any = np.eye(n) if n == 1 else np.full((n, n), (1 - OWN) / (n - 1))
     np.fill_diagonal(shares, 1.0 if n == 1 else OWN)
-    model: Model[list[Floats2d], list[Floats2d]] = Model(
-        "stitch", _stitch_forward, attrs={"subspaces": subspaces}
-    )
     model.set_param("shares", model.ops.asarray2f(shares))
-    return model
 
 
 def _stitch_forward(

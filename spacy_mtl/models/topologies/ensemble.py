@@ -68,7 +68,10 @@ def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
 
 
 def _resized(model: Sharing, task: str, old: list[str], new: list[str]) -> None:
-    for member in members_of(model)[1:]:
+    first, *others = members_of(model)
+    if "resized" in first.attrs:  # its head is the one that has been resized already
+        first.attrs["resized"](first, task, old, new)
+    for member in others:
         topologies.resize_head(member, task, old, new)
 
 

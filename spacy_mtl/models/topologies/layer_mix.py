@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.types import Floats2d
@@ -13,7 +12,7 @@ from thinc.types import Floats2d
 from ...errors import MTLError
 from ..encoding import Encoder
 from ..packed import Packed
-from .base import FIRST, Represented, Sharing, encode, encoders, summed, topology
+from .base import FIRST, Represented, Sharing, add_part, encode, encoders, summed, topology
 
 OTHERS = ""  # the mix of tasks that have none of their own
 
@@ -34,11 +33,9 @@ def LayerMix(tok2vec: Encoder, layers: int, tasks: Sequence[str] = ()) -> Sharin
     """
     if layers < 2:
         raise MTLError(f"Expected `layers` of at least 2 to mix, got {layers}.")
-    model = topology("layer_mix", _represent, {FIRST: tok2vec}, tasks=tasks)
+    model = topology("layer_mix", _represent, {FIRST: tok2vec}, tasks=tasks, init_parts=_initialize)
     for task in dict.fromkeys([OTHERS, *sorted(tasks)]):
-        mix = scalar_mix(layers)
-        model.layers.append(mix)
-        model.set_ref(_mix_ref(task), mix)
+        add_part(model, _mix_ref(task), scalar_mix(layers), [task] if task else ())
     return model
 
 
@@ -64,6 +61,12 @@ def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool
     return Represented({task: packed[sites[task]] for task in tasks}, sites, backprop)
 
 
+def _initialize(model: Sharing, docs: list[Doc]) -> None:
+    for name in model.ref_names:
+        if name.startswith(_mix_ref("")):
+            model.get_ref(name).initialize()
+
+
 def _site(model: Sharing, task: str) -> str:
     own = _mix_ref(task)
     return own if model.has_ref(own) else _mix_ref(OTHERS)
@@ -75,11 +78,16 @@ def _mix_ref(task: str) -> str:
 
 def scalar_mix(layers: int) -> Model[Floats2d, Floats2d]:
     """A weighted mean of layers side by side: (n, layers * width) to (n, width)."""
-    params: dict[str, Any] = {"weights": np.zeros(layers), "gain": np.ones(1)}
-    model: Model[Floats2d, Floats2d] = Model("scalar_mix", _forward, attrs={"layers": layers})
-    for name, values in params.items():
-        model.set_param(name, model.ops.asarray1f(values))
+    model: Model[Floats2d, Floats2d] = Model(
+        "scalar_mix", _forward, init=_init, attrs={"layers": layers}
+    )
+    _init(model)
     return model
+
+
+def _init(model: Model[Floats2d, Floats2d], X: object = None, Y: object = None) -> None:
+    model.set_param("weights", model.ops.alloc1f(model.attrs["layers"]))
+    model.set_param("gain", model.ops.alloc1f(1) + 1)
 
 
 def _forward(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -18,8 +18,8 @@ class OwnSteps:
 
     strength: of zero or more; a number, or a thinc schedule over the optimizer's steps. name: how
         errors call it.
-    before_step: adds gradients when those of the tasks are complete, given the model and the
-        strength; None if `represent` does so.
+    before_step: adds gradients when those of the tasks are complete, given the model, the strength
+        and the tasks that step; None if `represent` does so.
     alone: whether it learns also from batches that have labels of no task.
     """
 
@@ -27,7 +27,7 @@ class OwnSteps:
         self,
         strength: Any,
         name: str,
-        before_step: Callable[[Model, float], None] | None = None,
+        before_step: Callable[[Model, float, Collection[str]], None] | None = None,
         alone: bool = False,
     ) -> None:
         self._strength = Setting(strength, name)
@@ -41,10 +41,10 @@ class OwnSteps:
         """At the present step."""
         return self._checked()
 
-    def step(self, model: Model) -> None:
-        """Add the gradients, and go on to the next step."""
+    def step(self, model: Model, tasks: Collection[str]) -> None:
+        """Add the gradients, and go on to the next step. tasks: those that step."""
         if self._before_step is not None:
-            self._before_step(model, self.strength())
+            self._before_step(model, self.strength(), tasks)
         self._steps += 1
 
     def reset(self) -> None:

@@ -10,7 +10,7 @@ from thinc.types import Floats2d
 
 from ..encoding import Encoder
 from ..freezing import owners, parameter_names, torch_module
-from .base import FIRST, Labelled, Represented, Sharing, encoders, topology
+from .base import FIRST, Labelled, Represented, Sharing, encoders, private_parts, topology
 from .own_steps import OwnSteps
 from .towers import check_own, each_on_its_own, grow_towers, tower_name
 
@@ -75,14 +75,18 @@ def distance(model: Sharing) -> float:
     return total
 
 
-def _pull_together(model: Sharing, strength: float) -> None:
-    """Add the gradients of the penalty to those that are there."""
+def _pull_together(model: Sharing, strength: float, tasks: Collection[str]) -> None:
+    """Add the gradients of the penalty to those of the encoders that step.
+
+    What rests keeps no gradient of it, which would wait for the next step and be added again.
+    """
     if not strength:
         return
+    moving = [set(own) & set(tasks) for own in private_parts(model).values()]
     for values, gradients in _aligned(model):
         mean = sum(values) / len(values)
-        for value, gradient in zip(values, gradients, strict=True):
-            if gradient is not None:
+        for value, gradient, moves in zip(values, gradients, moving, strict=True):
+            if moves and gradient is not None:
                 pull = 2 * strength * (value - mean)
                 if value.ndim == 2 and len(value) >= TABLE:
                     pull *= get_array_module(gradient).any(gradient, axis=1, keepdims=True)

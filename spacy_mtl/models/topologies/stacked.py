@@ -64,7 +64,7 @@ def Stacked(
         init_parts=_initialize,
         resized=_resized,
     )
-    own = {task: list(sees[task]) for task in order if sees.get(task)}
+    own = {task: list(dict.fromkeys(sees[task])) for task in order if sees.get(task)}
     model.attrs.update(sees=own, stop_gradient=stop_gradient)
     if encode is not None:
         model.attrs["configured"] = Configured(encode)
@@ -126,6 +126,11 @@ def _labels(seen: str, task: str) -> str:
 def _initialize(model: Sharing, docs: list[Doc]) -> None:
     layers = [model.get_ref(_layer(t)) for t in model.attrs["stands"] if model.has_ref(_layer(t))]
     initialize_stages(model, docs, layers, "`encode` of spacy_mtl.Stacked.v1")
+    for upper, others in model.attrs["stands"].items():
+        for other in others:
+            labels = model.get_ref(_labels(other, upper))
+            if labels.has_param("E"):  # of a training before
+                labels.set_param("E", labels.ops.alloc2f(*labels.get_param("E").shape))
 
 
 def _resized(model: Sharing, task: str, old: list[str], new: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 from thinc.api import Model
+from thinc.shims import Shim
 from thinc.types import Floats2d
 
 from ...errors import MTLError
@@ -58,10 +59,19 @@ def copied(encoder: Encoder) -> Encoder:
             nodes[node.id].set_ref(ref, None if target is None else nodes[target.id])
     for node in copy.walk():
         for shim in node.shims:
+            _renumber(shim)
             module: Any = torch_module(shim)
             if module is not None:
                 module.apply(_draw_anew)
     return copy
+
+
+def _renumber(shim: Shim) -> None:
+    """Give a copy a number of its own, by which optimizers know its parameters: thinc's has that of
+    what it was copied from."""
+    with Shim.global_id_lock:
+        Shim.global_id += 1
+        shim.id = Shim.global_id
 
 
 def _draw_anew(module: Any) -> None:

@@ -71,6 +71,15 @@ def test_without_mixing_a_tower_is_layers_on_the_encoder() -> None:
     np.testing.assert_allclose(found, np.concatenate(X), rtol=1e-4, atol=1e-5)
 
 
+def test_training_begins_anew() -> None:
+    nlp = trained(make("sluice"), 6)
+    model = multitask(nlp).model
+    nlp.initialize(lambda: make_examples(nlp))
+    shares: Any = model.get_ref("stitch_0").get_param("shares")
+    assert shares[0, 0] == np.float32(OWN)
+    assert not model.get_ref("mix_ner").get_param("weights").any()
+
+
 @pytest.mark.parametrize("setting", ["depth", "subspaces"])
 def test_less_than_one(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TOPOLOGIES, "none", {**TOPOLOGIES["sluice"], setting: 0})

@@ -106,6 +106,15 @@ def test_private_layers_of_tasks_that_a_batch_has_not_rest() -> None:
     assert moved == {"shared", "private_tagger"}
 
 
+def test_nothing_waits_where_no_task_learns() -> None:
+    nlp = trained(make("shared-private"), 2, layers=APART)
+    component = multitask(nlp)
+    component.stopped_tasks = {"ner", "tagger"}
+    step(nlp, nlp.resume_training(), make_examples(nlp, APART)[:2])
+    adversary = component.model.get_ref("adversary")
+    assert not any(n.has_grad(p) for n in adversary.walk() for p in n.param_names)
+
+
 def test_the_adversarys_gradient_goes_into_the_shared_space_reversed() -> None:
     nlp = trained(make("shared-private"), 2, layers=APART)
     model = multitask(nlp).model

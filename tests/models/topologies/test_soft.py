@@ -42,7 +42,7 @@ def test_the_gradient_is_twice_the_distance_from_the_mean() -> None:
     nodes = [next(n for n in tower.walk() if n.name == "maxout") for tower in towers]
     before = [node.get_grad("W").copy() for node in nodes]
     values = [node.get_param("W") for node in nodes]
-    soft._pull_together(model, 0.25)
+    soft._pull_together(model, 0.25, ["ner", "tagger"])
     for node, old, value in zip(nodes, before, values, strict=True):
         expected = old + 2 * 0.25 * (value - np.mean(values, axis=0))
         np.testing.assert_allclose(node.get_grad("W"), expected, rtol=1e-4, atol=1e-5)
@@ -58,7 +58,7 @@ def test_of_a_table_the_rows_that_a_batch_looks_up_are_drawn(
     tower = multitask(nlp).model.get_ref("tok2vec_tagger")
     table = next(node for node in tower.walk() if node.name == "hashembed")
     moved = table.get_grad("E").any(axis=1)
-    soft._pull_together(multitask(nlp).model, 1.0)
+    soft._pull_together(multitask(nlp).model, 1.0, ["tagger"])
     assert 0 < moved.sum() < len(moved)
     np.testing.assert_array_equal(table.get_grad("E").any(axis=1), moved)
 
@@ -70,6 +70,16 @@ def test_encoders_of_tasks_that_a_batch_has_not_rest() -> None:
     step(nlp, nlp.resume_training(), make_examples(nlp, ["tagger"]))
     moved = {name for name, tower in towers.items() if tower.to_bytes() != before[name]}
     assert moved == {"tok2vec_tagger"}
+
+
+def test_the_penalty_does_not_pile_up_in_encoders_that_rest() -> None:
+    nlp = trained(make("soft"), 3)
+    tower = multitask(nlp).model.get_ref("tok2vec_ner")
+    optimizer = nlp.resume_training()
+    for _ in range(3):
+        step(nlp, optimizer, make_examples(nlp, ["tagger"]))
+        gradients = [n.get_grad(p) for n in tower.walk() for p in n.param_names if n.has_grad(p)]
+        assert gradients and not any(gradient.any() for gradient in gradients)
 
 
 def test_an_encoder_sees_the_documents_of_its_task_in_training() -> None:

@@ -69,6 +69,20 @@ def test_tasks_that_are_absent_are_not_seen() -> None:
     assert not multitask(nlp).model.has_ref("labels_sentiment_topic")
 
 
+def test_training_begins_anew() -> None:
+    nlp = trained(make("stacked"), 6)
+    labels = multitask(nlp).model.get_ref("labels_tagger_ner")
+    assert labels.get_param("E").any()
+    nlp.initialize(lambda: make_examples(nlp))
+    assert not multitask(nlp).model.get_ref("labels_tagger_ner").get_param("E").any()
+
+
+def test_a_name_that_stands_twice_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    twice = {**TOPOLOGIES["stacked"], "sees": {"ner": ["tagger", "tagger"]}}
+    monkeypatch.setitem(TOPOLOGIES, "twice", twice)
+    assert multitask(make("twice")).model.attrs["stands"] == {"ner": ["tagger"]}
+
+
 def test_circles(monkeypatch: pytest.MonkeyPatch) -> None:
     circle = {**TOPOLOGIES["stacked"], "sees": {"ner": ["tagger"], "tagger": ["topic", "ner"]}}
     monkeypatch.setitem(TOPOLOGIES, "circle", circle)

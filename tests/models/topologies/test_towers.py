@@ -60,6 +60,12 @@ def numbers(model: Model) -> Any:
                 yield torch2xp(torch_module(owner).get_parameter(name))
 
 
+def test_copies_of_torch_layers_are_others_for_the_optimizer() -> None:
+    encoder = recurrent()
+    found = [[s.id for n in m.walk() for s in n.shims] for m in (encoder, copied(encoder))]
+    assert found[0] and found[1] and not set(found[0]) & set(found[1])
+
+
 def test_copies_have_the_same_references() -> None:
     encoder = convolutional()
     encoder.set_ref("deep", encoder.layers[1].layers[0])
