@@ -73,6 +73,7 @@ def main(
         made = _Made(data, cache, work, kind, None if kind == "cnn" else str(find(weights)))
         once(f"{kind} gradients", made.gradients)
         once(f"{kind} annotate 1", partial(made.annotate, 1, times, PARTS[kind]))
+        once(f"{kind} driver", partial(made.driver, found[f"{kind} annotate 1"], PARTS[kind]))
         once(f"{kind} train 1", partial(made.train, 1, steps))
         for copies in (1, 2):
             once(f"{kind} beside {copies}", partial(made.train, copies, steps, "beside"))
@@ -191,6 +192,11 @@ class _Made:
         output = self._work / "out.jsonl"
         result = run("annotate", str(model), str(texts), str(output), str(actors), str(part))
         return dict(result)
+
+    def driver(self, one: dict[str, float], part: int) -> float:
+        """The driver's seconds for a part, with what one actor has given back."""
+        files = (str(self._work / name) for name in ("model", "texts.jsonl", "out.jsonl"))
+        return float(run("driver", *files, str(part), str(one["returned"])))
 
     def train(self, workers: int, steps: int, how: str = "train") -> dict[str, float]:
         """Train with as many words for each worker, or "beside" each other."""

@@ -1,8 +1,8 @@
 """A cost model of annotation and training on several machines, and what it predicts.
 
-Annotation: an actor takes `seconds` for a part; the driver, which reads, hands on and writes, takes
-what the machine was busy beyond that. Both are processors' time, so that on one machine they share
-its cores, and on a cluster the driver is one process that serves all.
+Annotation: an actor takes some time for a part, and the driver, which reads, hands on and writes,
+another; one driver serves all actors of a command. Ray's own processes are busy besides, which
+counts where all share the cores of one machine.
 
 Training: a step is the computing of own words, waiting for the worker with the most, and the
 exchange of gradients: dense ones by a ring, 2 (n - 1) / n times their bytes, and rows of tables,
@@ -21,11 +21,15 @@ CORES = 2  # of the machine that the constants are of
 
 @dataclass(frozen=True)
 class Annotation:
-    """Of one part with one actor. actor, driver: seconds. documents, sent, returned: of a part, the
-    last two in bytes."""
+    """Of one part with one actor.
+
+    actor, driver: seconds. beside: CPU seconds of the machine beside the actor, the driver's among
+    them. documents, sent, returned: of a part, the last two in bytes.
+    """
 
     actor: float
     driver: float
+    beside: float
     documents: float
     words: float
     sent: float
@@ -35,7 +39,7 @@ class Annotation:
         """From one part to the next. cores: that all processes share."""
         by_actors = self.actor / actors
         by_driver = self.driver / drivers
-        by_cores = (self.actor + self.driver) / cores
+        by_cores = (self.actor + self.beside) / cores
         return max(by_actors, by_driver, by_cores)
 
     @property

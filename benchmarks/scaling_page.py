@@ -21,10 +21,9 @@ DAY = 86_400
 def annotation(found: Found, kind: str) -> Annotation:
     """The constants of one actor."""
     one = found[f"{kind} annotate 1"]
-    driver = max(0.0, one["busy"] - one["seconds"])
-    return Annotation(
-        one["seconds"], driver, PARTS[kind], one["words"], one["sent"], one["returned"]
-    )
+    beside = max(0.0, one["busy"] - one["seconds"])
+    sizes = PARTS[kind], one["words"], one["sent"], one["returned"]
+    return Annotation(one["seconds"], found[f"{kind} driver"], beside, *sizes)
 
 
 def training(found: Found, kind: str, shared: bool = False) -> Training:
@@ -47,6 +46,7 @@ def constants(found: Found) -> str:
                 f"{notes.words / notes.actor:,.0f}",
                 f"{1e3 * notes.actor / notes.documents:.2f}",
                 f"{1e3 * notes.driver / notes.documents:.3f}",
+                f"{notes.beside / notes.actor:.0%}",
                 f"{notes.bytes_of_a_document:,.0f}",
                 f"{steps.words / steps.compute:,.0f}",
                 f"{steps.compute:.2f}",
@@ -59,6 +59,7 @@ def constants(found: Found) -> str:
         "annotated words/s",
         "actor, ms a document",
         "driver, ms a document",
+        "Ray beside, of a core",
         "bytes a document",
         "trained words/s",
         "step, s",

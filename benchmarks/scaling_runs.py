@@ -1,6 +1,7 @@
 """One measured run on a Ray cluster of this machine, in a process of its own.
 
 python -m benchmarks.scaling_runs annotate MODEL TEXTS OUTPUT 2 200
+python -m benchmarks.scaling_runs driver MODEL TEXTS OUTPUT 200 100000
 python -m benchmarks.scaling_runs train CONFIG OUTPUT 2
 python -m benchmarks.scaling_runs beside CONFIG OUTPUT 2
 python -m benchmarks.scaling_runs exchange 2
@@ -97,6 +98,31 @@ def make(folder: str):
             file.write(f"{time.perf_counter()} {busy / os.sysconf('SC_CLK_TCK')}\\n")
     return before_update
 """
+
+
+def driver(model: str, texts: str, output: str, part: str, returned: str) -> float:
+    """CPU seconds of the driver for a part: reading it, packing it for an actor, unpacking what
+    comes back, so many bytes, and writing that. Actors take no time here."""
+    from spacy_mtl.bulk import Options, annotate_file
+    from spacy_mtl.bulk.annotator import Part
+
+    noted: list[float] = []
+    data = bytes(int(float(returned)))
+
+    @contextmanager
+    def echo(make: Any) -> Iterator[Callable[..., Any]]:
+        def each(parts: Any, advance: Any) -> Iterator[Any]:
+            for sources in parts:
+                sent = pickle.loads(pickle.dumps(sources))
+                end = (sent[-1].file, sent[-1].ordinal)
+                yield pickle.loads(pickle.dumps(Part(data, [], len(sent), 0, end)))
+                noted.append(time.process_time())
+
+        yield each
+
+    options = Options(overwrite=True, tokens=False, part_size=int(part))
+    annotate_file(model, Path(texts), Path(output), options, engine=echo)
+    return (noted[-1] - noted[0]) / (len(noted) - 1)
 
 
 def train(config: str, output: str, workers: str) -> Steady:
@@ -207,6 +233,7 @@ def busy_seconds() -> float:
 
 
 KINDS: dict[str, Callable[..., Any]] = {
+    "driver": driver,
     "annotate": annotate,
     "train": train,
     "beside": beside,
