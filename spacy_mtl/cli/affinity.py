@@ -105,11 +105,12 @@ def affinity(
     seed = nlp.config.interpolate()["training"]["seed"]
     needs = {task: list(others) for task, others in component.needs.items() if others}
     document = {**measured.document(), "seed": seed, "needs": needs, "groupings": found}
-    suggestion = _suggested(component, joint, measured)
-    document["topology"] = None if suggestion is None else asdict(suggestion)
     model = joint.config.interpolate()["components"][component.name]["model"]
-    trained = learning_multitask(nlp)
-    other = None if suggestion is None else sections(trained, model, suggestion)
+    suggestion, other = _suggested(component, model, measured), None
+    document["topology"] = None
+    if suggestion is not None:
+        document["topology"] = asdict(suggestion)
+        other = sections(learning_multitask(nlp), model, suggestion)
     _write(output, document, grouped_config(joint, chosen.groups), other)
     _print(measured, needs, groupings, chosen)
     printer = Printer()
@@ -121,9 +122,10 @@ def affinity(
     typer.echo(f"spacy train {written} --output training{again(code)}")
 
 
-def _suggested(component: MultiTask, nlp: Language, measured: Affinity) -> Suggestion | None:
-    """Nothing beside another topology than hard sharing."""
-    model = nlp.config.interpolate()["components"][component.name]["model"]
+def _suggested(
+    component: MultiTask, model: Mapping[str, Any], measured: Affinity
+) -> Suggestion | None:
+    """Nothing beside another topology than hard sharing. model: its block."""
     if model["@architectures"] != HARD:
         return None
     return suggested(measured, [name for name, task in component.tasks.items() if task.shows])

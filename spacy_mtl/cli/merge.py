@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from wasabi import Printer
 from ..config_files import save_pipeline
 from ..errors import MTLError
 from ..files import write_folder_whole
-from ..merging.agreement import check_agreement, labelled, some_texts
+from ..merging.agreement import check_agreement, some_texts
 from ..merging.ensembles import ensemble
 from ..merging.side_by_side import merged
 from ..wording import counted
@@ -65,8 +66,7 @@ def merge(
     """
     if os.path.lexists(output) and not overwrite:
         raise MTLError(f"Expected a new folder as --output, got {output}. Add --overwrite.")
-    names = list(labelled(models))
-    pipelines = {name: load_pipeline(model) for name, model in zip(names, models, strict=True)}
+    pipelines = {_title(models, number): load_pipeline(m) for number, m in enumerate(models)}
     given = None if texts is None else texts.read_text(encoding="utf8").splitlines()
     sample = [line for line in given or () if line.strip()] or some_texts(list(pipelines.values()))
     printer = Printer()
@@ -80,3 +80,9 @@ def merge(
         printer.good(f"Predicts what each pipeline predicts, on {counted(len(sample), 'text')}.")
     write_folder_whole(output, lambda path: save_pipeline(nlp, path))
     printer.good(f"Saved {', '.join(nlp.pipe_names)} to {output}")
+
+
+def _title(models: Sequence[str], number: int) -> str:
+    """What messages call a pipeline: its name, with its number if it is there more than once."""
+    name = models[number]
+    return name if models.count(name) == 1 else f"{name} ({number + 1})"

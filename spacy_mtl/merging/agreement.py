@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -66,9 +66,3 @@ def _agree(found: Any, expected: Any) -> bool:
     if isinstance(expected, (list, tuple)) and isinstance(found, (list, tuple)):
         return len(found) == len(expected) and all(map(_agree, found, expected))
     return bool(found == expected)
-
-
-def labelled(pipelines: Sequence[str]) -> Iterator[str]:
-    """What messages call pipelines that are given by name or folder, each differently."""
-    for number, name in enumerate(pipelines, start=1):
-        yield name if pipelines.count(name) == 1 else f"{name} ({number})"

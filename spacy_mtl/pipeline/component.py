@@ -216,7 +216,9 @@ class MultiTask(
         docs = [eg.predicted for eg in examples]
         self._check_ready(self.active_tasks)
         names = [name for name in self.active_tasks if name not in self.stopped_tasks]
-        labelled = labelled_for(self.tasks, examples, self.teachers)
+        labelled = None
+        if topologies.sees_labelled(self.model):
+            labelled = labelled_for(self.tasks, examples, self.teachers)
         represented = topologies.represent(self.model, docs, names, True, labelled)
         steps = {}
         for name in names:

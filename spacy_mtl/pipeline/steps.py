@@ -76,16 +76,14 @@ def labelled_for(
     scores, and so from all."""
 
     def find(name: str) -> Sequence[int]:
+        if name in teachers:
+            return range(len(examples))
         task = tasks[name]
-        return (
-            range(len(examples))
-            if name in teachers
-            else [
-                number
-                for number, example in enumerate(examples)
-                if task.is_labelled(example) or task.n_labelled([example])
-            ]
-        )
+        return [
+            number
+            for number, example in enumerate(examples)
+            if task.is_labelled(example) or task.n_labelled([example])
+        ]
 
     corpora = [example.reference.user_data.get(CORPUS, "") for example in examples]
     return Labelled(len(examples), find, corpora)

@@ -73,8 +73,9 @@ def topology(
         "sees_labelled": sees_labelled,
         "grow": grow,
         "init_parts": init_parts,
+        "resized": resized,
+        "own": own_steps,
     }
-    extras |= {"resized": resized, "own": own_steps}
     model.attrs.update({name: value for name, value in extras.items() if value})
     if list(encoders) != [FIRST]:
         model.attrs["encoders"] = list(encoders)
@@ -111,6 +112,11 @@ def add_part(model: Sharing, name: str, part: Model, tasks: Iterable[str] = ()) 
     model.set_ref(name, part)
     if own := list(tasks):
         model.attrs.setdefault("private", {})[name] = own
+
+
+def sees_labelled(model: Sharing) -> bool:
+    """Whether its `represent` is told which documents tasks learn from."""
+    return bool(model.attrs.get("sees_labelled"))
 
 
 def private_parts(model: Sharing) -> dict[str, list[str]]:
@@ -171,7 +177,7 @@ def represent(
     labelled: which documents tasks learn from, in training.
     """
     given: list[Any] = [model, docs, list(tasks), is_train]
-    if model.attrs.get("sees_labelled"):
+    if sees_labelled(model):
         given.append(labelled or Labelled(len(docs)))
     represented: Represented = model.attrs["represent"](*given)
     return represented

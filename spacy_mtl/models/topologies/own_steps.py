@@ -35,11 +35,17 @@ class OwnSteps:
         self._before_step = before_step
         self.alone = alone
         self._steps = 0
-        self._checked()
+        self.strength()  # an error now, if it is none
 
     def strength(self) -> float:
-        """At the present step."""
-        return self._checked()
+        """At the present step.
+
+        RAISES (MTLError): If it is below zero.
+        """
+        value = self._strength.at(self._steps)
+        if not value >= 0:
+            raise MTLError(f"Expected {self._name} of at least 0, got {value:g}.")
+        return value
 
     def step(self, model: Model, tasks: Collection[str]) -> None:
         """Add the gradients, and go on to the next step. tasks: those that step."""
@@ -67,9 +73,3 @@ class OwnSteps:
     def load_state(self, state: State) -> None:
         """See `spacy_mtl.state.Stateful`."""
         self._steps = int(state["steps"])
-
-    def _checked(self) -> float:
-        value = self._strength.at(self._steps)
-        if not value >= 0:
-            raise MTLError(f"Expected {self._name} of at least 0, got {value:g}.")
-        return value

@@ -169,13 +169,13 @@ class _Spaces:
     def _reversed(self) -> Any:
         """The reversed gradient of the adversary, which learns by it as it is."""
         steps: Any = own_steps(self._model)
+        strength = steps.strength()
+        if not strength:
+            return 0.0
         spaces = self._model.attrs["spaces"]
         belongs = np.zeros((len(self._lengths), len(spaces)), dtype=bool)
         for column, space in enumerate(spaces):
             belongs[list(self.documents(space)), column] = True
-        strength = steps.strength()
-        if not strength:
-            return 0.0
         adversary = self._model.get_ref(ADVERSARY)
         return -strength * adversary_step(adversary, self.shared, self._lengths, belongs)
 

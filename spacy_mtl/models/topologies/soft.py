@@ -10,9 +10,9 @@ from thinc.types import Floats2d
 
 from ..encoding import Encoder
 from ..freezing import owners, parameter_names, torch_module
-from .base import FIRST, Labelled, Represented, Sharing, encoders, private_parts, topology
+from .base import FIRST, Labelled, Represented, Sharing, encode, encoders, private_parts, topology
 from .own_steps import OwnSteps
-from .towers import check_own, each_on_its_own, grow_towers, tower_name
+from .towers import check_own, grow_towers, tower_name
 
 TABLE = 1024  # rows from which a matrix is a table, of which a batch looks up few rows
 
@@ -52,17 +52,22 @@ def SoftSharing(tok2vec: Encoder, strength: Any = 0.001) -> Sharing:
 def _represent(
     model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool, labelled: Labelled
 ) -> Represented:
-    towers = {task: model.get_ref(tower_name(task)) for task in tasks}
-    packed, bp_towers = each_on_its_own(towers, docs, is_train, labelled)
+    documents = {task: labelled.documents(task) for task in tasks}
+    sites = {task: tower_name(task) for task in tasks}
+    ran = {
+        task: encode(model.get_ref(sites[task]), [docs[number] for number in own], is_train)
+        for task, own in documents.items()
+    }
 
     def backprop(
         gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()
     ) -> Collection[str]:
-        bp_towers(gradients, frozen)
+        for task, dX in gradients.items():
+            if sites[task] not in frozen:
+                ran[task][1](dX)
         return ()
 
-    sites = {task: tower_name(task) for task in tasks}
-    documents = {task: labelled.documents(task) for task in tasks}
+    packed = {task: seen for task, (seen, _) in ran.items()}
     return Represented(packed, sites, backprop, documents=documents)
 
 

@@ -93,12 +93,11 @@ def _ordered(sees: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
-    tasks = list(heads)
     configured = model.attrs.pop("configured", None)
     sees = {
-        task: [other for other in others if other in tasks]
+        task: there
         for task, others in model.attrs["sees"].items()
-        if task in tasks
+        if task in heads and (there := [other for other in others if other in heads])
     }
     model.attrs["stands"] = sees
     for task, others in sees.items():
@@ -159,7 +158,7 @@ class _Run:
     def up_to(self, task: str) -> Packed:
         """What a task's head gets, after those that it sees have been run."""
         if task not in self.levels:
-            self.levels[task] = self._above(task) if self._sees.get(task) else self._below
+            self.levels[task] = self._above(task) if task in self._sees else self._below
         return self.levels[task]
 
     def _above(self, task: str) -> Packed:
@@ -208,8 +207,7 @@ class _Run:
 def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
     run = _Run(model, docs, is_train)
     packed = {task: run.up_to(task) for task in tasks}
-    sees = model.attrs["stands"]
-    sites = {task: _layer(task) if sees.get(task) else FIRST for task in tasks}
+    sites = {task: _layer(task) if task in model.attrs["stands"] else FIRST for task in tasks}
 
     def backprop(
         gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()

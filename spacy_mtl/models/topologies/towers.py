@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from spacy.tokens import Doc
 from thinc.api import Model
 from thinc.shims import Shim
-from thinc.types import Floats2d
 
 from ...errors import MTLError
 from ..encoding import Encoder
 from ..freezing import torch_module
-from ..packed import Packed
-from .base import FIRST, Labelled, Sharing, add_part, encode
-
-PREFIX = "tok2vec_"
+from .base import FIRST, Sharing, add_part
 
 
 def tower_name(task: str) -> str:
     """The name of a task's tower among the encoders of a topology."""
-    return f"{PREFIX}{task}"
+    return f"tok2vec_{task}"
 
 
 def grow_towers(model: Sharing, heads: Mapping[str, Model]) -> None:
@@ -77,32 +72,3 @@ def _renumber(shim: Shim) -> None:
 def _draw_anew(module: Any) -> None:
     if hasattr(module, "reset_parameters"):
         module.reset_parameters()
-
-
-def run_tower(
-    encoder: Encoder, docs: list[Doc], numbers: Sequence[int], is_train: bool
-) -> tuple[Packed, Callable[[Floats2d], None]]:
-    """Run an encoder on some documents of a batch."""
-    own = docs if len(numbers) == len(docs) else [docs[number] for number in numbers]
-    return encode(encoder, own, is_train)
-
-
-def each_on_its_own(
-    towers: Mapping[str, Model], docs: list[Doc], is_train: bool, labelled: Labelled
-) -> tuple[dict[str, Packed], Callable[[Mapping[str, Floats2d], Collection[str]], None]]:
-    """Run the tower of each task on the documents that are labelled for it.
-
-    towers: by task. Returns what each gives, and what runs those backward whose task has a
-    gradient, given these and the names of frozen encoders.
-    """
-    ran = {
-        task: run_tower(tower, docs, labelled.documents(task), is_train)
-        for task, tower in towers.items()
-    }
-
-    def backprop(gradients: Mapping[str, Floats2d], frozen: Collection[str]) -> None:
-        for task, dX in gradients.items():
-            if tower_name(task) not in frozen:
-                ran[task][1](dX)
-
-    return {task: packed for task, (packed, _) in ran.items()}, backprop

@@ -67,6 +67,7 @@ def test_tasks_that_are_absent_are_not_seen() -> None:
     trained(nlp, 3)
     assert list(nlp.pipe(TEXTS))
     assert not multitask(nlp).model.has_ref("labels_sentiment_topic")
+    assert not multitask(nlp).model.has_ref("layer_topic")  # which nothing would run
 
 
 def test_training_begins_anew() -> None:
