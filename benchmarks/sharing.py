@@ -24,6 +24,7 @@ from spacy_mtl.comparison.results import Results
 
 from .corpora import CLASSES, prepare
 from .mixture import NAME, prepare_mixture
+from .pretrained import find
 from .proposed import proposed
 from .quality import DEFAULT_CACHE
 from .sharing_page import markdown, plot
@@ -45,6 +46,9 @@ def main(
     steps: Annotated[int, Option(help="Training steps with all data")] = 2000,
     vary: Annotated[list[str] | None, Option(help="As for `spacy mtl compare`")] = None,
     jobs: Annotated[int, Option(help="Runs at once, one thread each")] = 1,
+    weights: Annotated[
+        str | None, Option(help="On a transformer: its folder, or one below a package")
+    ] = None,
     output: Annotated[
         Path | None, Option(help="Folder of the runs and results; default: sharing in the cache")
     ] = None,
@@ -52,12 +56,13 @@ def main(
 ) -> None:
     """Compare on each corpus, write results.json, print the tables and draw the curves."""
     overrides = parse_config_overrides(ctx.args)
+    transformer = str(find(weights)) if weights else None
     found: dict[str, Results] = {}
     for name in corpus:
         prepared = prepare_mixture(data, cache) if name == NAME else prepare(data, cache, name)
         settled = Settled(
             name=f"{name}.cfg",
-            config=proposed(prepared, overrides),
+            config=proposed(prepared, overrides, transformer),
             test=prepared.test,
             seeds=seeds,
             steps=steps,

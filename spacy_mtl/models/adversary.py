@@ -26,13 +26,14 @@ def adversary_step(
     """Let it learn from the documents that belong to one group alone.
 
     X: (n_tokens, width) the vectors. belongs: (n_docs, n_groups).
-    Returns the gradient of its loss, summed over documents, for the vectors.
+    Returns the gradient of its loss, summed over documents, for the vectors; None if no document
+    belongs to one group alone.
     """
     ops: Any = adversary.ops
-    dX = ops.alloc2f(*X.shape)
     told = np.flatnonzero((belongs.sum(axis=1) == 1) & (lengths > 0))
     if not len(told):
-        return dX
+        return None
+    dX = ops.alloc2f(*X.shape)
     inside = np.zeros(len(lengths), dtype=bool)
     inside[told] = True
     rows = ops.xp.asarray(np.flatnonzero(np.repeat(inside, lengths)))

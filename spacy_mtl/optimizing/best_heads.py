@@ -1,4 +1,7 @@
-"""Each task's head as it was at its best evaluation, to be put back when the task is stopped."""
+"""Each task's head as it was at its best evaluation, to be put back when the task is stopped.
+
+With a head go the parts of the topology that learn by its task alone, such as a tower.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from spacy.language import Language
 
-from ..models.topologies.base import head_of
+from ..models.topologies.base import own_parts
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
 from ..state import State, joined, part_of
@@ -21,9 +24,9 @@ from .parameters import Parameter, below, named_parameters
 class Kept:
     """What is kept of a task: values of parameters, by their paths.
 
-    head: of its head. encoders: of the encoders with all that stands between them and the heads,
-    shared by tasks that were best at the same evaluation. restored: whether the head has been put
-    back.
+    head: of its head and what learns by it alone. encoders: of the encoders with all that stands
+    between them and the heads, shared by tasks that were best at the same evaluation. restored:
+    whether the head has been put back.
     """
 
     head: State
@@ -51,7 +54,7 @@ class BestHeads:
             if encoders is None:
                 shared = _shared(nlp, component, parameters) if self._with_encoders else []
                 encoders = _values(shared)
-            head = _values(below(head_of(component.model, task), parameters))
+            head = _values(_of_task(component, task, parameters))
             self._kept[component.name, task] = Kept(head, encoders)
 
     def restore(self, nlp: Language, component: MultiTask, task: str) -> None:
@@ -59,7 +62,7 @@ class BestHeads:
         kept = self._kept[component.name, task]
         if kept.restored:
             return
-        for parameter in below(head_of(component.model, task), named_parameters(nlp)):
+        for parameter in _of_task(component, task, named_parameters(nlp)):
             if parameter.name in kept.head:
                 assign(value_of(parameter), kept.head[parameter.name], parameter.name)
         component.restarted_heads.add(task)
@@ -113,9 +116,17 @@ def _shared(
         pipe.model for pipe in upstream_encoders(nlp, component.name, component.model).values()
     ]
     found = [p for model in [*models, component.model] for p in below(model, parameters)]
-    heads = [head_of(component.model, task) for task in component.tasks]
-    of_heads = {parameter for head in heads for parameter in below(head, parameters)}
-    return [parameter for parameter in found if parameter not in of_heads]
+    own = {p for task in component.tasks for p in _of_task(component, task, parameters)}
+    return [parameter for parameter in found if parameter not in own]
+
+
+def _of_task(
+    component: MultiTask, task: str, parameters: Iterable[Parameter]
+) -> list[Parameter]:
+    """Those of its head, and of what learns by it alone."""
+    parameters = list(parameters)
+    parts = own_parts(component.model, task)
+    return list(dict.fromkeys(p for part in parts for p in below(part, parameters)))
 
 
 def _values(parameters: Iterable[Parameter]) -> State:

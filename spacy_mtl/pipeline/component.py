@@ -73,9 +73,10 @@ class MultiTask(
     selection: how these become one score of the component in training, NAME_score; None for none.
     stopped_tasks: tasks that are predicted and scored, but not trained.
     teachers: by task, the earlier model that teaches it in place of the annotation.
-    restarted_heads: tasks whose heads have been set from outside: the optimizer's averages of them
-        begin anew in the next `finish_update`.
-    stepping: tasks whose heads have a gradient that the next `finish_update` applies.
+    restarted_heads: tasks whose heads, with what learns by them alone, have been set from outside:
+        the optimizer's averages of these begin anew in the next `finish_update`.
+    stepping: tasks whose heads have a gradient that the next `finish_update` applies, and parts
+        of the topology that have one (see `spacy_mtl.models.topologies.base.told_parts`).
     workers: who else learns from other parts of the same batches.
     frozen_encoders: encoders of the topology that no gradient is sent to. Their own parameters
         stay where they are only if they are frozen too, see `spacy_mtl.models.freezing`.
@@ -136,8 +137,8 @@ class MultiTask(
 
     @property
     def parts(self) -> list[str]:
-        """The tasks, whose heads move if they have a gradient."""
-        return list(self.tasks)
+        """The tasks, and those of the topology's parts, that move if they have a gradient."""
+        return [*self.tasks, *topologies.told_parts(self.model)]
 
     @property
     def encoder_frozen(self) -> bool:
@@ -233,9 +234,11 @@ class MultiTask(
         for name, total in found.items():
             self._running.add(name, total.loss, total.n_units, weights[name])
         passed_through = represented.backprop(gradients, self.frozen_encoders)
-        for name in set(passed_through).difference(names):
+        moving = set(passed_through)
+        for name in moving.intersection(self.tasks).difference(names):
             drop_gradients(topologies.head_of(self.model, name))
-        self.stepping.update(gradients, set(passed_through).intersection(names))
+            moving.remove(name)
+        self.stepping.update(gradients, moving)
 
     def complete_backward(self) -> None:
         """Nothing waits to go backward between `update` and `finish_update`."""
@@ -279,15 +282,14 @@ class MultiTask(
         decay), so the heads of tasks that were absent are passed over.
         """
         for name in self.restarted_heads:
-            restart_averages(topologies.head_of(self.model, name).walk(), sgd)
+            for part in topologies.own_parts(self.model, name):
+                restart_averages(part.walk(), sgd)
         self.restarted_heads.clear()
         own = self._own_steps
-        if not self.stepping and not (own is not None and own.alone):
-            if own is not None:  # what it has learned from a batch in which no task does
-                drop_gradients(self.model)
+        if not self.stepping:
             return
         if own is not None:
             own.step(self.model, self.stepping)
-        idle = idle_nodes(self.model, set(self.tasks) - self.stepping)
+        idle = idle_nodes(self.model, self.stepping)
         apply_gradients((node for node in self.model.walk() if node.id not in idle), sgd)
         self.stepping.clear()

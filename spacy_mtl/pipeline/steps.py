@@ -15,7 +15,15 @@ from ..balancing.base import Balancer
 from ..balancing.gradients import ConflictMeter, TaskGradients
 from ..marks import CORPUS
 from ..models.freezing import torch_module
-from ..models.topologies.base import Labelled, Represented, Sharing, head_of, private_parts
+from ..models.topologies.base import (
+    Labelled,
+    Represented,
+    Sharing,
+    head_of,
+    private_parts,
+    tasks_of,
+    told_parts,
+)
 from ..tasks.base import Step, Task
 from ..workers import Workers
 from .teachers import Teacher
@@ -89,12 +97,16 @@ def labelled_for(
     return Labelled(len(examples), find, corpora)
 
 
-def idle_nodes(model: Sharing, resting: Collection[str]) -> set[int]:
-    """The numbers of the layers that only tasks learn by which have no gradient."""
-    parts = [head_of(model, name) for name in resting]
-    for name, tasks in private_parts(model).items():
-        if set(tasks) <= set(resting):
-            parts.append(model.get_ref(name))
+def idle_nodes(model: Sharing, stepping: Collection[str]) -> set[int]:
+    """The numbers of the layers without a gradient. stepping: the tasks, and the topology's parts
+    of those that are told, with one."""
+    parts = [head_of(model, name) for name in tasks_of(model) if name not in stepping]
+    parts += [
+        model.get_ref(name)
+        for name, tasks in private_parts(model).items()
+        if not set(tasks) & set(stepping)
+    ]
+    parts += [model.get_ref(name) for name in told_parts(model) if name not in stepping]
     return {node.id for part in parts for node in part.walk()}
 
 

@@ -4,12 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pipeline.helpers import make_examples, make_nlp, multitask, step
+from pipeline.helpers import make_examples, make_nlp, multitask, step, trained
+from pipeline.test_topologies import make
 from spacy.language import Language
 from spacy.util import fix_random_seed
 from thinc.api import Adam
 
-from spacy_mtl.models.topologies.base import head_of
+from spacy_mtl.models.topologies.base import head_of, own_parts
 from spacy_mtl.optimizing.best_heads import BestHeads
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.optimizing.parameters import below, named_parameters
@@ -74,6 +75,30 @@ def test_what_was_evaluated_comes_back_and_stays(name, inline):
     assert component.restarted_heads == set()
     for found in (values(nlp), evaluated(nlp, optimizer)):
         assert equal(kept, found) == of_head(nlp, "ner")
+
+
+def test_what_learns_by_a_task_alone_comes_back_with_its_head():
+    nlp = trained(make("soft"), 4)
+    optimizer = nlp.resume_training()
+    best, component = BestHeads(), multitask(nlp)
+    with nlp.use_params(optimizer.averages):
+        kept = values(nlp)
+        best.keep(nlp, component, ["ner"])
+    own = {
+        p.name
+        for part in own_parts(component.model, "ner")
+        for p in below(part, named_parameters(nlp))
+    }
+    assert own > of_head(nlp, "ner")
+    for _ in range(3):
+        step(nlp, optimizer, make_examples(nlp))
+    best.restore(nlp, component, "ner")
+    assert equal(kept, values(nlp)) == own
+    component.stopped_tasks = {"ner"}
+    for _ in range(3):
+        step(nlp, optimizer, make_examples(nlp))
+    for found in (values(nlp), evaluated(nlp, optimizer)):
+        assert equal(kept, found) == own
 
 
 def test_a_head_that_goes_on_has_new_averages():

@@ -102,16 +102,21 @@ def named_tasks(model: Sharing) -> list[str]:
     return list(model.attrs.get("tasks", []))
 
 
-def add_part(model: Sharing, name: str, part: Model, tasks: Iterable[str] = ()) -> None:
+def add_part(
+    model: Sharing, name: str, part: Model, tasks: Iterable[str] = (), told: bool = False
+) -> None:
     """Add a part, which `model.get_ref` finds by its name.
 
     tasks: those by which alone it learns, if not all; it rests where the batch has none of them.
+    told: whether it rests unless `Backprop` returns its name, which no task may have.
     """
     if part not in model.layers:
         model.layers.append(part)
     model.set_ref(name, part)
     if own := list(tasks):
         model.attrs.setdefault("private", {})[name] = own
+    if told:
+        model.attrs.setdefault("told", []).append(name)
 
 
 def sees_labelled(model: Sharing) -> bool:
@@ -122,6 +127,17 @@ def sees_labelled(model: Sharing) -> bool:
 def private_parts(model: Sharing) -> dict[str, list[str]]:
     """The parts that learn by some tasks alone, with these."""
     return dict(model.attrs.get("private", {}))
+
+
+def own_parts(model: Sharing, task: str) -> list[Model]:
+    """A task's head, and the parts that learn by it alone."""
+    alone = [name for name, tasks in private_parts(model).items() if tasks == [task]]
+    return [head_of(model, task), *map(model.get_ref, alone)]
+
+
+def told_parts(model: Sharing) -> list[str]:
+    """The parts that learn in the batches alone in which the topology says so."""
+    return list(model.attrs.get("told", []))
 
 
 def own_steps(model: Sharing) -> OwnSteps | None:

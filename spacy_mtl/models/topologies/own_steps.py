@@ -20,7 +20,6 @@ class OwnSteps:
         errors call it.
     before_step: adds gradients when those of the tasks are complete, given the model, the strength
         and the tasks that step; None if `represent` does so.
-    alone: whether it learns also from batches that have labels of no task.
     """
 
     def __init__(
@@ -28,12 +27,10 @@ class OwnSteps:
         strength: Any,
         name: str,
         before_step: Callable[[Model, float, Collection[str]], None] | None = None,
-        alone: bool = False,
     ) -> None:
         self._strength = Setting(strength, name)
         self._name = name
         self._before_step = before_step
-        self.alone = alone
         self._steps = 0
         self.strength()  # an error now, if it is none
 

@@ -36,7 +36,8 @@ class Backprop(Protocol):
         """gradients: by task, (n_tokens, width) as its representation. frozen: the encoders that
         get none.
 
-        Returns the tasks whose heads got a gradient on the way, because the topology had run them.
+        Returns the tasks whose heads got a gradient on the way, because the topology had run them,
+        and the names of parts that learned, where they are to be told (see `add_part`).
         """
 
 

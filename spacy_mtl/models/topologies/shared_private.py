@@ -24,13 +24,14 @@ from .base import (
     encoders,
     own_steps,
     summed,
+    told_parts,
     topology,
 )
 from .own_steps import OwnSteps
 from .stages import Configured, Stage, initialize_stages, run_stage
 from .towers import copied
 
-SHARED, ADVERSARY = "shared", "adversary"
+SHARED, ADVERSARY = "shared", "the:adversary"
 
 
 def SharedPrivate(
@@ -77,7 +78,7 @@ def SharedPrivate(
         sees_labelled=True,
         grow=_grow,
         init_parts=_initialize,
-        own_steps=OwnSteps(reversal, "`reversal` of the shared space", alone=bool(corpora)),
+        own_steps=OwnSteps(reversal, "`reversal` of the shared space"),
     )
     model.attrs.update(corpora=list(corpora), private_spaces=private, orthogonality=orthogonality)
     model.attrs["adversary_width"] = adversary_width
@@ -92,12 +93,13 @@ def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
     spaces = model.attrs["spaces"] = model.attrs["corpora"] or tasks
     add_part(model, SHARED, copied(configured))
     for space in spaces if model.attrs["private_spaces"] else ():
-        add_part(model, _private(space), copied(configured), () if by_corpus else [space])
-    add_part(model, ADVERSARY, Adversary(len(spaces), model.attrs["adversary_width"]))
+        tasks = () if by_corpus else [space]
+        add_part(model, _private(space), copied(configured), tasks, told=by_corpus)
+    add_part(model, ADVERSARY, Adversary(len(spaces), model.attrs["adversary_width"]), told=True)
 
 
 def _private(space: str) -> str:
-    return f"private_{space}"
+    return f"private:{space}"
 
 
 def _initialize(model: Sharing, docs: list[Doc]) -> None:
@@ -148,8 +150,8 @@ class _Spaces:
             return [n for n, name in enumerate(self._labelled.corpora) if name == space]
         return self._labelled.documents(space)
 
-    def down(self, gradients: Mapping[str, Any], own: Mapping[str, Any], frozen: Any) -> None:
-        """Run the spaces and the encoder backward.
+    def down(self, gradients: Mapping[str, Any], own: Mapping[str, Any], frozen: Any) -> set[str]:
+        """Run the spaces and the encoder backward; the parts that learned by it.
 
         gradients: of the shared vectors, by task. own: of private vectors, by space.
         """
@@ -161,23 +163,29 @@ class _Spaces:
             d_both, d_own = part.orthogonal(self.shared, orthogonality)
             d_shared[part.rows] += d_both
             down.append(part.backprop(dP[part.rows] + d_own))
-        d_shared += self._reversed()
+        learned = {_private(space) for space in own if len(self._private[space].rows)}
+        if (reversed_gradient := self._reversed()) is not None:
+            d_shared += reversed_gradient
+            learned.add(ADVERSARY)
         down.append(self._bp_shared(d_shared))
         if FIRST not in frozen:
             self._bp_encode(summed(self._model.ops, self._below, down))
+        return learned
 
     def _reversed(self) -> Any:
-        """The reversed gradient of the adversary, which learns by it as it is."""
+        """The reversed gradient of the adversary, which learns by it as it is; None where it
+        does not learn."""
         steps: Any = own_steps(self._model)
         strength = steps.strength()
         if not strength:
-            return 0.0
+            return None
         spaces = self._model.attrs["spaces"]
         belongs = np.zeros((len(self._lengths), len(spaces)), dtype=bool)
         for column, space in enumerate(spaces):
             belongs[list(self.documents(space)), column] = True
         adversary = self._model.get_ref(ADVERSARY)
-        return -strength * adversary_step(adversary, self.shared, self._lengths, belongs)
+        gradient = adversary_step(adversary, self.shared, self._lengths, belongs)
+        return None if gradient is None else -strength * gradient
 
 
 class _Part:
@@ -236,7 +244,7 @@ def _represent(
             for task, dX in gradients.items():
                 for space in seen[task]:
                     own[space] = own.get(space, 0) + dX[:, width:]
-        spaces.down({task: dX[:, :width] for task, dX in gradients.items()}, own, frozen)
-        return ()
+        moved = spaces.down({task: dX[:, :width] for task, dX in gradients.items()}, own, frozen)
+        return moved.intersection(told_parts(model))
 
     return Represented(packed, dict.fromkeys(tasks, SHARED), backprop, shared_width=width)

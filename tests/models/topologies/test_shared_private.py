@@ -12,7 +12,7 @@ from spacy_mtl.models.freezing import drop_gradients
 from spacy_mtl.models.topologies.base import own_steps, represent
 from spacy_mtl.models.topologies.own_steps import OwnSteps
 from spacy_mtl.models.topologies.represented import Labelled
-from spacy_mtl.models.topologies.shared_private import _Part
+from spacy_mtl.models.topologies.shared_private import ADVERSARY, _Part
 
 NO_OPTIMIZER: Any = False
 APART = [["ner"], ["tagger"], ["sentiment"], ["topic"], ["ner"], ["tagger"]]
@@ -99,20 +99,24 @@ def test_private_vectors_are_of_the_documents_of_a_task() -> None:
 def test_private_layers_of_tasks_that_a_batch_has_not_rest() -> None:
     nlp = trained(make("shared-private"), 4)
     model = multitask(nlp).model
-    parts = ["shared", *(f"private_{task}" for task in multitask(nlp).tasks)]
+    parts = ["shared", *(f"private:{task}" for task in multitask(nlp).tasks)]
     before = {name: model.get_ref(name).to_bytes() for name in parts}
     step(nlp, nlp.resume_training(), make_examples(nlp, ["tagger"]))
     moved = {name for name in parts if model.get_ref(name).to_bytes() != before[name]}
-    assert moved == {"shared", "private_tagger"}
+    assert moved == {"shared", "private:tagger"}
 
 
 def test_nothing_waits_where_no_task_learns() -> None:
     nlp = trained(make("shared-private"), 2, layers=APART)
     component = multitask(nlp)
     component.stopped_tasks = {"ner", "tagger"}
+    before = component.model.get_ref(ADVERSARY).to_bytes()
     step(nlp, nlp.resume_training(), make_examples(nlp, APART)[:2])
-    adversary = component.model.get_ref("adversary")
-    assert not any(n.has_grad(p) for n in adversary.walk() for p in n.param_names)
+    adversary = component.model.get_ref(ADVERSARY)
+    assert adversary.to_bytes() != before
+    assert not any(
+        n.get_grad(p).any() for n in adversary.walk() for p in n.param_names if n.has_grad(p)
+    )
 
 
 def test_the_adversarys_gradient_goes_into_the_shared_space_reversed() -> None:
@@ -133,7 +137,7 @@ def test_the_adversarys_gradient_goes_into_the_shared_space_reversed() -> None:
         )
         represented.backprop({})
         layer = next(node for node in model.get_ref("shared").walk() if node.name == "maxout")
-        own = model.get_ref("adversary").layers[0]
+        own = model.get_ref(ADVERSARY).layers[0]
         found.append((layer.get_grad("W").copy(), own.get_grad("W").copy()))
     (weak, learned), (strong, learned_too) = found
     assert weak.any()
@@ -158,13 +162,43 @@ def test_a_corpus_is_known_by_its_mark() -> None:
 def test_documents_without_labels_teach_the_adversary_of_corpora() -> None:
     nlp = trained(make("adversarial"), 2)
     model = multitask(nlp).model
-    examples = make_examples(nlp, [])
+    examples = mixed(nlp, [])
+    before = model.get_ref(ADVERSARY).to_bytes(), model.get_ref("shared").to_bytes()
+    step(nlp, nlp.resume_training(), examples)
+    after = model.get_ref(ADVERSARY).to_bytes(), model.get_ref("shared").to_bytes()
+    assert before[0] != after[0] and before[1] != after[1]
+
+
+@pytest.mark.parametrize(
+    "corpora, names, moving",
+    [
+        (["one"], ["tagger"], {"shared", "private:one", ADVERSARY}),
+        (["one"], [], {"shared", ADVERSARY}),
+        (["strange"], ["tagger"], {"shared"}),
+        (["strange"], [], set()),
+    ],
+)
+def test_private_layers_of_corpora_that_a_batch_has_not_rest(
+    corpora: list[str], names: list[str], moving: set[str]
+) -> None:
+    nlp = trained(make("adversarial"), 4)
+    model = multitask(nlp).model
+    examples = make_examples(nlp, names)
+    for example in examples:
+        example.reference.user_data[CORPUS] = corpora[0]
+    parts = ["shared", "private:one", "private:other", ADVERSARY]
+    optimizer = nlp.resume_training()
+    step(nlp, optimizer, mixed(nlp))  # momentum in all parts
+    before = {name: model.get_ref(name).to_bytes() for name in parts}
+    step(nlp, optimizer, examples)
+    assert {name for name in parts if model.get_ref(name).to_bytes() != before[name]} == moving
+
+
+def mixed(nlp: Any, *names: Any) -> list[Any]:
+    examples = make_examples(nlp, *names)
     for number, example in enumerate(examples):
         example.reference.user_data[CORPUS] = ("one", "other")[number % 2]
-    before = model.get_ref("adversary").to_bytes(), model.get_ref("shared").to_bytes()
-    step(nlp, nlp.resume_training(), examples)
-    after = model.get_ref("adversary").to_bytes(), model.get_ref("shared").to_bytes()
-    assert before[0] != after[0] and before[1] != after[1]
+    return examples
 
 
 def test_gradients_are_compared_in_the_shared_space() -> None:
