@@ -120,9 +120,7 @@ def _shared(
     return [parameter for parameter in found if parameter not in own]
 
 
-def _of_task(
-    component: MultiTask, task: str, parameters: Iterable[Parameter]
-) -> list[Parameter]:
+def _of_task(component: MultiTask, task: str, parameters: Iterable[Parameter]) -> list[Parameter]:
     """Those of its head, and of what learns by it alone."""
     parameters = list(parameters)
     parts = own_parts(component.model, task)

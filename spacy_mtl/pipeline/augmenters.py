@@ -9,9 +9,9 @@ from typing import Any
 from spacy.language import Language
 
 STOCK = "spacy.Corpus.v1"
-_MIXED = "spacy_mtl.MixedCorpus.v1"
+MIXED = "spacy_mtl.MixedCorpus.v1"
 # By our readers, where those stand that they read from. All keep missing annotation missing.
-_OWN = {_MIXED: "corpora", "spacy_mtl.Subset.v1": "reader", "spacy_mtl.GoldTokenCorpus.v1": None}
+_OWN = {MIXED: "corpora", "spacy_mtl.Subset.v1": "reader", "spacy_mtl.GoldTokenCorpus.v1": None}
 
 
 def warn_if_augmented(nlp: Language) -> None:
@@ -25,7 +25,7 @@ def warn_if_augmented(nlp: Language) -> None:
                 f"The reader '{reader}' in [{where}] has an augmenter. Augmenters that make their "
                 "examples anew, as those of spaCy do, turn what nobody annotated into O and words "
                 "without features, which would be learned. Give it to the reader "
-                f"'{_MIXED}' instead, as its setting `augmenter`: there missing annotation stays "
+                f"'{MIXED}' instead, as its setting `augmenter`: there missing annotation stays "
                 "missing.",
                 stacklevel=3,
             )
@@ -47,7 +47,7 @@ def _unguarded(block: Any, where: str, guarded: bool) -> Iterator[tuple[str, str
     reader = block.get("@readers")
     if reader in _OWN:
         inner = block.get(_OWN[reader]) if _OWN[reader] else None
-        blocks = inner if reader == _MIXED and isinstance(inner, dict) else {"": inner}
+        blocks = inner if reader == MIXED and isinstance(inner, dict) else {"": inner}
         for name, own in blocks.items():
             place = ".".join(filter(None, (where, _OWN[reader], name)))
             yield from _unguarded(own, place, guarded=True)

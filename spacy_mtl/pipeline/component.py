@@ -26,6 +26,7 @@ from .history import ScoreHistory
 from .labels import LabelSource, check_groups
 from .listeners import check_upstream
 from .losses import RunningLosses
+from .mixtures import check_corpora
 from .needs import check_needs, checked_auxiliary
 from .predicting import Predicting
 from .pretrained import load_pretrained
@@ -162,8 +163,8 @@ class MultiTask(
         and what they refuse, `stopped_tasks`, `teachers` and `frozen_encoders` go.
         labels: of each task by its name, as a list, in place of those found in the examples.
         Labels that were added before stay, in front of the others.
-        RAISES (MTLError): If there is no task, a task without labels, or a label in two tasks that
-            write the same attribute.
+        RAISES (MTLError): If there is no task, a task without labels, a label in two tasks that
+            write the same attribute, or the topology names a corpus that is none.
         """
         validate_get_examples(get_examples, "MultiTask.initialize")
         self._begin_anew()
@@ -171,6 +172,7 @@ class MultiTask(
             warn_if_homogeneous(self.balancer, nlp)
             warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
+            check_corpora(nlp, self.name, self.model)
             if self.selection is None:
                 check_not_chosen_by(component_score(self.name), self.name, nlp)
         source = LabelSource(self.name, self.tasks, labels)

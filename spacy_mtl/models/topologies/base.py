@@ -37,6 +37,7 @@ def topology(
     encoders: Mapping[str, Encoder],
     *,
     tasks: Iterable[str] = (),
+    corpora: Iterable[str] = (),
     needs: Mapping[str, Iterable[str]] | None = None,
     sees_labelled: bool = False,
     grow: Callable[[Sharing, Mapping[str, Model]], None] | None = None,
@@ -54,6 +55,7 @@ def topology(
         `sees_labelled` a `Labelled` besides.
     encoders: by name, the first one "tok2vec". Each is a listener, or an encoder of its own.
     tasks: the names that its settings have, so that one which no task has is an error.
+    corpora: in the same way, the names of corpora.
     needs: by task, those whose heads must be there for it. These names are known without `tasks`.
     grow: adds what the topology has for each task, given their heads in the order of their names,
         before it has these: see `add_part`.
@@ -75,6 +77,7 @@ def topology(
         "init_parts": init_parts,
         "resized": resized,
         "own": own_steps,
+        "corpora": list(corpora),
     }
     model.attrs.update({name: value for name, value in extras.items() if value})
     if list(encoders) != [FIRST]:
@@ -100,6 +103,11 @@ def needs(model: Sharing) -> dict[str, list[str]]:
 def named_tasks(model: Sharing) -> list[str]:
     """The names of tasks that the topology says to know."""
     return list(model.attrs.get("tasks", []))
+
+
+def named_corpora(model: Sharing) -> list[str]:
+    """The names of corpora that the topology says to know."""
+    return list(model.attrs.get("corpora", []))
 
 
 def add_part(

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from .base import (
     add_part,
     encode,
     encoders,
+    named_corpora,
     own_steps,
     summed,
     told_parts,
@@ -73,15 +75,15 @@ def SharedPrivate(
         raise MTLError(f"Expected `orthogonality` of at least 0, got {orthogonality}.")
     model = topology(
         "shared_private",
-        _represent,
+        partial(_represent, orthogonality=orthogonality),
         {FIRST: tok2vec},
+        corpora=corpora,
         sees_labelled=True,
         grow=_grow,
         init_parts=_initialize,
         own_steps=OwnSteps(reversal, "`reversal` of the shared space"),
     )
-    model.attrs.update(corpora=list(corpora), private_spaces=private, orthogonality=orthogonality)
-    model.attrs["adversary_width"] = adversary_width
+    model.attrs.update(private_spaces=private, adversary_width=adversary_width)
     model.attrs["configured"] = Configured(encode)
     return model
 
@@ -89,12 +91,12 @@ def SharedPrivate(
 def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
     tasks = list(heads)
     configured = model.attrs.pop("configured").layer
-    by_corpus = bool(model.attrs["corpora"])
-    spaces = model.attrs["spaces"] = model.attrs["corpora"] or tasks
+    by_corpus = bool(named_corpora(model))
+    spaces = model.attrs["spaces"] = named_corpora(model) or tasks
     add_part(model, SHARED, copied(configured))
     for space in spaces if model.attrs["private_spaces"] else ():
-        tasks = () if by_corpus else [space]
-        add_part(model, _private(space), copied(configured), tasks, told=by_corpus)
+        own = [] if by_corpus else [space]
+        add_part(model, _private(space), copied(configured), own, told=by_corpus)
     add_part(model, ADVERSARY, Adversary(len(spaces), model.attrs["adversary_width"]), told=True)
 
 
@@ -113,8 +115,16 @@ def _initialize(model: Sharing, docs: list[Doc]) -> None:
 class _Spaces:
     """The shared and private vectors of a batch, (n_tokens, width) each."""
 
-    def __init__(self, model: Sharing, docs: list[Doc], is_train: bool, labelled: Labelled) -> None:
+    def __init__(
+        self,
+        model: Sharing,
+        docs: list[Doc],
+        is_train: bool,
+        labelled: Labelled,
+        orthogonality: float,
+    ) -> None:
         self._model = model
+        self._orthogonality = orthogonality
         self._is_train = is_train
         self._labelled = labelled
         self._below, self._bp_encode = encode(encoders(model)[FIRST], docs, is_train)
@@ -146,7 +156,7 @@ class _Spaces:
 
     def documents(self, space: str) -> Sequence[int]:
         """The numbers of the documents that belong to a space."""
-        if self._model.attrs["corpora"]:
+        if named_corpora(self._model):
             return [n for n, name in enumerate(self._labelled.corpora) if name == space]
         return self._labelled.documents(space)
 
@@ -159,8 +169,7 @@ class _Spaces:
         down = []
         for space, dP in own.items():
             part = self._private[space]
-            orthogonality = self._model.attrs["orthogonality"]
-            d_both, d_own = part.orthogonal(self.shared, orthogonality)
+            d_both, d_own = part.orthogonal(self.shared, self._orthogonality)
             d_shared[part.rows] += d_both
             down.append(part.backprop(dP[part.rows] + d_own))
         learned = {_private(space) for space in own if len(self._private[space].rows)}
@@ -223,16 +232,22 @@ class _Part:
 
 
 def _represent(
-    model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool, labelled: Labelled
+    model: Sharing,
+    docs: list[Doc],
+    tasks: list[str],
+    is_train: bool,
+    labelled: Labelled,
+    orthogonality: float,
 ) -> Represented:
+    corpora = named_corpora(model)
     if not labelled.known:
-        corpora = [doc.user_data.get(CORPUS, "") for doc in docs]
-        labelled = Labelled(len(docs), corpora=corpora)
-    spaces = _Spaces(model, docs, is_train, labelled)
-    seen = {task: model.attrs["corpora"] or [task] for task in tasks}
+        marks = [doc.user_data.get(CORPUS, "") for doc in docs]
+        labelled = Labelled(len(docs), corpora=marks)
+    spaces = _Spaces(model, docs, is_train, labelled, orthogonality)
+    seen = {task: corpora or [task] for task in tasks}
     packed: dict[str, Packed] = {}
     for task in tasks:
-        same = packed.get(tasks[0]) if model.attrs["corpora"] else None
+        same = packed.get(tasks[0]) if corpora else None
         packed[task] = same or spaces.represent(seen[task])
     width = spaces.shared.shape[1]
 

@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: the registry checks settings by these annotations.
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
@@ -57,15 +58,14 @@ def Stacked(
     names = {*sees, *(other for others in sees.values() for other in others)}
     model = topology(
         "stacked",
-        _represent,
+        partial(_represent, stop_gradient=stop_gradient),
         {FIRST: tok2vec},
         tasks=sorted(names),
         grow=_grow,
         init_parts=_initialize,
         resized=_resized,
     )
-    own = {task: list(dict.fromkeys(sees[task])) for task in order if sees.get(task)}
-    model.attrs.update(sees=own, stop_gradient=stop_gradient)
+    model.attrs["sees"] = {t: list(dict.fromkeys(sees[t])) for t in order if sees.get(t)}
     if encode is not None:
         model.attrs["configured"] = Configured(encode)
     return model
@@ -181,7 +181,9 @@ class _Run:
             X, self._bp_layers[task] = run_stage(layer, X, self._below.lengths, self._is_train)
         return Packed(X, self._below.lengths, self._below.docs)
 
-    def down(self, gradients: Mapping[str, Floats2d], frozen: Collection[str]) -> set[str]:
+    def down(
+        self, gradients: Mapping[str, Floats2d], frozen: Collection[str], stop_gradient: bool
+    ) -> set[str]:
         """Run backward what lies below the heads; the tasks whose heads it went through."""
         arriving: dict[str, list[Floats2d]] = {task: [dX] for task, dX in gradients.items()}
         touched: set[str] = set()
@@ -194,7 +196,7 @@ class _Run:
                 dX = self._bp_layers[task](dX)
             for other, bp_shown in self._bp_shown[task].items():
                 d_scores = bp_shown(dX)
-                if not self._model.attrs["stop_gradient"]:
+                if not stop_gradient:
                     touched.add(other)
                     arriving.setdefault(other, []).append(self.ran[other].backprop(d_scores))
             arriving.setdefault(self._sees[task][-1], []).append(dX)
@@ -204,7 +206,9 @@ class _Run:
         return touched
 
 
-def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool) -> Represented:
+def _represent(
+    model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool, stop_gradient: bool
+) -> Represented:
     run = _Run(model, docs, is_train)
     packed = {task: run.up_to(task) for task in tasks}
     sites = {task: _layer(task) if task in model.attrs["stands"] else FIRST for task in tasks}
@@ -212,6 +216,6 @@ def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool
     def backprop(
         gradients: Mapping[str, Floats2d], frozen: Collection[str] = ()
     ) -> Collection[str]:
-        return run.down(gradients, frozen)
+        return run.down(gradients, frozen, stop_gradient)
 
     return Represented(packed, sites, backprop, run.ran)

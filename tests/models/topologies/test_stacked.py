@@ -1,7 +1,9 @@
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import spacy
 from pipeline.helpers import TASKS, TEXTS, make_examples, multitask, randomize_heads, trained
 from pipeline.test_topologies import TOPOLOGIES, make
 
@@ -130,3 +132,14 @@ def test_what_tasks_show() -> None:
         "sentiment": (DOCUMENT, SOFTMAX),
         "topic": (DOCUMENT, SIGMOID),
     }
+
+
+def test_another_setting_at_load(tmp_path: Path) -> None:
+    nlp = trained(make("stacked"), 2)
+    randomize_heads(nlp)
+    nlp.to_disk(tmp_path)
+    change = {"components": {"multitask": {"model": {"stop_gradient": True}}}}
+    loaded = spacy.load(tmp_path, config=change)
+    multitask(loaded).active_tasks = ["tagger", "ner"]
+    loaded.update(make_examples(loaded, ["ner"]), sgd=NO_OPTIMIZER)
+    assert multitask(loaded).stepping == {"ner"}
