@@ -67,8 +67,7 @@ def merge(
     if os.path.lexists(output) and not overwrite:
         raise MTLError(f"Expected a new folder as --output, got {output}. Add --overwrite.")
     pipelines = {_title(models, number): load_pipeline(m) for number, m in enumerate(models)}
-    given = None if texts is None else texts.read_text(encoding="utf8").splitlines()
-    sample = [line for line in given or () if line.strip()] or some_texts(list(pipelines.values()))
+    sample = _lines(texts) if texts else some_texts(list(pipelines.values()))
     printer = Printer()
     if together:
         nlp = ensemble(pipelines)
@@ -80,6 +79,20 @@ def merge(
         printer.good(f"Predicts what each pipeline predicts, on {counted(len(sample), 'text')}.")
     write_folder_whole(output, lambda path: save_pipeline(nlp, path))
     printer.good(f"Saved {', '.join(nlp.pipe_names)} to {output}")
+
+
+def _lines(path: Path) -> list[str]:
+    """The texts of a file, one on a line.
+
+    RAISES (MTLError): If there are none, or it is not UTF-8.
+    """
+    try:
+        found = [line for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise MTLError(f"Expected a UTF-8 file as --texts, got {path}: {error}.") from error
+    if not found:
+        raise MTLError(f"Expected texts in {path}, one on a line, got none.")
+    return found
 
 
 def _title(models: Sequence[str], number: int) -> str:

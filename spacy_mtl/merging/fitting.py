@@ -37,11 +37,12 @@ def made_of(config: Config, pipelines: Sequence[Language]) -> Language:
     """The pipeline of a config, with what it takes over of the others; their components' numbers
     are to be set."""
     nlp = get_lang_class(str(pipelines[0].lang)).from_config(config, validate=False)
-    take_over(nlp, pipelines)
+    _take_over(nlp, pipelines)
+    _describe(nlp, pipelines)
     return nlp
 
 
-def take_over(nlp: Language, pipelines: Sequence[Language]) -> None:
+def _take_over(nlp: Language, pipelines: Sequence[Language]) -> None:
     """Give a new pipeline the tokenizer, strings, lookups and vectors of others that fit."""
     own, given = (each.tokenizer for each in (nlp, pipelines[0]))
     if hasattr(own, "from_bytes") and hasattr(given, "to_bytes"):
@@ -54,6 +55,16 @@ def take_over(nlp: Language, pipelines: Sequence[Language]) -> None:
                 nlp.vocab.lookups.add_table(name, each.vocab.lookups.get_table(name))
         if len(each.vocab.vectors) and not len(nlp.vocab.vectors):
             nlp.vocab.vectors = each.vocab.vectors
+
+
+def _describe(nlp: Language, pipelines: Sequence[Language]) -> None:
+    """Note in its meta what holds of all of them: licences, required packages, sources."""
+    licences = dict.fromkeys(own for each in pipelines if (own := each.meta.get("license")))
+    nlp.meta["license"] = " AND ".join(licences)
+    for key in ("requirements", "sources"):
+        parts = [part for each in pipelines for part in each.meta.get(key) or ()]
+        if found := [part for n, part in enumerate(parts) if part not in parts[:n]]:
+            nlp.meta[key] = found
 
 
 def _tokenizer(nlp: Language) -> bytes:

@@ -111,7 +111,7 @@ def _check_writers(pipelines: Mapping[str, Language]) -> None:
 
 
 def written_by(nlp: Language) -> set[str]:
-    """What a pipeline's components write, as spaCy names it; of classes each key."""
+    """What a pipeline's components write, as spaCy names it; of classes and spans each key."""
     found: set[str] = set()
     for name, pipe in nlp.pipeline:
         if isinstance(pipe, MultiTask):
@@ -122,6 +122,10 @@ def written_by(nlp: Language) -> set[str]:
                     own |= {f"doc.cats[{label!r}]" for label in pipe.labels_for(key)}
                 found |= own
         else:
-            meta = nlp.get_pipe_meta(name)
-            found |= set(meta.assigns) - {"doc.tensor", "doc._.trf_data"}
+            own = set(nlp.get_pipe_meta(name).assigns) - {"doc.tensor", "doc._.trf_data"}
+            if "doc.cats" in own and (labels := getattr(pipe, "labels", ())):
+                own = own - {"doc.cats"} | {f"doc.cats[{label!r}]" for label in labels}
+            if "doc.spans" in own and isinstance(key := getattr(pipe, "key", None), str):
+                own = own - {"doc.spans"} | {f"doc.spans[{key!r}]"}
+            found |= own
     return found

@@ -5,6 +5,8 @@ import spacy
 from pipeline.helpers import TEXTS, make_nlp, run_spacy, trained
 
 import spacy_mtl.cli  # noqa: F401  adds the commands to spaCy's
+from spacy_mtl.cli.merge import _lines
+from spacy_mtl.errors import MTLError
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +58,15 @@ def test_two_of_one_kind(models: Path, tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="there is --ensemble"):
         run_spacy("mtl", "merge", *pair, "-o", tmp_path / "both")
     assert not (tmp_path / "both").exists()
+
+
+def test_texts_to_compare_on(tmp_path: Path) -> None:
+    file = tmp_path / "texts.txt"
+    file.write_text("\ufeffOne text.\n \nAnother.\n", "utf8")
+    assert _lines(file) == ["One text.", "Another."]
+    file.write_text(" \n", "utf8")
+    with pytest.raises(MTLError, match="Expected texts in .*texts.txt, one on a line, got none"):
+        _lines(file)
+    file.write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(MTLError, match="Expected a UTF-8 file as --texts"):
+        _lines(file)

@@ -63,6 +63,41 @@ def test_two_that_write_the_same(tags: Language) -> None:
         merged({"one": tags, "other": tags})
 
 
+@pytest.mark.parametrize("second, fits", [("other", True), ("ruler", False)])
+def test_stock_components_write_where_they_are_told_to(second: str, fits: bool) -> None:
+    pipelines = {}
+    for title, key in (("one", "ruler"), ("two", second)):
+        nlp = spacy.blank("en")
+        ruler: Any = nlp.add_pipe("span_ruler", config={"spans_key": key})
+        ruler.add_patterns([{"label": "CITY", "pattern": "Rio"}])
+        pipelines[title] = nlp
+    if fits:
+        nlp = merged(pipelines)
+        check_agreement(nlp, pipelines, TEXTS)
+        assert set(nlp("Ana visits Rio.").spans) == {"ruler", "other"}
+    else:
+        with pytest.raises(MTLError, match=r"got doc.spans\['ruler'\] from one and from two"):
+            merged(pipelines)
+
+
+def test_all_that_a_part_annotates_is_compared(tags: Language) -> None:
+    """Also what its components do not say that they write."""
+    other = spacy.blank("en")
+    ruler: Any = other.add_pipe("attribute_ruler")
+    ruler.add([[{"ORTH": "Ana"}]], {"TAG": "RULED"})
+    with pytest.raises(MTLError, match="predict what one predicts, got other tags"):
+        check_agreement(merged({"one": tags, "other": other}), {"one": tags}, TEXTS)
+
+
+def test_what_its_parts_say_of_themselves(tags: Language) -> None:
+    first, second = spacy.blank("en"), spacy.blank("en")
+    first.meta.update(license="MIT", requirements=["some>=1", "both"])
+    second.meta.update(license="CC BY-SA 4.0", requirements=["both", "other"])
+    meta = merged({"one": tags, "two": first, "three": second}).meta
+    assert meta["license"] == "MIT AND CC BY-SA 4.0"
+    assert meta["requirements"] == ["some>=1", "both", "other"]
+
+
 def test_what_is_written(tags: Language) -> None:
     assert written_by(tags) == {
         "token.tag",
