@@ -14,7 +14,8 @@ from .augmenters import MIXED
 
 def check_corpora(nlp: Language, component: str, model: Sharing) -> None:
     """RAISES (MTLError): If the topology names a corpus that no mixture of the config has."""
-    named = named_corpora(model)
+    if not (named := named_corpora(model)):
+        return
     known = list(dict.fromkeys(_mixed(nlp.config.interpolate().get("corpora"))))
     if known and (strange := [name for name in named if name not in known]):
         raise MTLError(

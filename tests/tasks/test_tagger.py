@@ -32,6 +32,9 @@ def one_hot(columns, n=3):
 
 
 def write(task, docs, columns, pack):
+    for doc in docs:
+        for label in task.columns:  # as the component does
+            doc.vocab.strings.add(label)
     task.annotate(docs, task.decode(one_hot(columns), pack(docs), OPS))
 
 
