@@ -28,12 +28,11 @@ from spacy_mtl.layers import DocExtension, table
 from spacy_mtl.models.packed import Packed, doc_lengths
 from spacy_mtl.registry import registry
 
-
 # Of English's special cases those that texts of tests have.
 SPECIAL_CASES = (
     *(" ", "\t", "\n", "I'm", "I'll", "I'd", "I've", "We'll", "We're", "It's", "it's", "What's"),
     *("That's", "can't", "couldn't", "didn't", "doesn't", "don't", "Don't", "hasn't", "haven't"),
-    *("isn't", "wasn't", "won't", "wouldn't", "cannot", "'ll", "'s", "'re", "'d"),
+    *("isn't", "wasn't", "won't", "wouldn't", "cannot", ":)", ":(", "'ll", "'s", "'re", "'d"),
     *("Bros.", "Mr.", "Mrs.", "Ms."),
 )
 
