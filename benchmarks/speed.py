@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import spacy
 import typer
+from spacy.language import Language
 from typer import Option
 
 from spacy_mtl.corpora.readers import gold_token_examples
@@ -116,15 +117,19 @@ def scores_by_setting(
     name = setting.rpartition(".")[2]
     lines = [f"| {name} | " + " | ".join(keys) + " |", "|---" * (1 + len(keys)) + "|"]
     for value in values:
-        nlp = spacy.load(path, config={setting: value})
-        examples = list(gold_token_examples(corpus.test, nlp))
-        docs = nlp.pipe([example.predicted for example in examples])
-        for example, doc in zip(examples, docs, strict=True):
-            example.predicted = doc
-        scores = score_examples(examples)
+        scores = test_scores(spacy.load(path, config={setting: value}), corpus)
         cells = [f"{scores[key]:.4f}" if key in scores else "" for key in keys]
         lines.append(f"| {value} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def test_scores(nlp: Language, corpus: BenchmarkCorpus) -> dict[str, float]:
+    """Those of a pipeline on the corpus's own tokens."""
+    examples = list(gold_token_examples(corpus.test, nlp))
+    docs = nlp.pipe([example.predicted for example in examples])
+    for example, doc in zip(examples, docs, strict=True):
+        example.predicted = doc
+    return score_examples(examples)
 
 
 def main(
