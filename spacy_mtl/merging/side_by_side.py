@@ -125,7 +125,7 @@ def written_by(nlp: Language) -> set[str]:
             own = set(nlp.get_pipe_meta(name).assigns) - {"doc.tensor", "doc._.trf_data"}
             if "doc.cats" in own and (labels := getattr(pipe, "labels", ())):
                 own = own - {"doc.cats"} | {f"doc.cats[{label!r}]" for label in labels}
-            if "doc.spans" in own and isinstance(key := getattr(pipe, "key", None), str):
-                own = own - {"doc.spans"} | {f"doc.spans[{key!r}]"}
+            if "doc.spans" in own and (group := getattr(pipe, "key", None)):
+                own = own - {"doc.spans"} | {f"doc.spans[{group!r}]"}
             found |= own
     return found
