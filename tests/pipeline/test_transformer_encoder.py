@@ -12,7 +12,9 @@ from models.transformers.tiny import make_tiny
 from spacy.language import Language
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.optimizing.best_heads import BestHeads
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.protection import Distill
 from spacy_mtl.optimizing.unfreeze import create_unfreeze_v2
 
 from .helpers import LAYERS, TASKS, annotations, make_examples, multitask, step, train, trained
@@ -212,3 +214,19 @@ def test_lower_layers_learn_more_slowly(bert: Path, kind: str) -> None:
     optimizer = create_grouped_optimizer(0.01, L2=0.0, grad_clip=0.0, layer_decay=0.5)
     far = list(steps_of(nlp, optimizer).values())
     np.testing.assert_allclose(far, [0.01, 0.005, 0.0025], rtol=0.02)
+
+
+@pytest.mark.parametrize("kind", ["balanced_tok2vec", "inside"])
+def test_a_stopped_task_is_taught(bert: Path, kind: str) -> None:
+    """By a copy of its head and the encoder, which has other places for its numbers."""
+    nlp = trained(make_pipeline(bert, kind), 1)
+    optimizer = create_grouped_optimizer(0.001)
+    best, component = BestHeads(encoders=True), multitask(nlp)
+    best.keep(nlp, component, ["ner"])
+    step(nlp, optimizer, make_examples(nlp))
+    Distill().stop(nlp, component, "ner", best)
+    step(nlp, optimizer, make_examples(nlp))
+    taught = component.teachers["ner"].model
+    own = {id(module) for module in modules(nlp)}
+    copies = [shim._model for node in taught.walk() for shim in node.shims]
+    assert len(copies) == 1 and id(copies[0]) not in own

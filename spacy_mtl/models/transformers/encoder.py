@@ -46,7 +46,8 @@ def TransformerEncoder(
     if it has none, as white space. A document's vectors do not depend on those it is batched with.
 
     name: a folder with a transformer, its tokenizer and weights (as `save_pretrained` writes it),
-        or its name on the hub. Read by `initialize` alone: a saved pipeline holds all of it.
+        or its name on the hub, with weights as safetensors. Read by `initialize` alone, and not in
+        a pipeline that was saved, which holds all of it.
     width: of its vectors, its `hidden_size`.
     pooling: the vector of a token is that of its first piece, or the mean or maximum of its
         pieces' vectors: "first", "mean" or "maximum".
@@ -86,7 +87,7 @@ def TransformerEncoder(
         batch=batch,
         checkpointing=gradient_checkpointing,
     )
-    scaler = PyTorchGradScaler(mixed_precision, **(grad_scaler_config or {}))
+    scaler = PyTorchGradScaler(**{"enabled": mixed_precision, **(grad_scaler_config or {})})
     shim = TransformerShim(TransformerModule(settings), precision, mixed_precision, scaler)
     return Model(
         "transformer_encoder",
@@ -113,6 +114,8 @@ def forward(
     tensor, backprop_module = shim.begin_update(inputs)
 
     def backprop(dYs: list[Floats2d]) -> list[Doc]:
+        if not (len(tensor) and tensor.requires_grad):  # no token has a piece
+            return docs
         dY = xp2torch(model.ops.flatten(dYs))
         backprop_module(ArgsKwargs(((tensor,),), {"grad_tensors": (dY,)}))
         return docs
@@ -127,9 +130,9 @@ def _parted(model: Encoder, tokens: Any, lengths: Any) -> list[Floats2d]:
 
 
 def init(model: Encoder, X: Any = None, Y: object = None) -> None:
-    """Read the weights, if there are none yet."""
+    """Read the weights, unless they came with a saved pipeline."""
     shim: Any = model.shims[0]
-    if shim._model.pretrained is None:
+    if not shim._model.loaded:
         shim._model.read(model.attrs["name"])
         shim._model.to(get_torch_default_device())
 

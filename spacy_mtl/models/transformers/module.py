@@ -76,13 +76,14 @@ class Batch:
 class TransformerModule(nn.Module):
     """Token vectors of documents by a pretrained transformer, (n_tokens, width_out).
 
-    It is empty up to `read` or `load`.
+    It is empty up to `read` or `load`. loaded: whether `load` set it last.
     """
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
         self.settings = settings
         self.pretrained: Pretrained | None = None
+        self.loaded = False
         self.special: tuple[list[int], list[int]] = ([], [])
         self.shapes: Any = None
 
@@ -94,6 +95,7 @@ class TransformerModule(nn.Module):
     def read(self, name: str) -> None:
         """Read the weights from a folder, or by a name on the hub."""
         self._take(read_pretrained(name))
+        self.loaded = False
 
     def load(self, data: bytes, device: Any) -> None:
         """Set all to what `dump` gave."""
@@ -101,6 +103,7 @@ class TransformerModule(nn.Module):
         self._take(pretrained)
         self.load_state_dict(weights)
         self.to(device)
+        self.loaded = True
 
     def dump(self) -> bytes:
         """Configuration, tokenizer and weights."""
@@ -210,6 +213,7 @@ class TransformerModule(nn.Module):
         if settings.shape_rows:
             self.shapes = nn.Embedding(settings.shape_rows, settings.width_out)
             nn.init.zeros_(self.shapes.weight)
+        self.eval()
 
 
 def _special(tokenizer: Any) -> tuple[list[int], list[int]]:

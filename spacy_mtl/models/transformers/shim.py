@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any
@@ -44,8 +44,18 @@ class TransformerShim(PyTorchShim):
         self.precision = precision
         self._copy: Any = None
 
+    def copy(self) -> TransformerShim:
+        """One that optimizers know apart from this, as thinc copies a layer to be learned beside
+        it."""
+        return self._twin({})
+
     def __deepcopy__(self, memo: Any) -> TransformerShim:
-        """Without the copy, and with an id of its own."""
+        """The same by its id, without the copy in another precision."""
+        twin = self._twin(memo)
+        twin.id = self.id
+        return twin
+
+    def _twin(self, memo: Any) -> TransformerShim:
         scaler = deepcopy(self._grad_scaler, memo)
         module = deepcopy(self._model, memo)
         return TransformerShim(module, self.precision, self._mixed_precision, scaler)
@@ -58,10 +68,27 @@ class TransformerShim(PyTorchShim):
         module = self._model
         if self.precision != "fp32":
             module = self._copy = self._copy or in_precision(module, self.precision)
-        if module.training:  # `begin_update` sets it again
+        training = module.training
+        if training:
             module.eval()
-        with torch.inference_mode(), torch.autocast("cuda", enabled=self._mixed_precision):
-            return module(*inputs.args, **inputs.kwargs)
+        try:
+            with torch.inference_mode(), torch.autocast("cuda", enabled=self._mixed_precision):
+                return module(*inputs.args, **inputs.kwargs)
+        finally:
+            if training:  # a backward that waits may compute layers again
+                module.train()
+
+    def begin_update(self, inputs: ArgsKwargs) -> tuple[Any, Callable[[ArgsKwargs], ArgsKwargs]]:
+        """The module's output, and its backward.
+
+        RAISES (MTLError): For mixed precision without a GPU.
+        """
+        if self._mixed_precision and self._model.device.type != "cuda":
+            raise MTLError(
+                "Expected a GPU for `mixed_precision = true` of the encoder, got the CPU. Train "
+                "with --gpu-id 0, or set it to false."
+            )
+        return super().begin_update(inputs)
 
     def finish_update(self, optimizer: Any) -> None:
         """Apply the gradients."""

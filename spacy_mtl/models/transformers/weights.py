@@ -11,6 +11,7 @@ from typing import Any
 
 import srsly
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from tokenizers import Tokenizer
 from transformers import AutoConfig, AutoModel, AutoTokenizer
@@ -42,17 +43,29 @@ class Pretrained:
 def read_pretrained(name: str) -> Pretrained:
     """Read a transformer from a folder, or by its name on the hub.
 
-    RAISES (MTLError): If there is none, or none with a tokenizer of the library tokenizers.
+    RAISES (MTLError): If there is none, or none with a tokenizer of the library tokenizers, or
+        weights are missing, in a pickle, or larger than a component's file can be.
     """
     config = read_config(name)
     try:
         with _quiet():
             splitter = AutoTokenizer.from_pretrained(name, use_fast=True, trust_remote_code=False)
-            transformer = _class_of(config).from_pretrained(
-                name, config=config, **_without_pooler(config)
+            transformer, said = _class_of(config).from_pretrained(
+                name,
+                config=config,
+                use_safetensors=True,
+                output_loading_info=True,
+                **_without_pooler(config),
             )
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise _none_there(name, error) from error
+    if lacking := sorted(said["missing_keys"]):
+        raise MTLError(
+            f"Expected all weights of the transformer in {name!r}, got none of "
+            f"{', '.join(lacking[:3])}{' and others' if lacking[3:] else ''}. The file is of "
+            "another model than its config.json, or in part."
+        )
+    _check_size(transformer.state_dict())
     if not getattr(splitter, "is_fast", False):
         raise MTLError(
             f"Expected a tokenizer with offsets (tokenizer.json) in {name!r}, got "
@@ -88,12 +101,7 @@ def to_bytes(pretrained: Pretrained, weights: dict[str, torch.Tensor]) -> bytes:
     weights: of the transformer, and of what else belongs to it.
     RAISES (MTLError): If the weights are larger than a component's file can be.
     """
-    size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
-    if size > MOST_BYTES:
-        raise MTLError(
-            f"Expected weights of up to 2 GiB, which is what a component's file can hold, got "
-            f"{size / 2**30:.1f} GiB. Choose a smaller transformer."
-        )
+    _check_size(weights)
     settings = {**pretrained.config.to_dict()}
     settings.pop("_name_or_path", None)  # a folder of this machine
     return bytes(
@@ -107,6 +115,15 @@ def to_bytes(pretrained: Pretrained, weights: dict[str, torch.Tensor]) -> bytes:
             }
         )
     )
+
+
+def _check_size(weights: dict[str, torch.Tensor]) -> None:
+    size = 4 * sum(tensor.numel() for tensor in weights.values())
+    if size > MOST_BYTES:
+        raise MTLError(
+            f"Expected weights of up to 2 GiB, which is what a component's file can hold, got "
+            f"{size / 2**30:.1f} GiB. Choose a smaller transformer."
+        )
 
 
 def from_bytes(data: bytes) -> tuple[Pretrained, dict[str, torch.Tensor]]:

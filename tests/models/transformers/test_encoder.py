@@ -1,5 +1,7 @@
 """Token vectors by transformers of every kind."""
 
+import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,86 @@ def test_long_documents(bert: Path) -> None:
     assert not np.allclose(*found, atol=1e-3)
 
 
+@pytest.mark.parametrize("texts", [[], [""], ["\n"], [" ", "\u200b"], ["\ufeff"]])
+@pytest.mark.parametrize("shape_rows", [0, 10])
+def test_a_batch_without_a_piece_trains(bert: Path, texts: list[str], shape_rows: int) -> None:
+    model = make(bert, shape_rows=shape_rows)
+    docs = [NLP(text) for text in texts]
+    vectors, backprop = model.begin_update(docs)
+    assert backprop([np.ones_like(array) for array in vectors]) == docs
+    model.finish_update(Adam(0.1))
+    assert [array.shape for array in model.predict(docs)] == [(len(doc), 16) for doc in docs]
+
+
+def test_weights_that_are_missing(bert: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(bert, tmp_path / "part")
+    file = tmp_path / "part/model.safetensors"
+    weights = load_file(file)
+    kept = {key: tensor for key, tensor in weights.items() if "layer.0.attention" not in key}
+    save_file(kept, file, {"format": "pt"})
+    with pytest.raises(MTLError, match="Expected all weights of the transformer in .* got none of"):
+        make(tmp_path / "part")
+    file.write_bytes(file.read_bytes()[:2000])
+    with pytest.raises(MTLError, match="Expected a folder with a transformer"):
+        make(tmp_path / "part")
+    file.unlink()
+    torch.save(weights, tmp_path / "part/pytorch_model.bin")  # a pickle
+    with pytest.raises(MTLError, match="Expected a folder with a transformer"):
+        make(tmp_path / "part")
+
+
+def test_more_weights_than_can_be_saved(bert: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spacy_mtl.models.transformers.weights.MOST_BYTES", 10_000)
+    with pytest.raises(MTLError, match="Expected weights of up to 2 GiB"):
+        make(bert)
+
+
+def test_begins_anew(bert: Path) -> None:
+    """But for one that was loaded, whose folder may be gone."""
+    docs, model = make_docs(), make(bert, shape_rows=10)
+    expected = model.predict(docs)
+    vectors, backprop = model.begin_update(docs)
+    backprop([np.ones_like(array) for array in vectors])
+    model.finish_update(Adam(0.1))
+    learned = model.predict(docs)
+    data = model.to_bytes()
+    model.initialize(X=docs)
+    assert_close(model.predict(docs), expected, 0)
+    model.from_bytes(data)
+    model.initialize(X=docs)
+    assert_close(model.predict(docs), learned, 0)
+
+
+def test_copies_and_their_numbers(bert: Path) -> None:
+    model = make(bert)
+    (shim,) = model.shims
+    assert deepcopy(model).shims[0].id == shim.id
+    assert model.copy().shims[0].id != shim.id
+
+
+def test_mixed_precision_needs_a_gpu(bert: Path) -> None:
+    settings = {"mixed_precision": True, "grad_scaler_config": {"enabled": False}}
+    model = make(bert, **settings)
+    model.predict(make_docs())
+    with pytest.raises(MTLError, match="Expected a GPU for `mixed_precision = true`"):
+        model.begin_update(make_docs())
+
+
+def test_a_prediction_between_forward_and_backward(bert: Path) -> None:
+    """With layers that are computed again, and dropout."""
+    docs, model = make_docs(), make(bert, gradient_checkpointing=True)
+    calls = []
+    layer = model.shims[0]._model.transformer.encoder.layer[0]
+    layer.register_forward_pre_hook(lambda *args: calls.append(layer.training))
+    vectors, backprop = model.begin_update(docs)
+    model.predict(docs)
+    before = len(calls)
+    backprop([np.ones_like(array) for array in vectors])
+    assert len(calls) > before and all(calls[before:])
+
+
 def test_gradient_checkpointing_changes_nothing(tmp_path: Path) -> None:
     dropout = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
     still = make_tiny("bert", tmp_path, **dropout)
@@ -188,8 +270,16 @@ def test_another_precision_follows_the_weights(bert: Path, precision: str) -> No
     with model.use_params({f"pytorch_{shim.id}_{k}": t.numpy() for k, t in state.items()}):
         found.append(model.predict(docs))
     assert_close(check(), found[1], 0)
-    model.from_bytes(exact.to_bytes())
-    check()
+    before = make(bert)
+    model.from_bytes(before.to_bytes())
+    assert_close(model.predict(docs), found[0], 0)
+    exact.from_bytes(before.to_bytes())
+    assert (
+        max(
+            np.abs(a - b).max(initial=0) for a, b in zip(found[0], exact.predict(docs), strict=True)
+        )
+        > 1e-5
+    )
     for one, other in zip(found, found[1:], strict=False):
         assert max(np.abs(a - b).max(initial=0) for a, b in zip(one, other, strict=True)) > 0.01
     assert model.to_bytes() == exact.to_bytes()
