@@ -65,6 +65,7 @@ def configs(corpus: BenchmarkCorpus, weights: Path, gpu: bool) -> dict[str, syst
     }
     if find_spec("spacy_transformers"):
         made["stock, transformer"] = pretrained.stock(corpus, STEPS, weights)
+        made["stock, transformer"]["components"]["transformer"]["model"]["mixed_precision"] = gpu
     return made
 
 

@@ -29,6 +29,7 @@ from training.test_same_seed import BALANCERS, ENCODERS, has_what_it_needs
 from spacy_mtl.evaluation.refusal import doubts
 from spacy_mtl.evaluation.temperature import labelled_scores
 from spacy_mtl.merging.ensembles import ensemble
+from spacy_mtl.models.encoders import backends
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.tasks.arcs import HEAD_FINDERS
 
@@ -57,8 +58,16 @@ def all_arrays(nlp: Language) -> list[Any]:
     return [n.get_param(name) for n in nodes for name in n.param_names if n.has_param(name)]
 
 
-@pytest.mark.parametrize("encoder", list(ENCODERS))
-def test_life(encoder: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("encoder", "with_torch"), [*((name, False) for name in ENCODERS), ("own layers", True)]
+)
+def test_life(
+    encoder: str, with_torch: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """with_torch: whether PyTorch computes the encoder's layers, as where it sees the device."""
+    if with_torch:
+        pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(backends, "has_torch_cuda_gpu", with_torch)
     model: Any = ENCODERS[encoder] or ENCODER
     nlp = trained(pipeline(model), 1)
     first, last = train(nlp, 1), train(nlp, 8)

@@ -63,9 +63,10 @@ def TransformerEncoder(
         and begins at zero; 0 for none. For vocabularies without capital letters.
     precision: of predictions: "fp32", "bf16", or "int8" for linear layers with weights scaled by
         output and activations by piece. Training and saving are in single precision.
-    batch: how many pieces at once go through the transformer in prediction, which bounds memory.
+    batch: how many pieces at once go through the transformer, which bounds memory in prediction.
     gradient_checkpointing: compute the layers again in the backward pass, for less memory.
-    mixed_precision: train in half precision on a GPU.
+    mixed_precision: compute in half precision on a GPU, in training, and in prediction where
+        `precision` is "fp32". On a CPU such a pipeline predicts, and is not trained.
     grad_scaler_config: settings of thinc's `PyTorchGradScaler`.
     RAISES (MTLError): For other settings, and where PyTorch or transformers is missing.
     """
