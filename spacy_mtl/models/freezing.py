@@ -90,6 +90,12 @@ def set_frozen(owner: Owner, names: Collection[str]) -> None:
         _set_requires_grad(torch_module(owner), wanted)
 
 
+def freeze_again(module: Any) -> None:
+    """Freeze what was frozen of a torch module that has got other parameters of the same names."""
+    for name in getattr(module, _FROZEN, ()):
+        module.get_parameter(name).requires_grad_(False)
+
+
 class FrozenParams(ParamServer):
     """The parameters of a layer, some of which are frozen: they ignore gradients."""
 

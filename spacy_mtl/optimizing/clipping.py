@@ -25,6 +25,7 @@ class CommonNorm:
         self._component: dict[Key, str] = {}
         self._members: dict[str, list[Parameter]] = {}
         self._factors: dict[str, float] = {}
+        self._counted: dict[str, set[Key]] = {}
         self._seen: set[Key] = set()
 
     def know(self, parameters: list[Parameter]) -> None:
@@ -41,13 +42,14 @@ class CommonNorm:
         self._factors.clear()
         self._seen.clear()
 
-    def factor(self, key: Key, limit: float) -> float | None:
+    def factor(self, key: Key, gradient: Any, limit: float) -> float | None:
         """What to multiply the gradient of a parameter by, None for one of no known pipeline."""
         component = self._component.get(key)
         if component is None:
             return None
-        if key in self._seen:  # a step that nobody announced
-            self.step()
+        counted = self._counted[component] if component in self._factors else {key}
+        if key in self._seen or (key not in counted and _square(gradient)):
+            self.step()  # which nobody has announced
         self._seen.add(key)
         if component not in self._factors:
             norm = self._norm(component)
@@ -55,9 +57,10 @@ class CommonNorm:
         return self._factors[component]
 
     def _norm(self, component: str) -> float:
-        gradients = [gradient_of(p) for p in self._members[component] if p.has_value]
-        squares = [_square(gradient) for gradient in gradients if gradient is not None]
-        return float(np.sqrt(sum(squares)))
+        gradients = {p.key: gradient_of(p) for p in self._members[component] if p.has_value}
+        squares = {key: _square(each) for key, each in gradients.items() if each is not None}
+        self._counted[component] = {key for key, square in squares.items() if square}
+        return float(np.sqrt(sum(squares.values())))
 
 
 def _square(gradient: Any) -> float:

@@ -144,7 +144,7 @@ class GroupedOptimizer(Optimizer):
             return weights, gradient
         before = self.grad_clip
         if self._common_norm is not None:
-            clip = self._common_norm.factor(key, before)
+            clip = self._common_norm.factor(key, gradient, before)
             if clip is not None:
                 gradient *= clip
                 self.grad_clip = 0.0  # each by itself

@@ -14,6 +14,7 @@ from thinc.api import Adam, Config, Linear, RAdam
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.clipping import CommonNorm
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
+from spacy_mtl.optimizing.parameter_state import gradient_of, value_of
 from spacy_mtl.optimizing.parameters import named_parameters
 
 NAMES = ["tagger", "ner"]
@@ -371,9 +372,27 @@ def test_parameters_that_are_looked_up_again_count_once():
     after(nlp, create_grouped_optimizer(0.02), 1)
     nlp.update(make_examples(nlp, NAMES), sgd=False)  # type: ignore[arg-type]
     norm, parameters = CommonNorm(), named_parameters(nlp)
-    key = next(p.key for p in parameters if p.name.startswith("multitask"))
+    own = next(p for p in parameters if p.name.startswith("multitask"))
+    gradient = gradient_of(own)
     norm.know(parameters)
-    once = norm.factor(key, 1e-6)
+    once = norm.factor(own.key, gradient, 1e-6)
     norm.know(parameters)
     norm.step()
-    assert norm.factor(key, 1e-6) == once < 1
+    assert norm.factor(own.key, gradient, 1e-6) == once < 1
+
+
+def test_each_step_has_a_norm_of_its_own():
+    """Also in a loop that announces none, where another task follows."""
+    descent = {"learn_rate": 1.0, "beta1": 0.0, "beta2": 0.0, "L2": 0.0, "use_averages": False}
+    nlp = pipeline()
+    after(nlp, create_grouped_optimizer(0.02), 3)
+    optimizer = create_grouped_optimizer(**descent, grad_clip=1e-4, clip_together=True)
+    for layer in ("tagger", "ner", "tagger"):
+        before = {p.name: value_of(p).copy() for p in named_parameters(nlp)}
+        nlp.update(make_examples(nlp, [layer]), sgd=optimizer)
+        moved = sum(
+            float(((value_of(p) - before[p.name]) ** 2).sum())
+            for p in named_parameters(nlp)
+            if p.name.startswith("multitask")
+        )
+        assert moved**0.5 == pytest.approx(1e-4, rel=0.01), layer

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ...errors import MTLError
+from ..freezing import freeze_again
 from .pieces import Pieces, split_docs
 from .weights import Pretrained, from_bytes, read_pretrained, to_bytes
 from .windows import Window, batches_of, padded, windows_of
@@ -213,6 +214,7 @@ class TransformerModule(nn.Module):
         if settings.shape_rows:
             self.shapes = nn.Embedding(settings.shape_rows, settings.width_out)
             nn.init.zeros_(self.shapes.weight)
+        freeze_again(self)
         self.eval()
 
 

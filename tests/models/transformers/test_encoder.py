@@ -12,6 +12,7 @@ from spacy.tokens import Doc
 from thinc.api import Adam
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.models.freezing import freeze, is_frozen, unfreeze
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
@@ -173,6 +174,16 @@ def test_begins_anew(bert: Path) -> None:
     model.from_bytes(data)
     model.initialize(X=docs)
     assert_close(model.predict(docs), learned, 0)
+
+
+def test_what_is_frozen_stays_so(bert: Path) -> None:
+    model, other = make(bert), make(bert)
+    freeze(model)
+    model.from_bytes(other.to_bytes())
+    assert is_frozen(model)
+    assert not any(p.requires_grad for p in model.shims[0]._model.parameters())
+    unfreeze(model)
+    assert all(p.requires_grad for p in model.shims[0]._model.parameters())
 
 
 def test_copies_and_their_numbers(bert: Path) -> None:
