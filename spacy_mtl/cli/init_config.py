@@ -133,7 +133,8 @@ def init_config(
     are written into the folder OUTPUT_labels beside the config. Several training files are mixed,
     each with the layers that it has, the small ones more often than by their size. Of several
     tasks, each stops when it has learned enough. Everything else is as `spacy init config` has
-    it, but for averaged parameters. The paths are in [paths] as they were given: train from
+    it, but for averaged parameters. With --transformer it is a recipe for fine-tuning, in which
+    no task stops. The paths are in [paths] as they were given: train from
     the same folder, or override them.
 
     \b

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from spacy.cli.init_config import RECOMMENDATIONS
 from thinc.api import Config
 
 from ..layers.proposals import Block
 from ..models.transformers.encoder import check_installed
 
-NAME = "roberta-base"
 HEAD_RATE, ENCODER_FACTOR, NGRAM_FACTOR = 2e-3, 0.1, 10.0
 WORDS = 800  # of a batch
 EPOCHS = 10
@@ -28,6 +28,12 @@ COMMENTS = {
     "training.optimizer.clip_together": "Gradients of a component are scaled down by one norm, so "
     "that its layers keep their proportion.",
 }
+
+
+def recommended(lang: str, optimize: str) -> str:
+    """The transformer that spaCy recommends for a language: its name on the hub."""
+    known = RECOMMENDATIONS.get(lang) or RECOMMENDATIONS["__default__"]
+    return str(known["transformer"][optimize]["name"])
 
 
 def transformer_block(name: str, gpu: bool) -> Block:

@@ -29,8 +29,7 @@ from ..layers.proposals import Block, identifier, unique
 from ..pipeline.live import multitasks
 from .encoder_blocks import with_fast_encoders
 from .label_sets import label_set_notes
-from .pretrained import NAME as RECOMMENDED
-from .pretrained import set_recipe, transformer_block
+from .pretrained import recommended, set_recipe, transformer_block
 from .proposed_tasks import (
     ProposedTask,
     of_long_texts,
@@ -96,7 +95,7 @@ def propose(
     optimize: "efficiency" or "accuracy", as for `spacy init config`.
     gpu: Whether the config is for a GPU; without `encoder`, spacy-transformers' encoder then.
     encoder: "cnn", "transformer" for a `TransformerEncoder`, or None.
-    transformer: The folder or name of its weights.
+    transformer: The folder or name of its weights; None for those that spaCy recommends.
     main_task: The only task that chooses the best model; None for all, with the same weight.
     names: The tasks to propose, out of those that the files have something to learn for; none for
         all. Training files that have nothing for them are left out.
@@ -119,7 +118,7 @@ def propose(
     comments = _comments(tasks)
     if pretrained:
         notes = []
-        block = transformer_block(transformer or RECOMMENDED, gpu)
+        block = transformer_block(transformer or recommended(lang, optimize), gpu)
         _set_encoder(config, block)
         words = sum(file.tokens for file in train)
         comments.update(set_recipe(config, words, of_long_texts(tasks, known)))

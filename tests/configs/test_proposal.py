@@ -8,6 +8,7 @@ from thinc.api import Config
 
 from spacy_mtl.config_files import with_comments
 from spacy_mtl.configs import proposal
+from spacy_mtl.configs.pretrained import recommended
 from spacy_mtl.configs.proposal import Proposal, propose
 from spacy_mtl.corpora.coverage import Coverage, Layer, LayerCoverage
 from spacy_mtl.corpora.layer_coverage import REJECTED
@@ -209,6 +210,13 @@ def test_gpu_has_the_transformer_that_spacy_recommends(lang, name):
     listener = config["components"]["multitask"]["model"]["tok2vec"]
     assert listener["@architectures"] == "spacy-transformers.TransformerListener.v1"
     assert config["training"]["accumulate_gradient"] == 3
+
+
+def test_the_transformer_that_spacy_recommends():
+    """For the language; the multilingual one where it knows none."""
+    assert recommended("en", "accuracy") == "roberta-base"
+    assert recommended("de", "efficiency") == "bert-base-german-cased"
+    assert recommended("xx", "efficiency") == "bert-base-multilingual-uncased"
 
 
 def test_nothing_to_learn_or_to_score():
