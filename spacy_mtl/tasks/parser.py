@@ -48,15 +48,15 @@ class Parser(LabelledTask):
         Vilares 2023), which takes less time in long sentences, finds projective trees alone, and
         was measured to be less accurate.
     overwrite: parse documents that have a parse already, too.
-    hidden_width: of a layer of the head's own, 0 for none. Without, it was measured to find 1.4
-        points fewer heads with their relations.
+    hidden_width: of a layer of the head's own, 0 for none. With 256 more heads are found, in more
+        time.
 
     A sentence of more than `spacy_mtl.models.parsing.sentences.LONGEST` words is cut. With a single
     sentence in each document there is nothing from which to learn where sentences begin.
     """
 
     def __init__(
-        self, decoder: str = "biaffine", overwrite: bool = False, hidden_width: int = 256
+        self, decoder: str = "biaffine", overwrite: bool = False, hidden_width: int = 0
     ) -> None:
         if decoder not in HEAD_FINDERS:
             raise MTLError(f"Expected `decoder` in {list(HEAD_FINDERS)}, got {decoder!r}.")
