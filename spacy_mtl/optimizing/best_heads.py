@@ -6,7 +6,7 @@ With a head go the parts of the topology that learn by its task alone, such as a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -108,10 +108,9 @@ class BestHeads:
 
 
 def _shared(
-    nlp: Language, component: MultiTask, parameters: Iterable[Parameter]
+    nlp: Language, component: MultiTask, parameters: Sequence[Parameter]
 ) -> list[Parameter]:
-    """All parameters that the tasks' scores come from, but for those of heads."""
-    parameters = list(parameters)
+    """All parameters that the tasks' scores come from, but for those of one task alone."""
     models = [
         pipe.model for pipe in upstream_encoders(nlp, component.name, component.model).values()
     ]
@@ -120,11 +119,10 @@ def _shared(
     return [parameter for parameter in found if parameter not in own]
 
 
-def _of_task(component: MultiTask, task: str, parameters: Iterable[Parameter]) -> list[Parameter]:
+def _of_task(component: MultiTask, task: str, parameters: Sequence[Parameter]) -> list[Parameter]:
     """Those of its head, and of what learns by it alone."""
-    parameters = list(parameters)
     parts = own_parts(component.model, task)
-    return list(dict.fromkeys(p for part in parts for p in below(part, parameters)))
+    return [parameter for part in parts for parameter in below(part, parameters)]
 
 
 def _values(parameters: Iterable[Parameter]) -> State:

@@ -48,8 +48,7 @@ class Parser(LabelledTask):
         Vilares 2023), which takes less time in long sentences, finds projective trees alone, and
         was measured to be less accurate.
     overwrite: parse documents that have a parse already, too.
-    hidden_width: of a layer of the head's own, 0 for none. With 256 more heads are found, in more
-        time.
+    hidden_width: of a layer of the head's own, 0 for none.
 
     A sentence of more than `spacy_mtl.models.parsing.sentences.LONGEST` words is cut. With a single
     sentence in each document there is nothing from which to learn where sentences begin.

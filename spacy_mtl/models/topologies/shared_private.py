@@ -26,7 +26,6 @@ from .base import (
     named_corpora,
     own_steps,
     summed,
-    told_parts,
     topology,
 )
 from .own_steps import OwnSteps
@@ -259,7 +258,6 @@ def _represent(
             for task, dX in gradients.items():
                 for space in seen[task]:
                     own[space] = own.get(space, 0) + dX[:, width:]
-        moved = spaces.down({task: dX[:, :width] for task, dX in gradients.items()}, own, frozen)
-        return moved.intersection(told_parts(model))
+        return spaces.down({task: dX[:, :width] for task, dX in gradients.items()}, own, frozen)
 
     return Represented(packed, dict.fromkeys(tasks, SHARED), backprop, shared_width=width)

@@ -33,8 +33,9 @@ class Int8Linear(nn.Module):
         rows = X.reshape(-1, X.shape[-1]).float()
         scale = rows.abs().amax(dim=1, keepdim=True).clamp_min(_LEAST) / _MOST
         low = (rows / scale).round_().to(torch.int8)
-        missing = max(0, _ROWS - len(low))
-        Y = torch._int_mm(pad(low, (0, 0, 0, missing)), self.weight)[: len(low)].float()
+        if len(low) < _ROWS:
+            low = pad(low, (0, 0, 0, _ROWS - len(low)))
+        Y = torch._int_mm(low, self.weight)[: len(rows)].float()
         Y.mul_(scale).mul_(self.scale)
         if self.bias is not None:
             Y.add_(self.bias)

@@ -77,7 +77,7 @@ class Batch:
 class TransformerModule(nn.Module):
     """Token vectors of documents by a pretrained transformer, (n_tokens, width_out).
 
-    It is empty up to `read` or `load`. loaded: whether `load` set it last.
+    It is empty up to `read` or `load`. loaded: whether `load` set it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -96,7 +96,6 @@ class TransformerModule(nn.Module):
     def read(self, name: str) -> None:
         """Read the weights from a folder, or by a name on the hub."""
         self._take(read_pretrained(name))
-        self.loaded = False
 
     def load(self, data: bytes, device: Any) -> None:
         """Set all to what `dump` gave."""
