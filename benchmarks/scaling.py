@@ -160,7 +160,7 @@ class _Made:
                     pipe.complete_backward()
             dense, rows = _bytes(nlp)
             began = time.perf_counter()
-            gradients.add_up(Mirror())
+            gradients.add_up(Mirror(), 0)
             packed.append(time.perf_counter() - began)
             for _, component in nlp.pipeline:
                 component.finish_update(settings["optimizer"])  # type: ignore[attr-defined]

@@ -131,9 +131,7 @@ def train(config: str, output: str, workers: str) -> Steady:
 
     folder = Path(output)
     text = _with_clock(config, folder)
-    train_on_ray(
-        Job(text, None, str(folder / "clock.py"), False, 10**6, 1e9, 1), "local", int(workers)
-    )
+    train_on_ray(Job(text, code=folder / "clock.py"), "local", int(workers))
     return _clocked(folder, config)
 
 

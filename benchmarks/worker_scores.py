@@ -64,8 +64,7 @@ def _scores(corpus: BenchmarkCorpus, steps: int, seed: int, workers: int) -> dic
         if workers == 1:
             train(initialized(config), OutputFolder(output))
         else:
-            job = Job(config.to_str(), str(output), None, False, 10**6, 1e9, 1)
-            train_on_ray(job, "local", workers)
+            train_on_ray(Job(config.to_str(), OutputFolder(output)), "local", workers)
         scores = test_scores(spacy.load(output / "model-last"), corpus)
     typer.echo(f"{workers} workers, seed {seed}: {scores}", err=True)
     return scores

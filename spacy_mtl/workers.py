@@ -6,14 +6,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .errors import MTLError
+
 Array = Any  # of numpy, or of cupy
+
+
+class WorkerLost(MTLError):
+    """Another worker is no more, so that there is no training together."""
 
 
 class Workers(Protocol):
     """The workers of a training, as one of them sees them.
 
     All call the same methods in the same order, with arrays of the same shapes and types, and each
-    call waits for all. What they get is the same to the bit for all.
+    call waits for all. What they get is the same to the bit for all. If one does not answer, the
+    others raise `WorkerLost`.
 
     number: of workers. rank: which of them this one is, from 0.
     """

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 from spacy.language import Language
@@ -16,7 +15,7 @@ from ..models.topologies.base import encoders
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
 from ..pipeline.live import multitasks
-from ..training.random_states import load_random_states, random_states
+from ..training.random_states import kept_numbers
 from ..training.train_state import TrainState
 from .lookahead import measure
 from .replica import Batch, Replica
@@ -58,7 +57,7 @@ class AffinityObserver:
         step = state.progress.steps
         if step % self.every == 0 and step != self._measured_at and self._recent:
             self._measured_at = step
-            with _same_random_numbers():
+            with kept_numbers():
                 self._measure(state)
 
     def result(self) -> Affinity:
@@ -157,13 +156,3 @@ def _encoders_learn(nlp: Language, component: MultiTask) -> bool:
         and any(map(learns, [encoder, *(pipe.model for pipe in heard[name].values())]))
         for name, encoder in encoders(component.model).items()
     )
-
-
-@contextmanager
-def _same_random_numbers() -> Iterator[None]:
-    """Let the generators of this process go on afterwards where they stood."""
-    before = random_states()
-    try:
-        yield
-    finally:
-        load_random_states(before)

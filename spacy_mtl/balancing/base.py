@@ -14,7 +14,8 @@ class Balancer(Protocol):
 
     A balancer may have a string `kind`, its class's name otherwise. It is saved with the state,
     which is left out where a pipeline is loaded with a balancer of another kind: those whose
-    states differ, by method for example, need kinds that differ.
+    states differ, by method for example, need kinds that differ. One that has a string `gram` asks
+    for `TaskGradients.gram` of that kind, so that several workers add it up with what else they do.
 
     needs_gradients: False for weights of the losses, which scale a task's head as well as its
         share in the encoder's gradient; True for weights from the tasks' gradients at the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from thinc.types import Floats2d
 
 from ..errors import MTLError
 from ..state import State, joined, part_of
-from ..workers import ALONE
+from ..workers import ALONE, Workers
 
 Gram = NDArray[np.float64]
 _BETWEEN = "\t"  # the names of two tasks
@@ -25,7 +25,8 @@ class TaskGradients:
     dX: (n_tokens, width) the gradients of the tasks that take part, in their order.
     sites: by task, the place in the model that its representation comes from; None if all share
         one. Only gradients at the same site are of the same numbers, so that only these compare.
-    add: the sum over the workers that have a part of the batch each, see `Workers`.
+    workers: who have a part of the batch each.
+    kinds: of `gram` that will be asked for, so that the workers add them up all at once.
     """
 
     def __init__(
@@ -33,27 +34,29 @@ class TaskGradients:
         X: Mapping[str, Floats2d],
         dX: Mapping[str, Floats2d],
         sites: Mapping[str, str] | None = None,
-        add: Callable[[Any], Any] = ALONE.add,
+        workers: Workers = ALONE,
+        kinds: Collection[str] = (),
     ) -> None:
         self.X = X
         self.dX = dX
         self.sites = sites or dict.fromkeys(dX, "")
-        self._add = add
+        self._workers = workers
+        self._kinds = kinds if workers.number > 1 else ()
         self._grams: dict[str, Gram] = {}
+        self._by_site: list[TaskGradients] = [self]
+        names = dict.fromkeys(self.sites[task] for task in dX)
+        if len(names) > 1:
+            self._by_site = [self._at(site) for site in names]
+            for each in self._by_site:
+                each._by_site = self._by_site
+
+    def _at(self, site: str) -> TaskGradients:
+        dX = {task: array for task, array in self.dX.items() if self.sites[task] == site}
+        return TaskGradients(self.X, dX, None, self._workers, self._kinds)
 
     def by_site(self) -> list[TaskGradients]:
         """Those of each site, as gradients of their own."""
-        sites = dict.fromkeys(self.sites[task] for task in self.dX)
-        if len(sites) < 2:
-            return [self]
-        return [
-            TaskGradients(
-                self.X,
-                {t: dX for t, dX in self.dX.items() if self.sites[t] == site},
-                add=self._add,
-            )
-            for site in sites
-        ]
+        return self._by_site
 
     @property
     def tasks(self) -> list[str]:
@@ -69,16 +72,43 @@ class TaskGradients:
         labelled on different tokens, however much their gradients contradict each other.
         """
         if kind not in self._grams:
-            flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
-            xp: Any = get_array_module(flat[0])
-            rows = xp.stack(flat)
-            if kind == "layer":
-                rows = self._add(rows)
-            gram = rows @ rows.T
-            if kind == "representation":  # of tokens, which the workers share out
-                gram = self._add(gram)
-            self._grams[kind] = to_numpy(gram).astype("float64")
+            self._measure(dict.fromkeys([kind, *self._kinds]))
         return self._grams[kind]
+
+    def _measure(self, kinds: Iterable[str]) -> None:
+        """Note the inner products of all sites, for which the workers need one exchange.
+
+        What adds up over parts of a batch is the rows for "layer", and the inner products for
+        "representation", whose tokens the workers share out.
+        """
+        wanted = [(each, kind) for each in self._by_site for kind in kinds]
+        own = [each._rows(kind) for each, kind in wanted]
+        own = [
+            rows @ rows.T if kind == "representation" else rows
+            for rows, (_, kind) in zip(own, wanted, strict=True)
+        ]
+        for (each, kind), found in zip(wanted, _added(own, self._workers), strict=True):
+            gram = found if kind == "representation" else found @ found.T
+            each._grams[kind] = to_numpy(gram).astype("float64")
+
+    def _rows(self, kind: str) -> Any:
+        """(n_tasks, size) the gradients, one behind the other."""
+        flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
+        xp: Any = get_array_module(flat[0])
+        return xp.stack(flat)
+
+
+def _added(arrays: Sequence[Any], workers: Workers) -> Sequence[Any]:
+    """The sums of arrays over all workers, by one exchange."""
+    if workers.number == 1:
+        return arrays
+    xp: Any = get_array_module(arrays[0])
+    flat = workers.add(xp.concatenate([array.ravel() for array in arrays]))
+    ends = np.cumsum([array.size for array in arrays]).tolist()
+    return [
+        flat[end - array.size : end].reshape(array.shape)
+        for end, array in zip(ends, arrays, strict=True)
+    ]
 
 
 def _of_layer(X: Floats2d, dX: Floats2d) -> Any:
@@ -131,10 +161,16 @@ class ConflictMeter:
         self._in_conflict = 0
         self._measured = 0
 
+    @property
+    def is_due(self) -> bool:
+        """Whether the next update is measured."""
+        return bool(self.every) and self._updates % self.every == 0
+
     def observe(self, gradients: TaskGradients) -> None:
         """Count an update, and measure it if it is its turn."""
+        is_due = self.is_due
         self._updates += 1
-        if not self.every or (self._updates - 1) % self.every:
+        if not is_due or not gradients.dX:
             return
         before = self._measured
         conflicts = [self._observe_site(each) for each in gradients.by_site()]

@@ -52,7 +52,7 @@ class GradNorm(AdaptiveBalancer):
         self._alpha = alpha
         self._learn_rate = learn_rate
         self._window = window
-        self._gram = gram
+        self.gram = gram
 
     def weights(
         self, losses: Mapping[str, float], gradients: TaskGradients | None = None
@@ -67,7 +67,7 @@ class GradNorm(AdaptiveBalancer):
         with self._keeping_weights("GradNorm"):
             self._count_losses(tasks, values)
             for each in self._comparable(gradients):
-                self._learn(each.tasks, np.sqrt(np.diag(each.gram(self._gram))))
+                self._learn(each.tasks, np.sqrt(np.diag(each.gram(self.gram))))
         return weights
 
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:

@@ -56,7 +56,7 @@ class GramianWeighting(AdaptiveBalancer):
             raise MTLError(f"Expected `every` to be 1 or more, got {every}.")
         self._options = options or {}
         self._every = every
-        self._gram = gram
+        self.gram = gram
         self._seed = seed
         self._method: Method
         self._modules: dict[tuple[str, ...], Any] = {}
@@ -76,7 +76,7 @@ class GramianWeighting(AdaptiveBalancer):
         if not weighed.all() or (update + 1 - weighed >= self._every).any():
             with self._keeping_weights(self._name):
                 for each in self._comparable(gradients):
-                    self._weigh(each.tasks, each.gram(self._gram), update)
+                    self._weigh(each.tasks, each.gram(self.gram), update)
         return self._kept(list(losses))
 
     def _begin(self, tasks: list[str]) -> Mapping[str, NDArray]:

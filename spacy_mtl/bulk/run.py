@@ -63,15 +63,16 @@ def annotate_file(
         store.tidy()
         return None
     store.check(options.resume, options.overwrite)
-    pipeline = _pipeline(model, options)
-    nlp = pipeline.load()
+    pipeline = _pipeline(model, options, engine)
+    alone = engine is None and options.processes == 1
+    nlp = (pipeline if alone else replace(pipeline, gpu_id=-1)).load()
     identity = Identity(
         _digest(source.files), _model_digest(nlp, options.code), _shape(options, source, encoder)
     )
     with ExitStack() as stack:
         stack.callback(store.close)
         annotate: Annotate
-        if engine is None and options.processes == 1:
+        if alone:
             annotate = Annotator(nlp, encoder, source, options.batch_size).annotate_all
         else:
             del nlp
@@ -142,9 +143,13 @@ def _start(store: Store, identity: Identity, options: Options, say: Callable[[st
             say("Nothing to go on with: beginning anew.")
 
 
-def _pipeline(model: str, options: Options) -> Pipeline:
+def _pipeline(model: str, options: Options, engine: Engine | None) -> Pipeline:
     """With its share of the processor's cores where several processes have it."""
-    threads = max(1, (os.cpu_count() or 1) // options.processes) if options.processes > 1 else None
+    threads = None
+    if engine is not None:
+        threads = 1
+    elif options.processes > 1:
+        threads = max(1, (os.cpu_count() or 1) // options.processes)
     return Pipeline(model, options.code, options.gpu_id, threads)
 
 

@@ -143,6 +143,8 @@ def annotate(
         code=code,
         progress=True,
     )
+    if ray is None and (actors > 1 or gpus_per_actor):
+        raise MTLError("Expected --actors and --gpus-per-actor with --ray, got them alone.")
     engine = None if ray is None else _actors(ray, actors, gpus_per_actor, options)
     _run(model, input_path, output_path, options, engine)
 

@@ -15,7 +15,9 @@ from thinc.api import Config
 from typer import Argument, Option
 from wasabi import msg
 
+from ..cluster.train import Job, train_on_ray
 from ..errors import MTLError
+from ..signals import Interrupted
 from ..training.fingerprint import fingerprint
 from ..training.initialization import initialized
 from ..training.output_folder import OutputFolder
@@ -96,10 +98,11 @@ def train_command(
             origin = _origin(loaded, folder, code)
         if folder is not None and resume and _is_finished(folder, origin):
             return
-        if folder is not None and overwrite:
-            folder.clear()
-        _train_on_ray(_job(loaded, folder, code, gpu_id, frequency), ray, workers)
+        job = Job(loaded.to_str(), folder, origin, code, gpu_id >= 0, frequency, resume, overwrite)
+        _train_on_ray(job, ray, workers)
         return
+    if workers > 1:
+        raise MTLError("Expected --workers with --ray, got it alone.")
     use_device(gpu_id)
     try:
         with stopped_at_once():
@@ -124,30 +127,20 @@ def train_command(
         raise typer.Exit(128 + stopped.signum) from stopped
 
 
-def _job(
-    config: Config,
-    folder: OutputFolder | None,
-    code: Path | None,
-    gpu_id: int,
-    frequency: Frequency,
-) -> dict[str, Any]:
-    """What workers are told."""
-    return {
-        "config": config.to_str(),
-        "output": None if folder is None else str(folder.path),
-        "code": None if code is None else str(code),
-        "use_gpu": gpu_id >= 0,
-        "steps": frequency.steps,
-        "seconds": frequency.seconds,
-        "keep": 1 if folder is None else folder.checkpoints.keep,
-    }
-
-
-def _train_on_ray(job: dict[str, Any], address: str, workers: int) -> None:
-    from ..cluster.train import Job, train_on_ray
+def _train_on_ray(job: Job, address: str, workers: int) -> None:
+    def warn(text: str) -> None:
+        typer.secho(f"⚠ {text}", err=True, fg=typer.colors.YELLOW)
 
     msg.divider("Training pipeline")
-    train_on_ray(Job(**job), address, workers)
+    try:
+        train_on_ray(job, address, workers, warn)
+    except Interrupted as stopped:
+        there = job.folder is not None and job.folder.checkpoints.paths()
+        warn(
+            f"Stopped by {stopped}. "
+            + (f"--resume goes on from {there[-1]}" if there else "Nothing was saved.")
+        )
+        raise typer.Exit(128 + stopped.number) from stopped
 
 
 def _origin(config: Config, folder: OutputFolder | None, code: Path | None) -> dict[str, Any]:

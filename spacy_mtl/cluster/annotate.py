@@ -1,26 +1,26 @@
 """Parts of the input annotated by actors on a Ray cluster, in order.
 
-One task reads the input on the machine of this process and hands on parts, which Ray Data gives to
-actors with a pipeline each. What an actor or a machine that is lost had to do, others do again. The
-parts come back in their order, and are committed as those of a local run are, so that such a run
-can be resumed here as well as there.
+One task reads the input and hands on parts, which Ray Data gives to actors with a pipeline each.
+What an actor or a machine that is lost had to do, others do again. The parts come back in their
+order, and are committed as those of a local run are, so that such a run can be resumed here as well
+as there. What goes wrong comes back in the place of a part, as Ray would wrap it.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from ..bulk.annotator import Advance, Part
+from ..bulk.annotator import Advance, Annotator, Part
 from ..bulk.parts import Parts
+from ..bulk.records import Source
 from ..bulk.workers import Annotate, Make
 from ..errors import MTLError
-from .connection import check_room, connected, enter, reason
-
-_READER_CPUS = 0  # reserved: a reader that waits for a CPU that actors have would wait for ever
+from .connection import check_room, connected, enter, own_error, reason
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class Actors:
     """An engine for `spacy_mtl.bulk.annotate_file`.
 
     address: see `spacy_mtl.cluster.connection.connected`. number: of actors. gpus: of each.
+    attempts: actors that may be lost at the same part, as its documents may be what they die of.
     """
 
     address: str
     number: int = 1
     gpus: float = 0.0
+    attempts: int = 4
 
     @contextmanager
     def __call__(self, make: Make) -> Iterator[Annotate]:
@@ -44,36 +46,40 @@ class Actors:
             check_room(self.number, self.gpus)
 
             def annotate_all(parts: Parts, advance: Advance) -> Iterator[Part]:
-                for part in _annotated(parts, make, self.number, self.gpus):
+                for part in _annotated(parts, make, self):
                     advance(part.documents + len(part.failures))
                     yield part
 
             yield annotate_all
 
 
-def _annotated(parts: Parts, make: Make, number: int, gpus: float) -> Iterator[Part]:
+def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     import ray.data
     from ray.exceptions import RayError
 
+    begun = ray.remote(num_cpus=0, max_restarts=-1)(_Begun).remote()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1  # so that each part is a block, and none waits for others
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     with ray.data.DataContext.current(context):
+        # The reader takes no CPU: one that waits for what actors have would wait for ever.
         found = ray.data.read_datasource(
-            _reading(parts), override_num_blocks=1, num_cpus=_READER_CPUS
+            _reading(parts), override_num_blocks=1, num_cpus=0
         ).map_batches(
             _Actor,
-            fn_constructor_args=(make, os.getcwd()),
+            fn_constructor_args=(make, os.getcwd(), begun, actors.attempts),
             batch_size=1,
             batch_format="pandas",
-            compute=ray.data.ActorPoolStrategy(size=number, max_tasks_in_flight_per_actor=2),
+            compute=ray.data.ActorPoolStrategy(size=actors.number, max_tasks_in_flight_per_actor=2),
             num_cpus=1,
-            num_gpus=gpus,
+            num_gpus=actors.gpus,
         )
         try:
             for row in found.iter_rows():
+                if isinstance(row["part"], MTLError):
+                    raise row["part"]
                 yield row["part"]
         except RayError as error:
             raise MTLError(
@@ -82,16 +88,63 @@ def _annotated(parts: Parts, make: Make, number: int, gpus: float) -> Iterator[P
             ) from error
 
 
-class _Actor:
-    """Annotates parts. make: what annotates them. here: the folder that relative paths are from."""
+class _Begun:
+    """Counts how often each part was begun, until it is done."""
 
-    def __init__(self, make: Make, here: str) -> None:
-        enter(here)
-        self._annotator = make()
+    def __init__(self) -> None:
+        self._times: Counter[tuple[int, int]] = Counter()
+
+    def begin(self, part: tuple[int, int]) -> int:
+        self._times[part] += 1
+        return self._times[part]
+
+    def end(self, part: tuple[int, int]) -> None:
+        del self._times[part]
+
+
+class _Actor:
+    """Annotates parts.
+
+    make: what annotates them. here: the folder that relative paths are from. begun: an actor. See
+    `Actors` for attempts.
+    """
+
+    def __init__(self, make: Make, here: str, begun: Any, attempts: int) -> None:
+        self._begun, self._attempts = begun, attempts
+        self._made: Annotator | MTLError
+        try:
+            enter(here)
+            self._made = make()
+        except Exception as error:
+            self._made = own_error(error)
 
     def __call__(self, batch: Any) -> Any:
-        done = [self._annotator.annotate(part, lambda n: None) for part in batch["part"]]
-        return _frame(done)
+        return _frame([self._one(part) for part in batch["part"]])
+
+    def _one(self, part: Sequence[Source] | MTLError) -> Part | MTLError:
+        if isinstance(part, MTLError):  # of the reader
+            return part
+        if isinstance(self._made, MTLError):
+            return self._made
+        import ray
+
+        key = (part[0].file, part[0].ordinal)
+        if ray.get(self._begun.begin.remote(key)) > self._attempts:
+            return self._deadly(self._made, part)
+        try:
+            return self._made.annotate(part, lambda n: None)
+        except Exception as error:
+            return own_error(error)
+        finally:
+            self._begun.end.remote(key)
+
+    def _deadly(self, annotator: Annotator, part: Sequence[Source]) -> MTLError:
+        source = annotator.source
+        return MTLError(
+            f"Expected an actor to annotate {source.unit} {part[0].number} to {part[-1].number} of "
+            f"{source.files[part[0].file]}, but {self._attempts} died of it (killed, often for "
+            "want of memory). What is done is kept: --resume, perhaps with a smaller --part-size."
+        )
 
 
 def _frame(parts: Sequence[Any]) -> Any:
@@ -109,9 +162,12 @@ def _reading(parts: Parts) -> Any:
     here = os.getcwd()
 
     def read() -> Iterable[Any]:
-        enter(here)
-        for part in parts:
-            yield _frame([part])
+        try:
+            enter(here)
+            for part in parts:
+                yield _frame([part])
+        except Exception as error:
+            yield _frame([own_error(error)])
 
     class Reading(Datasource):
         supports_distributed_reads = False

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +15,8 @@ from typing import Any
 from ..errors import MTLError, one_line
 
 LOCAL = "local"
+AUTO = "auto"
+ANSWER_SECONDS = 5.0  # within which a cluster must answer; Ray itself would wait for 80
 
 
 @contextmanager
@@ -23,6 +28,8 @@ def connected(address: str) -> Iterator[None]:
     RAISES (MTLError): If Ray is not installed, or there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if address not in (LOCAL, AUTO):
+        _check_answers(address)
     try:
         import ray
     except ImportError as error:
@@ -37,14 +44,15 @@ def connected(address: str) -> Iterator[None]:
         return
     try:
         ray.init(
-            None if address == LOCAL else address,
+            address,
             include_dashboard=False if address == LOCAL else None,
-            logging_level=logging.WARNING,
+            logging_level=logging.ERROR,
         )
-    except (ConnectionError, ValueError, RuntimeError, OSError) as error:
+    except (ray.exceptions.RayError, ValueError, RuntimeError, OSError, SystemExit) as error:
         raise MTLError(
-            f"Expected a Ray cluster at {address}, got: {error}. Name one that runs as HOST:PORT, "
-            f"or {LOCAL} for one of this machine."
+            f"Expected a Ray cluster at {address}, got: {one_line(error)}. Name one that runs as "
+            f"HOST:PORT, or {LOCAL} for one of this machine. If it asks for a token, that must be "
+            "in ~/.ray/auth_token here too, and RAY_AUTH_MODE=token in the environment."
         ) from error
     try:
         yield
@@ -52,19 +60,48 @@ def connected(address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def check_room(number: int, gpus: float = 0.0) -> None:
-    """Check that so many processes have a CPU each, and so many GPUs.
+def _check_answers(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdigit():
+        raise MTLError(
+            f"Expected {LOCAL}, {AUTO} or HOST:PORT as the address of a Ray cluster, got {address}."
+        )
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise MTLError(
+            f"Expected a Ray cluster at {address}, got no answer: {error}. `ray start --head` "
+            "prints the address of one that it begins."
+        ) from error
 
-    RAISES (MTLError): If the cluster is smaller.
-    """
+
+def room(gpus: float = 0.0) -> int:
+    """How many processes the cluster has room for that take a CPU each, and so many GPUs."""
     import ray
 
-    there = ray.cluster_resources()
-    n_cpus, n_gpus = there.get("CPU", 0.0), there.get("GPU", 0.0)
-    if number > n_cpus or number * gpus > n_gpus:
+    return sum(
+        _times(machine["Resources"], gpus) for machine in ray.nodes() if machine.get("Alive")
+    )
+
+
+def _times(resources: dict[str, float], gpus: float) -> int:
+    cpus = int(resources.get("CPU", 0))
+    return min(cpus, math.floor(resources.get("GPU", 0) / gpus + 1e-6)) if gpus else cpus
+
+
+def check_room(number: int, gpus: float = 0.0, seconds: float = 0.0) -> None:
+    """Check that so many processes have a CPU each, and so many GPUs, on some machine.
+
+    seconds: to wait for machines.
+    RAISES (MTLError): If the cluster is smaller.
+    """
+    end = time.monotonic() + seconds
+    while room(gpus) < number and time.monotonic() < end:
+        time.sleep(1.0)
+    if room(gpus) < number:
         raise MTLError(
             f"Expected a cluster with a CPU{f' and {gpus:g} GPUs' if gpus else ''} for each of "
-            f"{number}, got one of {n_cpus:g} CPUs and {n_gpus:g} GPUs. Ask for fewer."
+            f"{number}, got one with room for {room(gpus)}. Ask for fewer."
         )
 
 
@@ -82,6 +119,13 @@ def enter(folder: str) -> None:
         ) from error
 
 
+def own_error(error: Exception) -> MTLError:
+    """An error as one that can be sent from one process to another."""
+    if isinstance(error, MTLError):
+        return MTLError(str(error))
+    return MTLError(f"{type(error).__name__}: {error}")
+
+
 def reason(error: BaseException) -> str:
     """Why something on the cluster failed: the error of ours that is behind one of Ray's, or the
     first line of the one that is behind all others."""
@@ -89,7 +133,7 @@ def reason(error: BaseException) -> str:
     own = next((each for each in chain if isinstance(each, MTLError)), None)
     if own is not None:
         return str(own)
-    last = chain[-1]
+    last = [each for each in chain if str(each).strip()][-1]
     return f"{type(last).__name__}: {one_line(last)}"
 
 
@@ -102,8 +146,8 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
         yield here
         failures = getattr(here, "worker_failures", None) or {}
         links = (
-            next(iter(failures.values()), None),
-            *(getattr(here, name, None) for name in ("controller_failure", "cause", "_base_exc")),
+            *failures.values(),
+            *(getattr(here, name, None) for name in ("controller_failure", "cause")),
             here.__cause__,
         )
         here = next((each for each in links if isinstance(each, BaseException)), None)

@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..errors import MTLError
 from ..evaluation.runs import Run, RunError, Spawn, spawn
-from .connection import connected, enter, reason
+from .connection import check_room, connected, enter, reason, room
 
 RETRIES = 3  # of a run whose machine is lost
 
@@ -27,20 +26,22 @@ def on_cluster(address: str) -> Iterator[tuple[Spawn, int]]:
         import ray
         from ray.exceptions import RayError
 
+        check_room(1)
+
         def on_any(run: Run, folder: Path, threads: int, keep_model: bool) -> None:
             task = ray.remote(num_cpus=threads, max_retries=RETRIES)(_spawn)
             try:
                 ray.get(task.remote(os.getcwd(), run, folder, threads, keep_model))
             except RayError as error:
                 cause = getattr(error, "cause", None)
-                if isinstance(cause, MTLError):
+                if isinstance(cause, RunError):  # as a local run would raise it
                     raise cause from error
                 raise RunError(
                     f"Expected run '{run.name}' (seed {run.seed}) to end on the cluster, got: "
                     f"{reason(error)}"
                 ) from error
 
-        yield on_any, max(1, int(ray.cluster_resources().get("CPU", 1)))
+        yield on_any, room()
 
 
 def _spawn(here: str, run: Run, folder: Path, threads: int, keep_model: bool) -> None:

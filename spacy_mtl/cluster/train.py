@@ -10,109 +10,165 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import asdict, dataclass
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
 from ..code_file import import_code
 from ..errors import MTLError
-from ..training.fingerprint import fingerprint
+from ..signals import raising_interrupted
 from ..training.initialization import initialized
 from ..training.output_folder import OutputFolder
 from ..training.trainer import Frequency, train
 from ..wording import counted
-from .connection import check_room, connected, enter, reason
+from ..workers import WorkerLost
+from .connection import check_room, connected, enter, own_error, reason
 
+LOSSES = 3  # of workers in a row, without a new checkpoint between, after which nobody tries again
 _OWN = ".ray"  # what Ray Train keeps while it runs, in the output folder
+_WAIT_SECONDS = 300.0  # for a machine in place of one that is lost
 
 
 @dataclass(frozen=True)
 class Job:
     """A training as its workers get it.
 
-    config: as text, with all overrides. output: the folder for models and checkpoints, None for
-    none. code: a Python file to import before. steps, seconds, keep: when checkpoints are written,
-    and how many stay.
+    config: as text, with all overrides. folder: for models and checkpoints, None for none. origin:
+    see `train`, as are resume, overwrite and frequency. code: a Python file to import before.
+    before: which training was in the folder; one that workers have begun since is gone on with.
     """
 
     config: str
-    output: str | None
-    code: str | None
-    use_gpu: bool
-    steps: int
-    seconds: float
-    keep: int
+    folder: OutputFolder | None = None
+    origin: Mapping[str, Any] | None = None
+    code: Path | None = None
+    use_gpu: bool = False
+    frequency: Frequency = Frequency()
+    resume: bool = False
+    overwrite: bool = False
+    before: str | None = None
 
-
-def train_on_ray(job: Job, address: str, workers: int, failures: int = 3) -> None:
-    """Train. What is in the output folder is gone on with, so that it must be checked before.
-
-    address: see `spacy_mtl.cluster.connection.connected`. failures: how many times all begin again
-    from the last checkpoint after a worker was lost; without an output folder, from the beginning.
-    RAISES (MTLError): If there is no such cluster, it is too small, or the training fails.
-    """
-    with connected(address):
-        from ray.exceptions import RayError
-        from ray.train import FailureConfig, RunConfig, ScalingConfig
-        from ray.train.torch import TorchTrainer
-        from ray.train.v2.api.exceptions import TrainingFailedError
-
-        gpus = 1.0 if job.use_gpu else 0.0
-        check_room(workers, gpus)
-        storage = mkdtemp() if job.output is None else str(Path(job.output).resolve() / _OWN)
-        trainer = TorchTrainer(
-            _work,
-            train_loop_config={**asdict(job), "here": os.getcwd()},
-            scaling_config=ScalingConfig(
-                num_workers=workers,
-                use_gpu=job.use_gpu,
-                resources_per_worker={"CPU": 1, "GPU": gpus},
-            ),
-            run_config=RunConfig(
-                storage_path=storage, failure_config=FailureConfig(max_failures=failures)
-            ),
-        )
+    @property
+    def begun(self) -> str | None:
+        """Which training is in the folder now, as far as can be told."""
         try:
-            trainer.fit()
-        except (TrainingFailedError, RayError) as error:
-            raise MTLError(
-                f"Expected {counted(workers, 'worker')} to train, got: {reason(error)}"
-            ) from error
-        finally:
-            shutil.rmtree(storage, ignore_errors=True)
+            return None if self.folder is None else self.folder.run.get("run")
+        except MTLError:  # what is broken can be overwritten
+            return None
+
+
+def train_on_ray(
+    job: Job, address: str, workers: int, say: Callable[[str], None] = lambda text: None
+) -> None:
+    """Train, and go on from the last checkpoint when a worker was lost.
+
+    address: see `spacy_mtl.cluster.connection.connected`. say: told when all begin again.
+    RAISES (MTLError): If there is no such cluster, it is too small, or the training fails.
+    (Interrupted): At SIGINT or SIGTERM; the checkpoints that are there stay.
+    """
+    job = replace(job, before=job.begun)
+    losses, step = 0, None
+    with raising_interrupted(), connected(address):
+        check_room(workers, float(job.use_gpu))
+        while True:
+            try:
+                _fit(job, workers)
+                return
+            except WorkerLost as error:
+                reached = None if job.folder is None else job.folder.checkpoints.paths()[-1:]
+                losses = 1 if reached != step else losses + 1
+                step = reached
+                if losses > LOSSES:
+                    raise
+                say(f"{error} All begin again from the last checkpoint.")
+            check_room(workers, float(job.use_gpu), _WAIT_SECONDS)
+
+
+def _fit(job: Job, workers: int) -> None:
+    """Let Ray Train have it done once, in a thread, so that signals are for us.
+
+    RAISES (WorkerLost): If it may be tried again. (MTLError): If that would not help.
+    """
+    from ray.exceptions import RayError
+    from ray.train import FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+    from ray.train.v2.api.exceptions import TrainingFailedError
+
+    resources = {"CPU": 1.0, "GPU": 1.0} if job.use_gpu else {"CPU": 1.0}
+    own = mkdtemp() if job.folder is None else str(job.folder.path.resolve() / _OWN)
+    trainer = TorchTrainer(
+        _work,
+        train_loop_config={"job": job, "here": os.getcwd()},
+        scaling_config=ScalingConfig(
+            num_workers=workers, use_gpu=job.use_gpu, resources_per_worker=resources
+        ),
+        run_config=RunConfig(
+            storage_path=own,
+            failure_config=FailureConfig(max_failures=0, controller_failure_limit=0),
+        ),
+    )
+    thread = ThreadPoolExecutor(1)
+    try:
+        thread.submit(trainer.fit).result()
+    except (TrainingFailedError, RayError) as error:
+        kind = MTLError if _is_of_ours(error) else WorkerLost
+        raise kind(
+            f"Expected {counted(workers, 'worker')} to train, got: {reason(error)}"
+        ) from error
+    finally:
+        thread.shutdown(wait=False)
+        shutil.rmtree(own, ignore_errors=True)
+
+
+def _is_of_ours(error: Any) -> bool:
+    """Whether some worker failed by itself; the others then have lost it."""
+    failures = (getattr(error, "worker_failures", None) or {}).values()
+    return any(isinstance(e, MTLError) and not isinstance(e, WorkerLost) for e in failures)
 
 
 def _work(settings: dict[str, Any]) -> None:
-    """What each worker does."""
+    """What each worker does.
+
+    RAISES (MTLError): In place of any error, as not all of them can be sent.
+    """
+    try:
+        enter(settings["here"])
+        _train(settings["job"])
+    except WorkerLost:
+        raise
+    except Exception as error:
+        if not isinstance(error, MTLError):
+            traceback.print_exc()
+        raise own_error(error) from None
+
+
+def _train(job: Job) -> None:
     import torch
+    from ray.train.torch import get_device
     from thinc.api import Config
 
     from ..distributed.torch_workers import TorchWorkers
 
-    enter(settings.pop("here"))
-    job = Job(**settings)
     torch.set_num_threads(1)
     if job.code is not None:
-        import_code(Path(job.code))
+        import_code(job.code)
     workers = TorchWorkers()
-    config = Config().from_str(job.config)
-    folder, origin = None, None
-    if job.output is not None:
-        folder = OutputFolder(Path(job.output), job.keep)
-        code = None if job.code is None else Path(job.code)
-        origin = fingerprint(config.interpolate(), folder.path, code)
-    gpu_id = 0 if job.use_gpu else -1
-    nlp = initialized(config, gpu_id)
-    leads = workers.rank == 0
+    gpu_id = get_device().index if job.use_gpu else -1
+    nlp = initialized(Config().from_str(job.config, interpolate=False), gpu_id)
+    leads, again = workers.rank == 0, job.begun != job.before
     with open(os.devnull, "w") as silent:
         train(
             nlp,
-            folder,
+            job.folder,
             use_gpu=gpu_id,
-            frequency=Frequency(job.steps, job.seconds),
-            resume=folder is not None and bool(folder.run),
-            origin=origin,
+            frequency=job.frequency,
+            resume=job.resume or again,
+            overwrite=job.overwrite and not again,
+            origin=None if job.origin is None else dict(job.origin),
             stdout=sys.stdout if leads else silent,
             stderr=sys.stderr if leads else silent,
             workers=workers,

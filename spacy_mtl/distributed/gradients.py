@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from spacy.language import Language
 from thinc.api import get_current_ops, to_numpy
 
+from ..errors import MTLError
 from ..optimizing.parameter_state import ensure_gradient, gradient_array, value_of
 from ..optimizing.parameters import Parameter, named_parameters
 from ..workers import Array, Workers
 
 TABLE = 1024  # rows from which a parameter is a table
+WHOLE = 2**24  # below which a float has every whole number
 
 
 @runtime_checkable
@@ -53,10 +55,13 @@ class Gradients:
             if parameter.has_value and parameter.name.partition(".")[0] in pipes
         ]
 
-    def add_up(self, workers: Workers) -> None:
+    def add_up(self, workers: Workers, drawn: int) -> None:
         """Give every worker the sum of all workers' gradients.
 
         What has a gradient at one worker has one at all, be it zero; so with a component's parts.
+
+        drawn: a checksum of the batch.
+        RAISES (MTLError): If those of the workers differ.
         """
         for pipe in self._stepping:
             pipe.complete_backward()
@@ -65,8 +70,8 @@ class Gradients:
         dense = [parameter for parameter in free if not _is_table(parameter)]
         flags = [gradient_array(parameter) is not None for parameter in free]
         flags += [part in pipe.stepping for pipe in self._stepping for part in pipe.parts]
-        counts = np.zeros((workers.number, len(tables)))
-        counts[workers.rank] = [len(table.rows) for table in tables]
+        counts = np.zeros((workers.number, 1 + len(tables)))
+        counts[workers.rank] = [drawn % WHOLE, *(len(table.rows) for table in tables)]
         flat = workers.add(_flat(dense, [*flags, *counts.ravel()]))
         notes: Any = to_numpy(flat[flat.size - len(flags) - counts.size :])
         said = iter(notes[: len(flags)] > 0)
@@ -75,8 +80,19 @@ class Gradients:
                 ensure_gradient(parameter)
         for pipe in self._stepping:
             pipe.stepping = {part for part in pipe.parts if next(said)}
+        told = notes[len(flags) :].reshape(counts.shape).astype(int)
+        _check_drawn(told[:, 0])
         _set_dense(dense, flat)
-        _add_rows(tables, notes[len(flags) :].reshape(counts.shape).astype(int), workers)
+        _add_rows(tables, told[:, 1:], workers)
+
+
+def _check_drawn(checksums: NDArray[np.int64]) -> None:
+    if (checksums != checksums[0]).any():
+        raise MTLError(
+            "Expected all workers to draw the same batches, got different ones. Use the same data "
+            "and code on all machines; readers, batchers and callbacks may draw random numbers by "
+            "`random` and `numpy.random` alone, and all workers the same."
+        )
 
 
 def _flat(dense: Sequence[Parameter], notes: Sequence[Any]) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from hashlib import blake2b
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import srsly
@@ -36,6 +37,7 @@ class Group:
     def __init__(self, nlp: Language, workers: Workers, excluded: Collection[str]) -> None:
         self.workers = workers
         self._nlp = nlp
+        self._drawn = 0  # a checksum of the batch
         self._gradients: Gradients | None = None
         if workers.number > 1:
             check_shareable(nlp, excluded)
@@ -52,12 +54,17 @@ class Group:
         """What of a batch is its own."""
         if self._gradients is None:
             return list(examples)
+        self._drawn = crc32(_marks(examples), self._drawn)
         return part_of_batch(examples, self.workers.rank, self.workers.number, self._nlp.vocab)
 
     def add_up(self) -> None:
-        """Make the gradients those of all parts of the batch."""
+        """Make the gradients those of all parts of the batch.
+
+        RAISES (MTLError): If the workers have drawn different batches.
+        """
         if self._gradients is not None:
-            self._gradients.add_up(self.workers)
+            self._gradients.add_up(self.workers, self._drawn)
+            self._drawn = 0
 
     def evaluate(self, evaluate: Callable[[], Evaluation]) -> Evaluation:
         """Let the first one evaluate; the components of the others note the same scores.
@@ -96,3 +103,10 @@ class Group:
                 "Expected the same parameters at all workers, got different ones. Use the same "
                 "versions of all packages, and processors of one kind, on all machines."
             )
+
+
+def _marks(examples: Sequence[Example]) -> bytes:
+    """What tells one batch from another: the lengths and first words of its documents."""
+    docs = [example.reference for example in examples]
+    marks = [(len(doc), doc[0].orth if len(doc) else 0) for doc in docs]
+    return np.asarray(marks, dtype="uint64").tobytes()

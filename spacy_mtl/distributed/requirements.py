@@ -20,6 +20,11 @@ def check_shareable(nlp: Language, excluded: Collection[str]) -> None:
     RAISES (MTLError): For components that scale their gradients by the size of what they are
         given, as some of spaCy's own do, and settings that hold for one process alone.
     """
+    if nlp.config["training"]["seed"] is None:
+        raise MTLError(
+            "Expected a number as [training] seed, so that all workers draw the same batches, got "
+            "null."
+        )
     for name, pipe in nlp.pipeline:
         component: Any = pipe
         if name in excluded or not getattr(component, "is_trainable", False):

@@ -153,8 +153,11 @@ def execute(
             on_done(run, result)
         return result
 
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
+    pool = ThreadPoolExecutor(max_workers=jobs)
+    try:
         outcomes = list(pool.map(one, runs, keys))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # a signal waits for no run
     results = []
     for outcome in outcomes:
         if isinstance(outcome, RunError):

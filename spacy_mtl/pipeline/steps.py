@@ -188,10 +188,17 @@ def balanced_gradients(
         {name: array[:, shared] for name, array in X.items()},
         {name: array[:, shared] for name, array in dX.items()},
         sites,
-        workers.add,
+        workers,
+        _kinds(balancer, conflict),
     )
     conflict.observe(gradients)
     if balancer.needs_gradients:
         weights = balancer.weights(losses, gradients)
         dX = {name: gradient * weights[name] for name, gradient in dX.items()}
     return weights, dX
+
+
+def _kinds(balancer: Balancer, conflict: ConflictMeter) -> list[str]:
+    """Of the inner products of gradients that this update asks for."""
+    of_balancer = getattr(balancer, "gram", None) if balancer.needs_gradients else None
+    return [kind for kind in ("layer" if conflict.is_due else None, of_balancer) if kind]

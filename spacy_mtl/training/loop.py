@@ -12,7 +12,7 @@ from spacy.training.loop import create_evaluation_callback, subdivide_batch
 
 from ..distributed.group import Group
 from ..workers import ALONE, Workers
-from .random_states import own_numbers, seed_step
+from .random_states import kept_numbers, own_numbers, seed_step
 from .train_state import TrainState
 
 Info = dict[str, Any]
@@ -94,6 +94,10 @@ class Loop:
                 component.finish_update(state.optimizer)
         state.optimizer.step_schedules()
 
+    def apart(self) -> AbstractContextManager[None]:
+        """Inside, random numbers that the first worker draws alone, so that all go on alike."""
+        return nullcontext() if self.group.workers.number == 1 else kept_numbers()
+
     def _own_numbers(self) -> AbstractContextManager[None]:
         """Random numbers of one worker of several, which draw batches by the same ones."""
         workers = self.group.workers
@@ -129,7 +133,7 @@ class Loop:
             progress.metrics = list(weights)
             self._evaluate = create_evaluation_callback(nlp, self._dev_corpus, weights)
         averages = self.state.optimizer.averages
-        with nlp.use_params(averages) if averages else nullcontext():
+        with self.apart(), nlp.use_params(averages) if averages else nullcontext():
             score, scores = self.group.evaluate(self._evaluate)
         progress.metrics = [name for name in progress.metrics or () if name in scores]
         return score, scores

@@ -67,21 +67,28 @@ def seed_step(*entropy: int) -> None:
 
 
 @contextmanager
-def own_numbers(*entropy: int) -> Iterator[None]:
-    """Inside, random numbers that depend on these alone; behind it, those of before go on."""
+def kept_numbers() -> Iterator[None]:
+    """Behind it, random numbers go on as if none had been drawn inside."""
     before = random_states()
-    keys = np.random.SeedSequence(entropy).generate_state(3).tolist()
-    random.seed(keys[0])
-    np.random.seed(keys[1])
-    if has_torch:
-        import torch
-
-        torch.manual_seed(keys[2])
-    seed_step(*entropy)
     try:
         yield
     finally:
         load_random_states(before)
+
+
+@contextmanager
+def own_numbers(*entropy: int) -> Iterator[None]:
+    """Inside, random numbers that depend on these alone; behind it, those of before go on."""
+    with kept_numbers():
+        keys = np.random.SeedSequence(entropy).generate_state(3).tolist()
+        random.seed(keys[0])
+        np.random.seed(keys[1])
+        if has_torch:
+            import torch
+
+            torch.manual_seed(keys[2])
+        seed_step(*entropy)
+        yield
 
 
 def _set_python(state: Any) -> None:

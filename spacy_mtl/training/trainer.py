@@ -114,7 +114,8 @@ class Training:
             if self._logs is None or not self._logs.repeated:
                 stdout.silent = stderr.silent = False
             logger = settings["logger"] if self._loop.group.leads else _silent
-            log_step, close_log = logger(self.nlp, stdout, stderr)
+            with self._loop.apart():
+                log_step, close_log = logger(self.nlp, stdout, stderr)
         if checkpoint is not None:
             self._loop.state.load(checkpoint)
             self._repeat(log_step)
@@ -190,9 +191,10 @@ class Training:
         written_at, written = timer(), progress.steps
         for info, is_best in self._loop.steps():
             self._loop.state.outputs.note()
-            if is_best is not None:
-                self._evaluated(info, is_best)
-            self._log(log_step, info if is_best is not None else None)
+            with self._loop.apart():
+                if is_best is not None:
+                    self._evaluated(info, is_best)
+                self._log(log_step, info if is_best is not None else None)
             if is_best is not None:
                 progress.rows.append(logged(info, settings["score_weights"]))
             if signals.received is not None:

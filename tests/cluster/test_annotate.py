@@ -185,6 +185,34 @@ def _documents(journal: Path) -> int:
     return progress
 
 
+def test_a_document_that_no_process_survives_ends_the_run(machines, tmp_path):
+    """The component dies at it each time."""
+    model, options = eventful(tmp_path)
+    code = options.code
+    assert code is not None
+    code.write_text(code.read_text().replace('(FOLDER / "died").touch()', "pass"))
+    source = write_input(tmp_path / "texts.jsonl", {22: "die"})
+    actors = Actors("auto", attempts=2)
+    with pytest.raises(MTLError, match="annotate line 21 to 25 of .*jsonl, but 2 died of it"):
+        annotate_file(str(model), source, tmp_path / "out.jsonl", options, engine=actors)
+
+
+def test_an_error_of_an_actor_is_told(machines, model, tmp_path):
+    """Of one that has no such code."""
+    source = write_input(tmp_path / "texts.jsonl")
+    other = spacy.load(model)
+    other.to_disk(tmp_path / "model")
+
+    @contextmanager
+    def vanishing(make):
+        with Actors("auto", 1)(make) as annotate_all:
+            (tmp_path / "model" / "config.cfg").unlink()
+            yield annotate_all
+
+    with pytest.raises(MTLError, match="Expected to be able to load the pipeline"):
+        annotate_file(str(tmp_path / "model"), source, tmp_path / "out.jsonl", engine=vanishing)
+
+
 def test_what_cannot_run_is_refused(machines, model, tmp_path):
     source = write_input(tmp_path / "texts.jsonl")
     for actors in (Actors("auto", 9), Actors("auto", 1, 0.5)):

@@ -1,6 +1,7 @@
 """A training by several workers: the model of one, and no end when a worker is lost."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from spacy_mtl.optimizing.parameter_state import on_host, value_of
 from spacy_mtl.optimizing.parameters import named_parameters
 from spacy_mtl.training.initialization import initialized
 from spacy_mtl.training.output_folder import OutputFolder
-from spacy_mtl.training.trainer import train
+from spacy_mtl.training.trainer import Frequency, train
 
 STEPS = 12
 # A callback that kills one of the workers behind a step, once.
 CODE = """
 import os, signal
 from pathlib import Path
+from typing import Any
 import spacy
 
 @spacy.registry.callbacks("dying.v1")
@@ -42,9 +44,10 @@ def config_of(folder: Path, dropout: float) -> Config:
     return config
 
 
-def job(config: Config, output: Path, code: Path | None = None) -> Job:
-    own = None if code is None else str(code)
-    return Job(config.to_str(), str(output), own, False, steps=3, seconds=60.0, keep=2)
+def job(config: Config, output: Path, code: Path | None = None, **settings: Any) -> Job:
+    folder = OutputFolder(output, 2)
+    frequency = Frequency(3, 60.0)
+    return Job(config.to_str(), folder, code=code, frequency=frequency, **settings)
 
 
 def parameters(model: Path) -> dict[str, np.ndarray]:
@@ -88,5 +91,5 @@ def test_a_lost_worker_changes_nothing(machines, tmp_path):
 
 
 def test_more_workers_than_there_are_processors(machines, tmp_path):
-    with pytest.raises(MTLError, match="Expected a cluster with a CPU for each of 9"):
+    with pytest.raises(MTLError, match="for each of 9, got one with room for 3"):
         train_on_ray(job(config_of(tmp_path, 0.0), tmp_path / "out"), "auto", 9)
