@@ -10,6 +10,7 @@ from spacy.pipeline import Tok2Vec
 
 from ..balancing.fixed import FixedWeights
 from ..errors import MTLError
+from ..models.topologies.base import batch_penalty
 from ..pipeline.balanced_tok2vec import BalancedTok2Vec
 from ..pipeline.component import MultiTask
 
@@ -37,11 +38,11 @@ def check_shareable(nlp: Language, excluded: Collection[str]) -> None:
             )
         if isinstance(component, BalancedTok2Vec):
             _check_balancer(name, component)
-        if component.model.attrs.get("orthogonality"):
+        penalty = batch_penalty(component.model)
+        if penalty is not None and penalty.weight:
             raise MTLError(
-                f"Expected `orthogonality = 0` in [components.{name}.model], got "
-                f"{component.model.attrs['orthogonality']}, a penalty on a whole batch, which one "
-                "worker can train."
+                f"Expected `{penalty.setting} = 0` in [components.{name}.model], got "
+                f"{penalty.weight}, a penalty on a whole batch, which one worker can train."
             )
         for node in component.model.walk():
             if any(getattr(shim, "_mixed_precision", False) for shim in node.shims):

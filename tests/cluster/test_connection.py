@@ -1,4 +1,13 @@
-from spacy_mtl.cluster.connection import reason
+"""A cluster: what is none, what fits on one, and why something on it failed."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from spacy_mtl.cluster.connection import _times, check_room, connected, reason, room
 from spacy_mtl.errors import MTLError
 
 
@@ -25,3 +34,45 @@ def test_a_circle_ends() -> None:
     error = RuntimeError("round")
     error.__cause__ = error
     assert reason(error) == "RuntimeError: round"
+
+
+def test_where_nothing_answers(machines: Any) -> None:
+    expected = pytest.raises(MTLError, match="Expected a Ray cluster at 127.0.0.1:9, got no answer")
+    with expected, connected("127.0.0.1:9"):
+        pass
+
+
+@pytest.mark.parametrize("address", ["ray://head:10001", "head", "head:port", ":6379"])
+def test_what_is_no_address(machines: Any, address: str) -> None:
+    with pytest.raises(MTLError, match="Expected local, auto or HOST:PORT"), connected(address):
+        pass
+
+
+LOCAL = """
+from spacy_mtl.cluster.connection import connected, room
+with connected("local"):
+    import ray
+    print(len(ray.nodes()), ray.get_runtime_context().gcs_address)
+"""
+
+
+def test_a_local_cluster_is_one_of_its_own(machines: Any) -> None:
+    """Beside others that run on this machine, whatever the environment says."""
+    env = {**os.environ, "RAY_ADDRESS": machines.address}
+    found = subprocess.run([sys.executable, "-c", LOCAL], env=env, capture_output=True, text=True)
+    n_machines, address = found.stdout.split()
+    assert int(n_machines) == 1
+    assert address != machines.address
+
+
+def test_room_is_on_machines(machines: Any) -> None:
+    """Three have a CPU each, and none a GPU."""
+    assert room() == 3
+    assert room(0.5) == 0
+    with pytest.raises(MTLError, match="for each of 4, got one with room for 3"):
+        check_room(4)
+
+
+def test_room_of_a_machine() -> None:
+    machine = {"CPU": 4.5, "GPU": 2.0}
+    assert [_times(machine, gpus) for gpus in (0.0, 0.1, 0.5, 1.0, 2.0, 3.0)] == [4, 4, 4, 2, 1, 0]

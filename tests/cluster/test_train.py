@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from thinc.api import Config
 from training.runs import mixed
+from typer.testing import CliRunner
 
+from spacy_mtl.cli import app
 from spacy_mtl.cluster.train import Job, train_on_ray
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.parameter_state import on_host, value_of
@@ -88,6 +90,40 @@ def test_a_lost_worker_changes_nothing(machines, tmp_path):
         found.append(parameters(folder / "model-last"))
     for name, expected in found[1].items():
         np.testing.assert_array_equal(found[0][name], expected, err_msg=name)
+
+
+def test_an_error_is_told_at_once_and_other_workers_go_on(machines, tmp_path):
+    """By the command: nobody tries again what would fail again, and three go on for two."""
+    config = config_of(tmp_path / "corpora", dropout=0.0)
+    train(initialized(config), OutputFolder(tmp_path / "one"))
+    code = tmp_path / "dying.py"
+    code.write_text(CODE.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise KeyError('this')"))
+    callback = {"@callbacks": "dying.v1", "folder": str(tmp_path), "step": 8}
+    config["training"]["before_update"] = callback
+    config.to_disk(tmp_path / "config.cfg")
+    output = tmp_path / "more"
+    given = ["train", str(tmp_path / "config.cfg"), "--output", str(output), "--code", str(code)]
+    given += ["--ray", "auto", "--checkpoint-steps", "3", "--workers"]
+    failed = CliRunner().invoke(app, [*given, "2"])
+    assert failed.exit_code == 1
+    assert "Expected 2 workers to train, got: KeyError: 'this'" in failed.output
+    assert [path.name for path in OutputFolder(output).checkpoints.paths()][-1:] == [
+        "step-00000006"
+    ]
+    assert CliRunner().invoke(app, [*given, "3", "--resume"]).exit_code == 0
+    one, more = (parameters(tmp_path / name / "model-last") for name in ("one", "more"))
+    for name, expected in one.items():
+        np.testing.assert_allclose(more[name], expected, rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_what_cannot_be_trained_removes_nothing(machines, tmp_path):
+    config = config_of(tmp_path / "corpora", dropout=0.0)
+    config["training"]["seed"] = None
+    model = tmp_path / "out" / "model-best"
+    model.mkdir(parents=True)
+    with pytest.raises(MTLError, match=r"Expected a number as \[training\] seed"):
+        train_on_ray(job(config, tmp_path / "out", overwrite=True), "auto", 2)
+    assert model.exists()
 
 
 def test_more_workers_than_there_are_processors(machines, tmp_path):

@@ -6,11 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 from pipeline.helpers import TASKS as PROPOSED
-from pipeline.helpers import make_examples, make_nlp, multitask
+from pipeline.helpers import make_examples, make_nlp, multitask, randomize_heads
+from pipeline.test_topologies import TOPOLOGIES, make
 from spacy.language import Language
 from spacy.util import fix_random_seed, load_model_from_config
 
 from spacy_mtl.distributed.group import Group
+from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
 from spacy_mtl.optimizing.parameter_state import (
     gradient_of,
@@ -78,7 +80,8 @@ def learned(nlp: Language, group: Group) -> Found:
             pipe.complete_backward()
     found = {p.name: gradient_of(p) for p in named_parameters(nlp)}
     gradients = {name: on_host(array).copy() for name, array in found.items() if array is not None}
-    return {"gradients": gradients, "stepping": set(multitask(nlp).stepping)}
+    component = multitask(nlp)
+    return {"gradients": gradients, "stepping": component.stepping.intersection(component.parts)}
 
 
 def states(nlp: Language, steps: Collection[int]) -> Iterator[State]:
@@ -127,7 +130,10 @@ def test_gradients_are_those_of_a_single_worker(balancer):
 
             def work(workers: ThreadWorkers, state: State = state, unit: str = loss_unit) -> Found:
                 nlp = set_state(nlps[workers.rank], state, unit)
-                return learned(nlp, Group(nlp, workers, []))
+                found = learned(nlp, Group(nlp, workers, []))
+                # losses; inner products, if any; dense gradients, and then rows of tables
+                assert len(workers.exchanged) <= 4
+                return found
 
             first, second = together(2, work)
             expected = learned(set_state(single, state, loss_unit), Group(single, ALONE, []))
@@ -135,3 +141,46 @@ def test_gradients_are_those_of_a_single_worker(balancer):
             for name, gradient in first["gradients"].items():
                 np.testing.assert_array_equal(gradient, second["gradients"][name])
             assert second["stepping"] == first["stepping"]
+
+
+@pytest.mark.parametrize("topology", ["soft", "stacked", "shared-private"])
+def test_several_sites_and_kinds_of_inner_products_need_no_more_exchanges(topology):
+    """Of the balancer, and of what is reported, in the same step."""
+    pytest.importorskip("torchjd", reason="torchjd is not installed")
+    settings = {"balancer": BALANCERS["representation"], "conflict_every": 1}
+    model = {**TOPOLOGIES[topology]}
+    if topology == "shared-private":
+        model["orthogonality"] = 0.0
+    nlps = [make(topology, model=model, **settings) for _ in range(3)]
+    for nlp in nlps:
+        fix_random_seed(0)
+        nlp.initialize(lambda nlp=nlp: make_examples(nlp))
+        randomize_heads(nlp)
+    *several, single = nlps
+
+    def work(workers: ThreadWorkers) -> Found:
+        nlp = several[workers.rank]
+        found = learned(nlp, Group(nlp, workers, []))
+        assert len(workers.exchanged) == 3  # no table is large enough to travel by rows
+        return found
+
+    first, _ = together(2, work)
+    assert_equal(first, learned(single, Group(single, ALONE, [])))
+    reports = [multitask(nlp).conflict.report() for nlp in (several[0], single)]
+    for kind in ("norm", "cosine"):  # of soft sharing there is none, as no site has two tasks
+        found, expected = (report.get(kind, {}) for report in reports)
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_different_batches_are_an_error():
+    nlps = [made("fixed") for _ in range(2)]
+
+    def work(workers: ThreadWorkers) -> None:
+        nlp = nlps[workers.rank]
+        group, no_optimizer = Group(nlp, workers, []), None
+        examples = make_examples(nlp, LABELLED)[workers.rank :]
+        nlp.update(group.part(examples), sgd=no_optimizer, losses={})
+        group.add_up()
+
+    with pytest.raises(MTLError, match="Expected all workers to draw the same batches"):
+        together(2, work)

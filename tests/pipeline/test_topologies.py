@@ -89,7 +89,7 @@ OWN_TASKS = {task: TASKS[task] for task in NAMES}
 
 def make(name: str, tasks: Any = OWN_TASKS, **settings: Any) -> Language:
     nlp = spacy.blank("en")
-    model = TOPOLOGIES[name]
+    model = settings.pop("model", TOPOLOGIES[name])
     if "upstream" in model["tok2vec"]:
         nlp.add_pipe("tok2vec", config={"model": ENCODER})
     nlp.add_pipe("multitask", config={"model": model, "tasks": tasks, **settings})

@@ -8,6 +8,7 @@ and hands each task's gradient to what that returned. Nothing else is known of a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -31,6 +32,17 @@ Represent = Callable[..., Represented]
 FIRST = "tok2vec"  # the first encoder: the ref where `nlp.replace_listeners` looks for it
 
 
+@dataclass(frozen=True)
+class BatchPenalty:
+    """A penalty whose gradients for parts of a batch do not add up to that for the batch.
+
+    setting: of the topology, with its weight, 0 for none. It is not saved with the model.
+    """
+
+    setting: str
+    weight: float
+
+
 def topology(
     name: str,
     represent: Represent,
@@ -44,6 +56,7 @@ def topology(
     init_parts: Callable[[Sharing, list[Doc]], None] | None = None,
     resized: Callable[[Sharing, str, list[str], list[str]], None] | None = None,
     own_steps: OwnSteps | None = None,
+    penalty: BatchPenalty | None = None,
 ) -> Sharing:
     """A topology as a thinc model.
 
@@ -61,7 +74,7 @@ def topology(
         before it has these: see `add_part`.
     init_parts: initializes these, given the documents, after the encoders and before the heads.
     resized: told when the columns of a task's scores change, with those before and after.
-    own_steps: what it learns beside the tasks.
+    own_steps: what it learns beside the tasks. penalty: see `BatchPenalty`.
     """
     model: Sharing = Model(
         name,
@@ -77,6 +90,7 @@ def topology(
         "init_parts": init_parts,
         "resized": resized,
         "own": own_steps,
+        "penalty": penalty,
         "corpora": list(corpora),
     }
     model.attrs.update({name: value for name, value in extras.items() if value})
@@ -151,6 +165,12 @@ def told_parts(model: Sharing) -> list[str]:
 def own_steps(model: Sharing) -> OwnSteps | None:
     """What the topology learns beside the tasks, None if there is nothing."""
     found: OwnSteps | None = model.attrs.get("own")
+    return found
+
+
+def batch_penalty(model: Model) -> BatchPenalty | None:
+    """See `BatchPenalty`; None for a model without."""
+    found: BatchPenalty | None = model.attrs.get("penalty")
     return found
 
 

@@ -17,6 +17,7 @@ from ..encoding import Encoder
 from ..packed import Packed
 from .base import (
     FIRST,
+    BatchPenalty,
     Labelled,
     Represented,
     Sharing,
@@ -81,6 +82,7 @@ def SharedPrivate(
         grow=_grow,
         init_parts=_initialize,
         own_steps=OwnSteps(reversal, "`reversal` of the shared space"),
+        penalty=BatchPenalty("orthogonality", orthogonality),
     )
     model.attrs.update(private_spaces=private, adversary_width=adversary_width)
     model.attrs["configured"] = Configured(encode)
