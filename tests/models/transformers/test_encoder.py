@@ -227,6 +227,16 @@ def test_gradient_checkpointing_changes_nothing(tmp_path: Path) -> None:
     assert_close(*found)
 
 
+@pytest.mark.parametrize("kind", ["mpnet", "albert"])
+def test_gradient_checkpointing_that_cannot_be_had(tmp_path: Path, kind: str) -> None:
+    import transformers
+
+    if getattr(transformers, f"{KINDS[kind][1]}Model").supports_gradient_checkpointing:
+        pytest.skip("this version of transformers has it")
+    with pytest.raises(MTLError, match="Expected a transformer whose layers can be .* got .*Model"):
+        make(make_tiny(kind, tmp_path), gradient_checkpointing=True)
+
+
 def test_same_as_spacy_transformers(bert: Path) -> None:
     """On documents of one window."""
     pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
