@@ -33,7 +33,8 @@ class Finished:
 
     dev: the highest mean of the scores on the development data. scores: of the test documents.
     counts: of each document, by the score that is made of them. labels: the classes. classes: of
-    each document, the numbers of the gold one and of the predicted one.
+    each document, the numbers of the gold one and of the predicted one. settings: the hash of its
+    config (`fingerprint`), None in plain PyTorch and where it was not kept.
     """
 
     corpus: str
@@ -46,6 +47,7 @@ class Finished:
     counts: dict[str, list[list[int]]]
     labels: list[str] = field(default_factory=list)
     classes: list[list[int]] = field(default_factory=list)
+    settings: str | None = None
 
     @property
     def key(self) -> Key:
@@ -75,7 +77,12 @@ def write(runs: dict[Key, Finished], path: Path = FINISHED) -> None:
 
 
 def documents(
-    key: Key, dev: float, seconds: float, scores: dict[str, float], examples: Sequence[Example]
+    key: Key,
+    dev: float,
+    seconds: float,
+    scores: dict[str, float],
+    examples: Sequence[Example],
+    settings: str | None = None,
 ) -> Finished:
     """A run as it is kept. scores: as `score_examples` gives them for the examples."""
     counts = {}
@@ -89,7 +96,7 @@ def documents(
     labels = sorted({label for pair in pairs for label in pair})
     kept = {name: round(scores[name], 5) for name in (*COUNTED, *CLASSES) if name in scores}
     numbers = [[labels.index(label) for label in pair] for pair in pairs]
-    return Finished(*key, round(dev, 5), round(seconds), kept, counts, labels, numbers)
+    return Finished(*key, round(dev, 5), round(seconds), kept, counts, labels, numbers, settings)
 
 
 def _tags(example: Example) -> list[int]:

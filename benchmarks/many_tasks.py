@@ -26,6 +26,7 @@ from spacy.language import Language
 from typer import Option
 
 from spacy_mtl.files import write_whole
+from spacy_mtl.models.encoders.backends import PRECISIONS
 from spacy_mtl.speed.inputs import Words, read_words
 
 from .corpora import prepare
@@ -33,7 +34,6 @@ from .one_thread import in_one_thread
 from .quality import DEFAULT_CACHE
 from .synthetic import TASKS, blank, in_precision, trained
 
-PRECISIONS = ("fp32", "bf16")
 LIMIT = 0.05  # of the time, that another task may add
 
 

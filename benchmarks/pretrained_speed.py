@@ -21,6 +21,7 @@ from spacy.tokens import Doc
 from typer import Option
 
 from spacy_mtl.evaluation.runs import Run, execute
+from spacy_mtl.models.transformers.settings import PRECISIONS
 from spacy_mtl.speed.measure import Settings, measure
 
 from .corpora import BenchmarkCorpus, docs_of, prepare
@@ -31,7 +32,6 @@ from .task_times import times_of_all
 from .training_speed import Training
 
 STOCK, OURS = "stock", "multitask"
-PRECISIONS = ("fp32", "bf16", "int8")
 PRECISION, OVERLAP = (f"components.tok2vec.model.{name}" for name in ("precision", "overlap"))
 OVERLAPS = (0, 32, 64)  # pieces of a window that the next one reads again
 STEPS = {"snips": 600, "gum": 1000}

@@ -24,6 +24,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from typer import Option
 
+from spacy_mtl.models.encoders.backends import PRECISIONS
 from spacy_mtl.models.encoders.vector_cache import feature_keys
 from spacy_mtl.models.encoders.window import BLOCK
 from spacy_mtl.models.packed import token_attributes
@@ -33,7 +34,6 @@ from spacy_mtl.speed.inputs import Words, read_words
 
 from .corpora import prepare
 from .machine import Rates, bandwidths, product_rates
-from .many_tasks import PRECISIONS
 from .one_thread import in_one_thread
 from .quality import DEFAULT_CACHE
 from .synthetic import DEPTH, EMBED, ENCODE, TASKS, WIDTH, blank, in_precision, trained

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from thinc.types import Floats2d, FloatsXd
 from ..models.freezing import owners, parameter_names
 from ..models.topologies import base as topologies
 from ..models.topologies.base import Represented
+from ..optimizing.clipping import square
 from ..optimizing.grouped import GroupedOptimizer
 from ..optimizing.parameter_state import value_of
 from ..optimizing.parameters import Key, Parameter
@@ -53,23 +55,24 @@ class Replica:
         self._optimizer = optimizer
         heads = [topologies.head_of(self.model, task) for task in component.tasks]
         of_heads = {id(owner) for head in heads for owner in owners(head)}
-        upstream = upstream_encoders(nlp, component.name, component.model)
-        still = {
-            owner.id
-            for name in set(upstream)
-            & set(nlp.config.interpolate()["training"]["frozen_components"])
-            for owner in owners(upstream[name].model)
+        frozen = nlp.config.interpolate()["training"]["frozen_components"]
+        self._upstream = {
+            owner.id: name
+            for name, pipe in upstream_encoders(nlp, component.name, component.model).items()
+            for owner in owners(pipe.model)
         }
-        self.shared = [
+        self._parameters = [
             Parameter(local, owner, local)
             for owner in owners(self.model)
-            if id(owner) not in of_heads and owner.id not in still
             for local in parameter_names(owner)
         ]
-        for parameter in self.shared:
-            gradient = _gradient(parameter)
-            if gradient is not None:
-                gradient[...] = 0  # what the pipeline has accumulated
+        self.shared = [
+            parameter
+            for parameter in self._parameters
+            if id(parameter.owner) not in of_heads
+            and self._upstream.get(parameter.owner.id) not in frozen
+        ]
+        self._clear()  # what the pipeline has accumulated
 
     def losses(self, batch: Batch, tasks: Iterable[str]) -> dict[str, float]:
         """The loss of each of these tasks in a batch that has labels for them, in nats, summed over
@@ -108,34 +111,61 @@ class Replica:
         no gradients.
         """
         moved, keys = [], set()
+        norms = self._norms()
         for parameter in self.shared:
             gradient = _gradient(parameter)
             if gradient is not None and gradient.any():
                 value = _value(parameter)
                 keys.add(parameter.key)
                 moved.append((value, value.copy()))
-                value -= difference(self._optimizer, parameter.key, gradient)
-                gradient[...] = 0
+                norm = norms.get(self._component_of(parameter))
+                value -= difference(self._optimizer, parameter.key, gradient, norm)
+        self._clear()
         try:
             yield keys
         finally:
             for value, before in moved:
                 value[...] = before
 
+    def _norms(self) -> dict[str, float]:
+        """By component, the norm of all its gradients, if the optimizer clips them together."""
+        squares: dict[str, float] = defaultdict(float)
+        if isinstance(self._optimizer, GroupedOptimizer) and self._optimizer.clips_together:
+            for parameter in self._parameters:
+                gradient = _gradient(parameter)
+                if gradient is not None:
+                    squares[self._component_of(parameter)] += square(gradient)
+        return {component: total**0.5 for component, total in squares.items()}
 
-def difference(optimizer: Optimizer, key: Key, gradient: Any) -> FloatsXd:
+    def _component_of(self, parameter: Parameter) -> str:
+        """The component that has it in the pipeline."""
+        return self._upstream.get(parameter.owner.id, self._component.name)
+
+    def _clear(self) -> None:
+        for parameter in self._parameters:
+            gradient = _gradient(parameter)
+            if gradient is not None:
+                gradient[...] = 0
+
+
+def difference(
+    optimizer: Optimizer, key: Key, gradient: Any, norm: float | None = None
+) -> FloatsXd:
     """What a gradient alone takes off a parameter in the optimizer's next step.
 
     It is the optimizer's step without what does not come from this gradient, that is momentum of
     the steps before, and weight decay. So with SGD it is the gradient times the learning rate; with
     Adam, that times 1 - beta1, divided by the root of the mean of the squared gradients of the
     training so far; with RAdam (Liu et al. 2020), that times its rectification.
+
+    norm: by which the gradient is clipped, its own unless it is clipped together with others.
     """
     xp = get_array_module(gradient)
     rate = float(optimizer.learn_rate)
     if isinstance(optimizer, GroupedOptimizer):
         rate *= optimizer.known_factor(key)
-    clip, norm = float(optimizer.grad_clip), float(xp.linalg.norm(gradient))
+    clip = float(optimizer.grad_clip)
+    norm = float(xp.linalg.norm(gradient)) if norm is None else norm
     if 0 < clip <= norm:
         gradient = gradient * (clip / norm)
     b1, b2, steps = float(optimizer.b1), float(optimizer.b2), optimizer.nr_update.get(key, 0) + 1

@@ -48,7 +48,7 @@ class CommonNorm:
         if component is None:
             return None
         counted = self._counted[component] if component in self._factors else {key}
-        if key in self._seen or (key not in counted and _square(gradient)):
+        if key in self._seen or (key not in counted and square(gradient)):
             self.step()  # which nobody has announced
         self._seen.add(key)
         if component not in self._factors:
@@ -58,11 +58,12 @@ class CommonNorm:
 
     def _norm(self, component: str) -> float:
         gradients = {p.key: gradient_of(p) for p in self._members[component] if p.has_value}
-        squares = {key: _square(each) for key, each in gradients.items() if each is not None}
+        squares = {key: square(each) for key, each in gradients.items() if each is not None}
         self._counted[component] = {key for key, square in squares.items() if square}
         return float(np.sqrt(sum(squares.values())))
 
 
-def _square(gradient: Any) -> float:
+def square(gradient: Any) -> float:
+    """The sum of the squares of an array of any shape."""
     flat = gradient.reshape(-1)
     return float(flat @ flat)

@@ -76,6 +76,11 @@ class GroupedOptimizer(Optimizer):
         self._common_norm = CommonNorm() if clip_together else None
 
     @property
+    def clips_together(self) -> bool:
+        """Whether all gradients of a component are clipped by their common norm."""
+        return self._common_norm is not None
+
+    @property
     def averages(self) -> Any:
         """The averages by parameter, or None. To read them brings all tables up to date."""
         self.flush()

@@ -176,6 +176,30 @@ def test_the_gradients_share_in_a_step_of_adam(n_before: int, use_radam: bool) -
     assert optimizer.nr_update[1, "W"] == n_before + 1
 
 
+@pytest.mark.parametrize("inline", [False, True])
+def test_gradients_clipped_together(inline: bool) -> None:
+    """As the optimizer clips them: those of the encoder, and with the head's if that is in the
+    same component. Plain gradient descent shows the gradients that were used."""
+    nlp = trained(make_nlp(inline=inline))
+    component, examples = multitask(nlp), make_examples(nlp, ["ner"])
+    descent = {"beta1": 0.0, "beta2": 0.0, "L2": 0.0, "use_averages": False}
+    optimizer = create_grouped_optimizer(1.0, **descent, grad_clip=0.01, clip_together=True)
+    replica = Replica(nlp, component, optimizer)
+    own = {p.key: p.owner.get_param(p.local) for p in replica.shared}
+    before = {key: array.copy() for key, array in own.items()}
+    for task in ("tagger", "ner"):  # of the first nothing is left
+        replica.backward(task, Batch.of(component, [task], make_examples(nlp)))
+        with replica.step() as moved:
+            tried = {key: own[key].copy() for key in moved}
+    step(nlp, optimizer, examples)
+    encoder = component.model.get_ref("tok2vec") if inline else nlp.get_pipe("tok2vec").model
+    nodes = {node.id: node for node in encoder.walk()}
+    assert tried
+    for key, array in tried.items():
+        expected = nodes[key[0]].get_param(key[1]) - before[key]
+        np.testing.assert_allclose(array - before[key], expected, rtol=1e-3, atol=1e-6)
+
+
 def test_factors_of_layers() -> None:
     nlp, _ = pipeline()
     gradient = np.ones(3, dtype="float32")

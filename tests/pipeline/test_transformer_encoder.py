@@ -10,6 +10,7 @@ import pytest
 import spacy
 from models.transformers.tiny import make_tiny
 from spacy.language import Language
+from spacy.training.loop import subdivide_batch
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.best_heads import BestHeads
@@ -138,6 +139,29 @@ def test_averages(bert: Path) -> None:
     assert any((own[name] != inside[name]).any() for name in own)
     assert all((own[name] == tensor).all() for name, tensor in module.state_dict().items())
     assert evaluated
+
+
+@pytest.mark.parametrize("kind", ["tok2vec", "balanced_tok2vec", "inside"])
+def test_parts_of_a_batch_give_the_gradient_of_the_whole(kind: str, tmp_path: Path) -> None:
+    """As `accumulate_gradient` makes them; without dropout, which would draw other numbers."""
+    dropout = dict.fromkeys(("hidden_dropout_prob", "attention_probs_dropout_prob"), 0.0)
+    still = make_tiny("bert", tmp_path, **dropout)
+    found = []
+    for n_parts in (1, 2):
+        nlp = trained(make_pipeline(still, kind), 1)
+        optimizer = create_grouped_optimizer(1.0, beta1=0.0, beta2=0.0, L2=0.0, grad_clip=0.0)
+        for part in subdivide_batch(make_examples(nlp), n_parts):
+            nlp.update(part, sgd=False)  # type: ignore[arg-type]
+        (module,) = modules(nlp)
+        before = {name: p.detach().clone() for name, p in module.named_parameters()}
+        for _, component in nlp.pipeline:
+            component.finish_update(optimizer)
+        found.append({n: (p.detach() - before[n]).numpy() for n, p in module.named_parameters()})
+    whole, parts = found
+    largest = max(abs(array).max() for array in whole.values())
+    assert sum(abs(array).max() > 0.01 * largest for array in whole.values()) > 10
+    for name, array in whole.items():
+        np.testing.assert_allclose(parts[name], array, rtol=1e-3, atol=1e-4 * largest)
 
 
 def test_config_round_trip(bert: Path) -> None:

@@ -39,10 +39,27 @@ OPTIMIZERS: dict[str, dict[str, Any]] = {
 }
 
 
-def on_lstm(make: Callable[[Path], Config], folder: Path) -> Config:
+ENCODERS = ("recurrent layers", "transformer")
+
+
+def with_torch(make: Callable[[Path], Config], encoder: str, name: str, folder: Path) -> Config:
+    """A config with one of the encoders and the optimizer of this name."""
     config: Any = make(folder)
-    config["components"]["tok2vec"]["model"] = LSTM
+    model = LSTM if encoder == "recurrent layers" else transformer(folder / "weights")
+    config["components"]["tok2vec"]["model"] = model
+    config["training"]["optimizer"] = {**OPTIMIZERS[name], "learn_rate": 0.01}
     return Config(config)
+
+
+def transformer(folder: Path) -> dict[str, Any]:
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    return {
+        "@architectures": "spacy_mtl.TransformerEncoder.v1",
+        "name": str(make_tiny("bert", folder, hidden_size=WIDTH)),
+        "width": WIDTH,
+        "mix": True,
+        "shape_rows": 20,
+    }
 
 
 def check_resumed(config: Config, folder: Path) -> None:
@@ -53,28 +70,11 @@ def check_resumed(config: Config, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_recurrent_layers(tmp_path: Path, name: str) -> None:
-    config: Any = on_lstm(mixed, tmp_path)
-    config["training"]["optimizer"] = {**OPTIMIZERS[name], "learn_rate": 0.01}
-    check_resumed(config, tmp_path)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_every_optimizer(tmp_path: Path, encoder: str, name: str) -> None:
+    check_resumed(with_torch(mixed, encoder, name, tmp_path), tmp_path)
 
 
-def test_recurrent_layers_under_stock_components(tmp_path: Path) -> None:
-    config: Any = on_lstm(stock, tmp_path)
-    config["training"]["optimizer"] = {**OPTIMIZERS["Adam, averages"], "learn_rate": 0.01}
-    check_resumed(config, tmp_path)
-
-
-@pytest.mark.parametrize("name", ["Adam, averages", "grouped, averages"])
-def test_transformer(tmp_path: Path, name: str) -> None:
-    pytest.importorskip("transformers", reason="transformers is not installed")
-    config: Any = mixed(tmp_path)
-    config["components"]["tok2vec"]["model"] = {
-        "@architectures": "spacy_mtl.TransformerEncoder.v1",
-        "name": str(make_tiny("bert", tmp_path / "bert", hidden_size=WIDTH)),
-        "width": WIDTH,
-        "mix": True,
-        "shape_rows": 20,
-    }
-    config["training"]["optimizer"] = {**OPTIMIZERS[name], "learn_rate": 0.01}
-    check_resumed(config, tmp_path)
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_under_stock_components(tmp_path: Path, encoder: str) -> None:
+    check_resumed(with_torch(stock, encoder, "Adam, averages", tmp_path), tmp_path)

@@ -13,9 +13,8 @@ from thinc.util import get_torch_default_device
 
 from ...errors import MTLError
 from ..packed import doc_lengths, token_attributes
+from .settings import Settings, check
 
-PRECISIONS = ("fp32", "bf16", "int8")
-POOLINGS = ("first", "mean", "maximum")
 _NEEDED = ("torch", "transformers", "tokenizers", "safetensors")
 
 Encoder = Model[list[Doc], list[Floats2d]]
@@ -70,12 +69,6 @@ def TransformerEncoder(
     grad_scaler_config: settings of thinc's `PyTorchGradScaler`.
     RAISES (MTLError): For other settings, and where PyTorch or transformers is missing.
     """
-    _check(pooling, precision, layers, window, overlap)
-    if mix and stacked:
-        raise MTLError("Expected `mix` or `stacked`, got both: one mean of all layers, or none.")
-    from .module import Settings, TransformerModule
-    from .shim import TransformerShim
-
     settings = Settings(
         width=width,
         pooling=pooling,
@@ -88,6 +81,11 @@ def TransformerEncoder(
         batch=batch,
         checkpointing=gradient_checkpointing,
     )
+    check(settings, precision)
+    check_installed()
+    from .module import TransformerModule
+    from .shim import TransformerShim
+
     scaler = PyTorchGradScaler(**{"enabled": mixed_precision, **(grad_scaler_config or {})})
     shim = TransformerShim(TransformerModule(settings), precision, mixed_precision, scaler)
     return Model(
@@ -140,21 +138,6 @@ def init(model: Encoder, X: Any = None, Y: object = None) -> None:
 
 def _no_backprop(dYs: Any) -> Any:
     raise MTLError("Expected a forward with is_train before the gradient, got a prediction.")
-
-
-def _check(pooling: str, precision: str, layers: int, window: int, overlap: int) -> None:
-    if pooling not in POOLINGS:
-        raise MTLError(f"Expected `pooling` to be one of {list(POOLINGS)}, got {pooling!r}.")
-    if precision not in PRECISIONS:
-        raise MTLError(f"Expected `precision` to be one of {list(PRECISIONS)}, got {precision!r}.")
-    if layers < 1:
-        raise MTLError(f"Expected `layers` of at least 1, got {layers}.")
-    if window < 8 or not 0 <= overlap < window // 2:
-        raise MTLError(
-            "Expected a `window` of at least 8 pieces, and an `overlap` of less than half of it, "
-            f"got {window} and {overlap}."
-        )
-    check_installed()
 
 
 def check_installed() -> None:

@@ -15,32 +15,11 @@ from torch.nn import functional as F
 from ...errors import MTLError
 from ..freezing import freeze_again
 from .pieces import Pieces, split_docs
+from .settings import POOLINGS, Settings
 from .weights import Pretrained, from_bytes, read_pretrained, to_bytes
 from .windows import Window, batches_of, padded, windows_of
 
 Tensor = torch.Tensor
-POOLINGS = {"first": "sum", "mean": "mean", "maximum": "max"}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Those of `TransformerEncoder`, without the name of the weights."""
-
-    width: int
-    pooling: str
-    layers: int
-    mix: bool
-    stacked: bool
-    window: int
-    overlap: int
-    shape_rows: int
-    batch: int
-    checkpointing: bool
-
-    @property
-    def width_out(self) -> int:
-        """Of a token's vector."""
-        return self.width * (self.layers if self.stacked else 1)
 
 
 @dataclass(frozen=True)
@@ -205,8 +184,7 @@ class TransformerModule(nn.Module):
         self.transformer = pretrained.transformer
         self.special = _special(pretrained.tokenizer)
         if settings.checkpointing:
-            options = {"use_reentrant": False}
-            self.transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+            _compute_again(self.transformer)
         if settings.mix:
             self.mix_weights = nn.Parameter(torch.zeros(config.num_hidden_layers + 1))
             self.mix_gain = nn.Parameter(torch.ones(1))
@@ -215,6 +193,19 @@ class TransformerModule(nn.Module):
             nn.init.zeros_(self.shapes.weight)
         freeze_again(self)
         self.eval()
+
+
+def _compute_again(transformer: Any) -> None:
+    """Let the backward pass compute the layers again."""
+    options = {"use_reentrant": False}
+    try:
+        transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+    except ValueError as error:
+        raise MTLError(
+            "Expected a transformer whose layers can be computed again for "
+            f"`gradient_checkpointing`, got {type(transformer).__name__}. Set it to false, and "
+            "`accumulate_gradient` of [training] higher, which needs less memory too."
+        ) from error
 
 
 def _special(tokenizer: Any) -> tuple[list[int], list[int]]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from spacy.attrs import IDX, LENGTH
 from spacy.tokens import Doc
 
-_SPACES = np.asarray([9, 10, 11, 12, 13, 32, 133, 160, 8232, 8233, 12288, *range(8192, 8203)])
+# What Python and `token.is_space` take for white space; the last is the ideographic space.
+_SPACES = np.asarray([code for code in range(0x3001) if chr(code).isspace()])
 
 
 @dataclass(frozen=True)

@@ -227,13 +227,26 @@ def test_gradient_checkpointing_changes_nothing(tmp_path: Path) -> None:
     assert_close(*found)
 
 
-def test_same_as_spacy_transformers(bert: Path) -> None:
-    """On documents of one window."""
+@pytest.mark.parametrize("kind", ["mpnet", "albert"])
+def test_gradient_checkpointing_that_cannot_be_had(tmp_path: Path, kind: str) -> None:
+    import transformers
+
+    if getattr(transformers, f"{KINDS[kind][1]}Model").supports_gradient_checkpointing:
+        pytest.skip("this version of transformers has it")
+    with pytest.raises(MTLError, match="Expected a transformer whose layers can be .* got .*Model"):
+        make(make_tiny(kind, tmp_path), gradient_checkpointing=True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_same_as_spacy_transformers(tmp_path: Path, kind: str) -> None:
+    """On documents of one window. Of a piece with the space before a word it gives a part to the
+    token before the space, too, so these have none."""
     pytest.importorskip("spacy_transformers", reason="spacy-transformers is not installed")
+    folder = make_tiny(kind, tmp_path, trimmed=True)
     stock = spacy.blank("xx")
     encoder = {
         "@architectures": "spacy-transformers.TransformerModel.v3",
-        "name": str(bert),
+        "name": str(folder),
         "tokenizer_config": {"use_fast": True},
         "get_spans": {"@span_getters": "spacy-transformers.doc_spans.v1"},
     }
@@ -254,7 +267,7 @@ def test_same_as_spacy_transformers(bert: Path) -> None:
         tagger.model.get_ref("tok2vec").predict([stock.get_pipe("transformer")(doc)])[0]
         for doc in docs
     ]
-    assert_close(make(bert, window=128).predict(docs), expected, 1e-4)
+    assert_close(make(folder, window=128).predict(docs), expected, 1e-4)
 
 
 # Precision

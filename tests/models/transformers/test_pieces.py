@@ -1,5 +1,6 @@
 """Which pieces of a transformer's vocabulary each token has."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -42,6 +43,17 @@ def test_pieces_with_the_space_before_them() -> None:
     given = ["a", " ", "b"], [True, False, False]
     assert pieces_of(*given, (0, 1), (1, 4)) == [[0], [], [1]]
     assert pieces_of(*given, (0, 1), (1, 3), (3, 4)) == [[0], [], [2]]
+
+
+def test_every_space_there_is() -> None:
+    """Before a word, and as a token with a piece of its own."""
+    spaces = [chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()]
+    assert {"\u202f", "\u205f", "\u3000"} <= set(spaces)
+    for space in spaces:
+        given = ["a", space, "b"], [False] * 3
+        assert VOCAB[space].is_space
+        assert pieces_of(*given, (0, 1), (1, 3)) == [[0], [], [1]], hex(ord(space))
+        assert pieces_of(*given, (0, 1), (1, 2), (2, 3)) == [[0], [], [2]], hex(ord(space))
 
 
 def test_words_without_a_piece() -> None:

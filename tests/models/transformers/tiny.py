@@ -43,13 +43,17 @@ KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def make_tiny(kind: str, folder: Path, **changes: Any) -> Path:
-    """A folder as `save_pretrained` writes it."""
+def make_tiny(kind: str, folder: Path, trimmed: bool = False, **changes: Any) -> Path:
+    """A folder as `save_pretrained` writes it.
+
+    trimmed: no piece has the space before a word, as with the tokenizers of RoBERTa and XLM-R.
+    changes: of the transformer's configuration.
+    """
     import torch
     import transformers
 
     algorithm, family, settings = KINDS[kind]
-    tokenizer = _tokenizer(algorithm)
+    tokenizer = _tokenizer(algorithm, trimmed)
     special = {name: tokenizer.convert_tokens_to_ids(text) for name, text in _SPECIAL.items()}
     config = getattr(transformers, f"{family}Config")(
         vocab_size=len(tokenizer),
@@ -69,9 +73,9 @@ def make_tiny(kind: str, folder: Path, **changes: Any) -> Path:
 _SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 
-def _tokenizer(algorithm: str) -> Any:
+def _tokenizer(algorithm: str, trimmed: bool) -> Any:
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-    from tokenizers.processors import TemplateProcessing
+    from tokenizers.processors import ByteLevel, Sequence, TemplateProcessing
     from transformers import PreTrainedTokenizerFast
 
     special = list(_SPECIAL.values())
@@ -91,10 +95,17 @@ def _tokenizer(algorithm: str) -> Any:
     else:
         made = Tokenizer(models.Unigram())
         made.normalizer = normalizers.NFKC()
-        made.pre_tokenizer = pre_tokenizers.Metaspace()
+        words = [pre_tokenizers.WhitespaceSplit()] if trimmed else []
+        made.pre_tokenizer = pre_tokenizers.Sequence([*words, pre_tokenizers.Metaspace()])
         trainer = trainers.UnigramTrainer(vocab_size=150, special_tokens=special, unk_token="[UNK]")
     made.train_from_iterator(TEXTS, trainer)
     ids = [(text, made.token_to_id(text)) for text in ("[CLS]", "[SEP]")]
-    made.post_processor = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ids)
+    around = TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ids)
+    made.post_processor = Sequence([ByteLevel(trim_offsets=True), around]) if trimmed else around
     names = {f"{name}_token": text for name, text in _SPECIAL.items()}
-    return PreTrainedTokenizerFast(tokenizer_object=made, model_max_length=128, **names)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made,
+        model_max_length=128,
+        model_input_names=["input_ids", "attention_mask"],
+        **names,
+    )
