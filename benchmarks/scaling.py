@@ -15,16 +15,18 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from shutil import rmtree
-from statistics import mean, median
+from statistics import mean
 from typing import Annotated, Any
 
 import srsly
 import typer
 from spacy.language import Language
+from spacy.tokens import DocBin
 from spacy.training.initialize import init_nlp
 from spacy.training.loop import create_train_batches
 from spacy.util import registry
@@ -37,17 +39,17 @@ from spacy_mtl.files import write_whole
 from spacy_mtl.optimizing.parameter_state import gradient_array
 from spacy_mtl.optimizing.parameters import named_parameters
 
-from .corpora import docs_of, prepare
+from .corpora import BenchmarkCorpus, docs_of, prepare
 from .pretrained import find
 from .proposed import proposed
 from .quality import DEFAULT_CACHE
-from .scaling_model import CORES, Exchange, Training
+from .scaling_model import CORES, Exchange
 from .scaling_page import PARTS, WORKERS, annotation, page, training
-from .scaling_runs import WARM
 
 FOUND = Path(__file__).parent / "finished" / "scaling.json"
 STEPS, DRAWN = 6, 20
 WORDS = 800  # of a worker's part of a batch
+LENGTH = 100  # of texts to train on, in words, so that all workers have as many
 # How often gum's test texts are annotated, and steps.
 SIZES = {"cnn": (100, 60), "minilm": (4, 14)}
 
@@ -79,7 +81,7 @@ def main(
             once(f"{kind} beside {copies}", partial(made.train, copies, steps, "beside"))
         noted, learned = annotation(found, kind), training(found, kind, shared=True)
         once(f"{kind} annotate 2 predicted", partial(noted.seconds, 2, CORES))
-        once(f"{kind} train 2 predicted", partial(made.predicted, learned, exchange, steps))
+        once(f"{kind} train 2 predicted", partial(learned.seconds, 2, exchange, 1.0))
         once(f"{kind} annotate 2", partial(made.annotate, 2, times, PARTS[kind]))
         once(f"{kind} train 2", partial(made.train, 2, steps))
     typer.echo(page(found))
@@ -129,12 +131,13 @@ class _Made:
         self, data: Path, cache: Path, work: Path, kind: str, transformer: str | None
     ) -> None:
         self._corpus = prepare(data, cache, "gum")
+        self._even = _cut(self._corpus, work / "even.spacy")
         self._work = work / kind
         self._transformer = transformer
 
-    def _config(self, words: int, steps: int) -> Config:
+    def _config(self, words: int, steps: int, corpus: BenchmarkCorpus | None = None) -> Config:
         limits = {"training.max_steps": steps, "training.eval_frequency": 10**6}
-        config = proposed(self._corpus, limits, self._transformer)
+        config = proposed(corpus or self._even, limits, self._transformer)
         batcher = {"@batchers": "spacy.batch_by_words.v1", "size": words, "tolerance": 0.0}
         config["training"]["batcher"] = {**batcher, "discard_oversize": False}
         config["training"].update(patience=0, dropout=0.1, before_update=None)
@@ -147,13 +150,12 @@ class _Made:
         """What a step exchanges, after some steps, as the first one has no gradient below the
         heads: see `scaling_model.Training`."""
         nlp = self._nlp()
-        config = self._config(WORDS, 1).interpolate()
-        settings = registry.resolve(config["training"], validate=False)
-        corpora = registry.resolve(config["corpora"], validate=False)
-        batches = create_train_batches(nlp, corpora["train"], settings["batcher"], 0)
-        gradients, packed = Gradients(nlp, ()), []
+        settings, batches = self._batches(nlp, 1)
+        gradients, packed, drawn = Gradients(nlp, ()), [], []
         for _ in range(STEPS):
-            _, batch = next(batches)
+            began = time.perf_counter()
+            batch = part_of_batch(next(batches)[1], 0, 1, nlp.vocab)
+            drawn.append(time.perf_counter() - began)
             nlp.update(batch, sgd=False, drop=0.0)  # type: ignore[arg-type]
             for _, pipe in nlp.pipeline:
                 if isinstance(pipe, Stepping):
@@ -165,14 +167,23 @@ class _Made:
             for _, component in nlp.pipeline:
                 component.finish_update(settings["optimizer"])  # type: ignore[attr-defined]
             settings["optimizer"].step_schedules()
-        shares = {workers: self._imbalance(nlp, corpora, workers) for workers in WORKERS[1:]}
-        return {"dense": dense, "rows": rows, "pack": median(packed), "imbalance": shares}
+        shares = {workers: self._imbalance(nlp, workers) for workers in WORKERS[1:]}
+        times = {"pack": mean(packed[1:]), "draw": mean(drawn[1:])}
+        return {"dense": dense, "rows": rows, **times, "imbalance": shares}
 
-    def _imbalance(self, nlp: Language, corpora: Any, workers: int) -> float:
-        """The words of the largest part of a batch relative to the mean, over some batches."""
-        settings = self._config(WORDS * workers, 1).interpolate()["training"]["batcher"]
-        batcher = registry.resolve({"batcher": settings}, validate=False)["batcher"]
-        batches = create_train_batches(nlp, corpora["train"], batcher, 0)
+    def _batches(
+        self, nlp: Language, workers: int, corpus: BenchmarkCorpus | None = None
+    ) -> tuple[dict[str, Any], Iterator[Any]]:
+        """The settings of [training], and the batches of so many workers."""
+        config = self._config(WORDS * workers, 1, corpus).interpolate()
+        settings = registry.resolve(config["training"], validate=False)
+        corpora = registry.resolve(config["corpora"], validate=False)
+        return settings, create_train_batches(nlp, corpora["train"], settings["batcher"], 0)
+
+    def _imbalance(self, nlp: Language, workers: int) -> float:
+        """The words of the largest part of a batch relative to the mean, over some batches of
+        gum's own documents."""
+        _, batches = self._batches(nlp, workers, self._corpus)
         found = []
         for _ in range(DRAWN):
             _, batch = next(batches)
@@ -205,21 +216,21 @@ class _Made:
         self._config(WORDS * (workers if how == "train" else 1), steps).to_disk(config)
         output = self._work / "training"
         rmtree(output, ignore_errors=True)
-        result = run(how, str(config), str(output), str(workers))
-        return {**result, "words": self._mean_words(workers if how == "train" else 1, steps)}
+        return dict(run(how, str(config), str(output), str(workers)))
 
-    def predicted(self, learned: Training, exchange: Exchange, steps: int) -> float:
-        """The seconds of a step of two workers on this machine."""
-        return learned.seconds(2, exchange, self._mean_words(2, steps) / 2)
 
-    def _mean_words(self, workers: int, steps: int) -> float:
-        """Of the batches that are timed, which documents do not fill."""
-        nlp, config = self._nlp(), self._config(WORDS * workers, steps).interpolate()
-        settings = registry.resolve(config["training"], validate=False)
-        corpora = registry.resolve(config["corpora"], validate=False)
-        batches = create_train_batches(nlp, corpora["train"], settings["batcher"], 0)
-        drawn = [next(batches)[1] for _ in range(steps)]
-        return mean(sum(len(example.predicted) for example in batch) for batch in drawn[WARM:])
+def _cut(corpus: BenchmarkCorpus, path: Path) -> BenchmarkCorpus:
+    """The corpus with training texts of one length, made of its own."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pieces = []
+        for doc in docs_of(corpus.train_all):
+            for begin in range(0, len(doc) - LENGTH + 1, LENGTH):
+                piece = doc[begin : begin + LENGTH].as_doc()
+                piece.cats = dict(doc.cats)
+                pieces.append(piece)
+        DocBin(store_user_data=True, docs=pieces).to_disk(path)
+    return replace(corpus, train=dict.fromkeys(corpus.train, path), train_all=path)
 
 
 if __name__ == "__main__":

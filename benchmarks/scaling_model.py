@@ -6,7 +6,8 @@ counts where all share the cores of one machine.
 
 Training: a step is the computing of own words, waiting for the worker with the most, and the
 exchange of gradients: dense ones by a ring, 2 (n - 1) / n times their bytes, and rows of tables,
-which each worker sends to all. All workers draw the same batches and pass over what is not theirs.
+which each worker sends to all. All workers draw the same batches and pass over what is not theirs,
+so that drawing takes n times as long.
 """
 
 from __future__ import annotations
@@ -86,7 +87,8 @@ class Exchange:
 class Training:
     """Of one worker's step.
 
-    compute: seconds without others. pack: of getting gradients ready for others and taking theirs.
+    compute: seconds without others. draw: of these, for drawing the batch. pack: of getting
+    gradients ready for others and taking theirs.
     dense, rows: bytes of gradients. imbalance: by the number of workers, the words of the largest
     part of a batch relative to the mean. beside: how many times as long a step takes while the
     other cores of the machine train too, without anything in common.
@@ -94,6 +96,7 @@ class Training:
 
     compute: float
     words: float
+    draw: float
     pack: float
     dense: float
     rows: float
@@ -107,13 +110,13 @@ class Training:
         counts = network.gather(0, workers)
         return counts + network.reduce(self.dense, workers), network.gather(self.rows, workers)
 
-    def seconds(self, workers: int, network: Exchange, words: float | None = None) -> float:
-        """Of a step. words: of each worker; as of one alone if they are not given."""
+    def seconds(self, workers: int, network: Exchange, imbalance: float | None = None) -> float:
+        """Of a step. imbalance: in place of what is known."""
         if workers < 2:
             return self.compute
-        more = 1.0 if words is None else words / self.words
-        waited = self.imbalance[workers] * self.compute * more
-        return self.beside * (waited + self.pack) + sum(self.exchange(workers, network))
+        largest = self.imbalance[workers] if imbalance is None else imbalance
+        own = largest * (self.compute - self.draw) + workers * self.draw
+        return self.beside * (own + self.pack) + sum(self.exchange(workers, network))
 
     def efficiency(self, workers: int, network: Exchange) -> float:
         """Words a second of each worker, relative to one alone."""

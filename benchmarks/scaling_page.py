@@ -16,6 +16,7 @@ WORKERS = (1, 2, 4, 8, 16, 32, 64, 100)
 NETWORK = Exchange(latency=100e-6, bandwidth=10 * GIGABIT)  # between two machines of a cluster
 CORE_HOUR = 0.04  # dollars, about what clouds ask
 DAY = 86_400
+BILLION = "dollars for 1,000,000,000 words"
 
 
 def annotation(found: Found, kind: str) -> Annotation:
@@ -31,7 +32,7 @@ def training(found: Found, kind: str, shared: bool = False) -> Training:
     step, size = found[f"{kind} train 1"], found[f"{kind} gradients"]
     shares = {int(workers): share for workers, share in size["imbalance"].items()}
     beside = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
-    sizes = size["pack"], size["dense"], size["rows"]
+    sizes = size["draw"], size["pack"], size["dense"], size["rows"]
     return Training(step["seconds"], step["words"], *sizes, shares, beside if shared else 1.0)
 
 
@@ -49,7 +50,8 @@ def constants(found: Found) -> str:
                 f"{notes.beside / notes.actor:.0%}",
                 f"{notes.bytes_of_a_document:,.0f}",
                 f"{steps.words / steps.compute:,.0f}",
-                f"{steps.compute:.2f}",
+                f"{steps.compute:.3f}",
+                f"{1e3 * steps.draw:.1f}",
                 f"{steps.dense / 1e6:.1f}",
                 f"{steps.rows / 1e6:.2f}",
             ]
@@ -63,6 +65,7 @@ def constants(found: Found) -> str:
         "bytes a document",
         "trained words/s",
         "step, s",
+        "drawing its batch, ms",
         "dense gradients, MB",
         "rows, MB",
     ]
@@ -77,7 +80,7 @@ def two(found: Found) -> str:
             one, both = found[f"{kind} {what} 1"], found[f"{kind} {what} 2"]
             predicted = found[f"{kind} {what} 2 predicted"]
             seconds = both["seconds"] * (one["words"] / both["words"] if what == "annotate" else 1)
-            more = 1.0 if what == "annotate" else both["words"] / one["words"]
+            more = 1 if what == "annotate" else 2
             gain, expected = (more * one["seconds"] / each for each in (seconds, predicted))
             rows.append(
                 [
@@ -130,6 +133,8 @@ def training_on(found: Found) -> str:
         steps = training(found, kind)
         for workers in WORKERS:
             seconds = steps.seconds(workers, NETWORK)
+            rate = workers * steps.words / seconds
+            dollars = 1e9 / rate / 3600 * workers * CORE_HOUR
             rows.append(
                 [
                     TITLES[kind],
@@ -138,12 +143,13 @@ def training_on(found: Found) -> str:
                     f"{seconds:.2f}",
                     f"{steps.imbalance.get(workers, 1.0):.2f}",
                     *(f"{part:.3f}" for part in steps.exchange(workers, NETWORK)),
-                    f"{workers * steps.words / seconds:,.0f}",
+                    f"{rate:,.0f}",
                     f"{steps.efficiency(workers, NETWORK):.0%}",
+                    f"{dollars:,.2f}",
                 ]
             )
     header = ["encoder", "workers", "words a batch", "step, s", "largest part", "dense, s"]
-    return _markdown([*header, "rows, s", "words/s", "of each worker"], rows)
+    return _markdown([*header, "rows, s", "words/s", "of each worker", BILLION], rows)
 
 
 def page(found: Found) -> str:

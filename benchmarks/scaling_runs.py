@@ -23,8 +23,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-
 WARM = 2  # parts or steps at the beginning that do not count
 SIZES_MB = (0.1, 1, 10, 40, 90)
 ROUNDS = 7
@@ -185,8 +183,8 @@ def _clocked(folder: Path, config: str) -> Steady:
     file = sorted(folder.glob("*.clock"))[0]
     rows = [tuple(map(float, line.split())) for line in file.read_text().splitlines()][WARM:]
     times, busy = zip(*rows, strict=True)
-    steps = np.diff(times)
-    return Steady(median(steps), (busy[-1] - busy[0]) / len(steps), len(steps), float(words))
+    n = len(times) - 1
+    return Steady((times[-1] - times[0]) / n, (busy[-1] - busy[0]) / n, n, float(words))
 
 
 def exchange(workers: str) -> dict[str, float]:

@@ -89,6 +89,8 @@ def train_command(
     """
     if verbose:
         util.logger.setLevel(logging.DEBUG)
+    if workers > 1 and ray is None:
+        raise MTLError("Expected --workers with --ray, got it alone.")
     overrides = parse_config_overrides(ctx.args)
     frequency = Frequency(checkpoint_steps, checkpoint_seconds)
     loaded = load_config(config, overrides)
@@ -101,8 +103,6 @@ def train_command(
         job = Job(loaded.to_str(), folder, origin, code, gpu_id >= 0, frequency, resume, overwrite)
         _train_on_ray(job, ray, workers)
         return
-    if workers > 1:
-        raise MTLError("Expected --workers with --ray, got it alone.")
     use_device(gpu_id)
     try:
         with stopped_at_once():

@@ -19,7 +19,6 @@ from ..pipeline.live import multitasks
 from ..workers import ALONE, Workers, shared
 from .gradients import Gradients
 from .parts import part_of_batch
-from .requirements import check_shareable
 
 Evaluation = tuple[float, dict[str, Any]]
 
@@ -29,9 +28,8 @@ class Group:
 
     All draw the same batches and make the same steps, each from the gradients of all.
 
-    nlp: the pipeline, as initialized; it is the same for all. excluded: the names of components
-        that are not trained.
-    RAISES (MTLError): If a component's gradients are not known to add up.
+    nlp: the pipeline, as initialized; it is the same for all, see `check_shareable`.
+    excluded: the names of components that are not trained.
     """
 
     def __init__(self, nlp: Language, workers: Workers, excluded: Collection[str]) -> None:
@@ -40,7 +38,6 @@ class Group:
         self._drawn = 0  # a checksum of the batch
         self._gradients: Gradients | None = None
         if workers.number > 1:
-            check_shareable(nlp, excluded)
             self._gradients = Gradients(nlp, excluded)
             for component in multitasks(nlp).values():
                 component.workers = workers

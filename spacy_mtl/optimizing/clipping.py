@@ -59,7 +59,7 @@ class CommonNorm:
     def _norm(self, component: str) -> float:
         gradients = {p.key: gradient_of(p) for p in self._members[component] if p.has_value}
         squares = {key: square(each) for key, each in gradients.items() if each is not None}
-        self._counted[component] = {key for key, square in squares.items() if square}
+        self._counted[component] = {key for key, total in squares.items() if total}
         return float(np.sqrt(sum(squares.values())))
 
 

@@ -19,6 +19,7 @@ from thinc.api import constant, fix_random_seed, set_gpu_allocator
 from wasabi import Printer, color
 from wasabi.util import locale_escape
 
+from ..distributed.requirements import check_shareable
 from ..errors import MTLError
 from ..workers import ALONE, Workers, shared
 from .batch_source import BatchSource
@@ -104,8 +105,11 @@ class Training:
         self, resume: bool, overwrite: bool, origin: dict[str, Any] | None
     ) -> tuple[LogStep, Callable[[], None]]:
         """All that comes before the first step; the logger's two functions."""
+        several = self._workers.number > 1
+        if several:
+            check_shareable(self.nlp, self._config["training"]["frozen_components"])
         checkpoint = self._prepare(resume, overwrite, origin)
-        if self._workers.number > 1:
+        if several:
             checkpoint = self._same_for_all(checkpoint)
         settings = self._make_loop()
         self._introduce(settings)

@@ -71,3 +71,12 @@ def test_errors_are_one_line(model: str, tmp_path: Path) -> None:
     result = annotate(model, source, output)
     assert result.exit_code == 1
     assert result.stderr.count("\n") == 1 and "--overwrite" in result.stderr
+
+
+@pytest.mark.parametrize("options", [("--actors", "2"), ("--gpus-per-actor", "0.5")])
+def test_actors_without_a_cluster(model: str, tmp_path: Path, options: tuple[str, str]) -> None:
+    source = tmp_path / "a.txt"
+    source.write_text("I like Bonn.\n", encoding="utf-8")
+    result = annotate(model, source, tmp_path / "out.jsonl", *options)
+    assert result.exit_code == 1
+    assert "Expected --actors and --gpus-per-actor with --ray, got them alone." in result.output

@@ -73,6 +73,7 @@ def test_output_that_is_there() -> None:
         (["--output", "x/out"], "Expected to be able to write x/out, got: Not a directory"),
         (["--output", "o" * 300], "ooo, got: File name too long."),
         (["--gpu-id", "9"], "Expected --gpu-id to be the number of a GPU that can be used, got 9"),
+        (["--workers", "2"], "Expected --workers with --ray, got it alone."),
         (["--training.nothing.there", "1"], "Expected a config that can be read in config.cfg"),
         (["--paths.train", "${no.such}"], "Expected a config that can be read in config.cfg"),
         (["--paths.train", "x/${paths}/t"], "config.cfg and --paths.train x/${paths}/t, got:"),

@@ -13,8 +13,10 @@ from threading import Thread
 import pytest
 import spacy
 from pipeline.helpers import TEXTS, make_nlp, trained
+from typer.testing import CliRunner
 
 from spacy_mtl.bulk import Options, Summary, annotate_file
+from spacy_mtl.cli import app
 from spacy_mtl.cluster.annotate import Actors
 from spacy_mtl.code_file import import_code
 from spacy_mtl.errors import MTLError
@@ -149,6 +151,7 @@ def _lose_one(machines):
 DRIVER = """
 import sys
 from spacy_mtl.bulk import Options, annotate_file
+from spacy_mtl.cli import app
 from spacy_mtl.cluster.annotate import Actors
 from pathlib import Path
 folder = Path(sys.argv[1])
@@ -211,6 +214,27 @@ def test_an_error_of_an_actor_is_told(machines, model, tmp_path):
 
     with pytest.raises(MTLError, match="Expected to be able to load the pipeline"):
         annotate_file(str(tmp_path / "model"), source, tmp_path / "out.jsonl", engine=vanishing)
+
+
+def test_the_command_is_stopped_and_goes_on(machines, tmp_path):
+    model, options = eventful(tmp_path)
+    source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
+    output = tmp_path / "out.jsonl"
+    given = [str(each) for each in (model, source, output, "--code", options.code)]
+    given += ["--part-size", str(PART), "--batch-size", "1", "--ray"]
+    command = [sys.executable, "-m", "spacy", "mtl", "annotate", *given, machines.address]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "waited").exists():
+        assert running.poll() is None
+        time.sleep(0.02)
+    running.terminate()
+    assert "Stopped by SIGTERM. The same command with --resume goes on." in running.communicate()[1]
+    assert running.returncode == 143
+    (tmp_path / "go").touch()
+    done = CliRunner().invoke(app, ["annotate", *given, "auto", "--actors", "2", "--resume"])
+    assert done.exit_code == 3  # as one line is no document
+    assert f"{output}: {DOCUMENTS} documents" in done.output
+    assert ids(output) == list(range(DOCUMENTS))
 
 
 def test_what_cannot_run_is_refused(machines, model, tmp_path):

@@ -95,6 +95,7 @@ def test_a_lost_worker_changes_nothing(machines, tmp_path):
 def test_an_error_is_told_at_once_and_other_workers_go_on(machines, tmp_path):
     """By the command: nobody tries again what would fail again, and three go on for two."""
     config = config_of(tmp_path / "corpora", dropout=0.0)
+    config["training"]["before_update"] = None
     train(initialized(config), OutputFolder(tmp_path / "one"))
     code = tmp_path / "dying.py"
     code.write_text(CODE.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise KeyError('this')"))
