@@ -128,18 +128,13 @@ def train_command(
 
 
 def _train_on_ray(job: Job, address: str, workers: int) -> None:
-    def warn(text: str) -> None:
-        typer.secho(f"⚠ {text}", err=True, fg=typer.colors.YELLOW)
-
     msg.divider("Training pipeline")
     try:
-        train_on_ray(job, address, workers, warn)
+        train_on_ray(job, address, workers)
     except Interrupted as stopped:
         there = job.folder is not None and job.folder.checkpoints.paths()
-        warn(
-            f"Stopped by {stopped}. "
-            + (f"--resume goes on from {there[-1]}" if there else "Nothing was saved.")
-        )
+        on = f"--resume goes on from {there[-1]}" if there else "Nothing was saved."
+        typer.secho(f"⚠ Stopped by {stopped}. {on}", err=True, fg=typer.colors.YELLOW)
         raise typer.Exit(128 + stopped.number) from stopped
 
 

@@ -20,7 +20,7 @@ from ..bulk.parts import Parts
 from ..bulk.records import Source
 from ..bulk.workers import Annotate, Make
 from ..errors import MTLError
-from .connection import check_room, connected, enter, own_error, reason
+from .connection import check_room, connected, enter, own_error, quiet, reason
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     import ray.data
     from ray.exceptions import RayError
 
+    quiet()
     begun = ray.remote(num_cpus=0, max_restarts=-1)(_Begun).remote()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
@@ -112,6 +113,7 @@ class _Actor:
     def __init__(self, make: Make, here: str, begun: Any, attempts: int) -> None:
         self._begun, self._attempts = begun, attempts
         self._made: Annotator | MTLError
+        quiet()
         try:
             enter(here)
             self._made = make()
@@ -162,6 +164,7 @@ def _reading(parts: Parts) -> Any:
     here = os.getcwd()
 
     def read() -> Iterable[Any]:
+        quiet()
         try:
             enter(here)
             for part in parts:

@@ -6,13 +6,16 @@ import logging
 import math
 import os
 import platform
+import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..errors import MTLError, one_line
+from ..signals import CAUGHT
 
 LOCAL = "local"
 AUTO = "auto"
@@ -20,11 +23,12 @@ ANSWER_SECONDS = 5.0  # within which a cluster must answer; Ray itself would wai
 
 
 @contextmanager
-def connected(address: str) -> Iterator[None]:
+def connected(address: str, logs: bool = True) -> Iterator[None]:
     """Inside, this process is connected to a cluster.
 
     address: "local" for one of this machine alone, which ends with this process; "auto", or
         HOST:PORT, for one that runs.
+    logs: whether what processes on it print is printed here too.
     RAISES (MTLError): If Ray is not installed, or there is no such cluster.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -37,27 +41,47 @@ def connected(address: str) -> Iterator[None]:
             "Expected Ray to be installed for --ray, got none. Install the extra: "
             "pip install 'spacy-mtl[ray]'"
         ) from error
-    for name in ("ray.data", "ray.train"):  # what a user needs to know is said by us
-        logging.getLogger(name).setLevel(logging.ERROR)
     if ray.is_initialized():  # by whoever calls us
         yield
         return
     try:
-        ray.init(
-            address,
-            include_dashboard=False if address == LOCAL else None,
-            logging_level=logging.ERROR,
-        )
+        with _kept_handlers():
+            ray.init(
+                address,
+                include_dashboard=False if address == LOCAL else None,
+                logging_level=logging.ERROR,
+                log_to_driver=logs,
+            )
     except (ray.exceptions.RayError, ValueError, RuntimeError, OSError, SystemExit) as error:
         raise MTLError(
             f"Expected a Ray cluster at {address}, got: {one_line(error)}. Name one that runs as "
             f"HOST:PORT, or {LOCAL} for one of this machine. If it asks for a token, that must be "
             "in ~/.ray/auth_token here too, and RAY_AUTH_MODE=token in the environment."
         ) from error
+    quiet()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def _kept_handlers() -> Iterator[None]:
+    """Behind it, signals do what they did before, as Ray has its own ideas of some."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {number: signal.getsignal(number) for number in CAUGHT}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def quiet() -> None:
+    """Let Ray's libraries log errors alone: what else a user needs to know is said by us."""
+    for name in ("ray.data", "ray.train"):
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _check_answers(address: str) -> None:

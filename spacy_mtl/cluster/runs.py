@@ -22,7 +22,7 @@ def on_cluster(address: str) -> Iterator[tuple[Spawn, int]]:
     address: see `spacy_mtl.cluster.connection.connected`.
     RAISES (MTLError): If there is no such cluster.
     """
-    with connected(address):
+    with connected(address, logs=False):
         import ray
         from ray.exceptions import RayError
 

@@ -11,12 +11,12 @@ import os
 import shutil
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
+from typing import IO, Any
 
 from ..code_file import import_code
 from ..errors import MTLError
@@ -25,11 +25,12 @@ from ..training.initialization import initialized
 from ..training.output_folder import OutputFolder
 from ..training.trainer import Frequency, train
 from ..wording import counted
-from ..workers import WorkerLost
+from ..workers import WorkerLost, Workers
 from .connection import check_room, connected, enter, own_error, reason
 
 LOSSES = 3  # of workers in a row, without a new checkpoint between, after which nobody tries again
 _OWN = ".ray"  # what Ray Train keeps while it runs, in the output folder
+_SHOW_SECONDS = 0.2  # between two looks at what there is to show
 _WAIT_SECONDS = 300.0  # for a machine in place of one that is lost
 
 
@@ -61,22 +62,20 @@ class Job:
             return None
 
 
-def train_on_ray(
-    job: Job, address: str, workers: int, say: Callable[[str], None] = lambda text: None
-) -> None:
+def train_on_ray(job: Job, address: str, workers: int, stdout: IO[str] = sys.stdout) -> None:
     """Train, and go on from the last checkpoint when a worker was lost.
 
-    address: see `spacy_mtl.cluster.connection.connected`. say: told when all begin again.
+    address: see `spacy_mtl.cluster.connection.connected`. stdout: for what the first worker prints.
     RAISES (MTLError): If there is no such cluster, it is too small, or the training fails.
     (Interrupted): At SIGINT or SIGTERM; the checkpoints that are there stay.
     """
     job = replace(job, before=job.begun)
     losses, step = 0, None
-    with raising_interrupted(), connected(address):
+    with raising_interrupted(), connected(address, logs=False):
         check_room(workers, float(job.use_gpu))
         while True:
             try:
-                _fit(job, workers)
+                _fit(job, workers, stdout)
                 return
             except WorkerLost as error:
                 reached = None if job.folder is None else job.folder.checkpoints.paths()[-1:]
@@ -84,11 +83,11 @@ def train_on_ray(
                 step = reached
                 if losses > LOSSES:
                     raise
-                say(f"{error} All begin again from the last checkpoint.")
+                stdout.write(f"⚠ {error} All begin again from the last checkpoint.\n")
             check_room(workers, float(job.use_gpu), _WAIT_SECONDS)
 
 
-def _fit(job: Job, workers: int) -> None:
+def _fit(job: Job, workers: int, stdout: IO[str]) -> None:
     """Let Ray Train have it done once, in a thread, so that signals are for us.
 
     RAISES (WorkerLost): If it may be tried again. (MTLError): If that would not help.
@@ -100,9 +99,10 @@ def _fit(job: Job, workers: int) -> None:
 
     resources = {"CPU": 1.0, "GPU": 1.0} if job.use_gpu else {"CPU": 1.0}
     own = mkdtemp() if job.folder is None else str(job.folder.path.resolve() / _OWN)
+    printed = Path(own) / "printed.txt"
     trainer = TorchTrainer(
         _work,
-        train_loop_config={"job": job, "here": os.getcwd()},
+        train_loop_config={"job": job, "here": os.getcwd(), "printed": str(printed)},
         scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=job.use_gpu, resources_per_worker=resources
         ),
@@ -113,7 +113,7 @@ def _fit(job: Job, workers: int) -> None:
     )
     thread = ThreadPoolExecutor(1)
     try:
-        thread.submit(trainer.fit).result()
+        _follow(thread.submit(trainer.fit), printed, stdout)
     except (TrainingFailedError, RayError) as error:
         kind = MTLError if _is_of_ours(error) else WorkerLost
         raise kind(
@@ -122,6 +122,22 @@ def _fit(job: Job, workers: int) -> None:
     finally:
         thread.shutdown(wait=False)
         shutil.rmtree(own, ignore_errors=True)
+
+
+def _follow(fit: Future[Any], printed: Path, stdout: IO[str]) -> None:
+    """Wait for the end, and show what the first worker writes to a file."""
+    begin, done = 0, False
+    while not done:
+        done = bool(wait([fit], _SHOW_SECONDS).done)
+        if printed.exists():
+            with printed.open("rb") as file:
+                file.seek(begin)
+                new = file.read()
+            whole = len(new) if done else new.rfind(b"\n") + 1
+            stdout.write(new[:whole].decode("utf-8", "replace"))
+            stdout.flush()
+            begin += whole
+    fit.result()
 
 
 def _is_of_ours(error: Any) -> bool:
@@ -135,41 +151,42 @@ def _work(settings: dict[str, Any]) -> None:
 
     RAISES (MTLError): In place of any error, as not all of them can be sent.
     """
-    try:
-        enter(settings["here"])
-        _train(settings["job"])
-    except WorkerLost:
-        raise
-    except Exception as error:
-        if not isinstance(error, MTLError):
-            traceback.print_exc()
-        raise own_error(error) from None
+    from ..distributed.torch_workers import TorchWorkers
+
+    enter(settings["here"])
+    workers = TorchWorkers()
+    path = settings["printed"] if workers.rank == 0 else os.devnull
+    with open(path, "a", encoding="utf-8", buffering=1) as printed:
+        try:
+            _train(settings["job"], workers, printed)
+        except WorkerLost:
+            raise
+        except Exception as error:
+            if not isinstance(error, MTLError):
+                traceback.print_exc(file=printed)
+            raise own_error(error) from None
 
 
-def _train(job: Job) -> None:
+def _train(job: Job, workers: Workers, printed: IO[str]) -> None:
     import torch
     from ray.train.torch import get_device
     from thinc.api import Config
 
-    from ..distributed.torch_workers import TorchWorkers
-
     torch.set_num_threads(1)
     if job.code is not None:
         import_code(job.code)
-    workers = TorchWorkers()
     gpu_id = get_device().index if job.use_gpu else -1
     nlp = initialized(Config().from_str(job.config, interpolate=False), gpu_id)
-    leads, again = workers.rank == 0, job.begun != job.before
-    with open(os.devnull, "w") as silent:
-        train(
-            nlp,
-            job.folder,
-            use_gpu=gpu_id,
-            frequency=job.frequency,
-            resume=job.resume or again,
-            overwrite=job.overwrite and not again,
-            origin=None if job.origin is None else dict(job.origin),
-            stdout=sys.stdout if leads else silent,
-            stderr=sys.stderr if leads else silent,
-            workers=workers,
-        )
+    again = job.begun != job.before
+    train(
+        nlp,
+        job.folder,
+        use_gpu=gpu_id,
+        frequency=job.frequency,
+        resume=job.resume or again,
+        overwrite=job.overwrite and not again,
+        origin=None if job.origin is None else dict(job.origin),
+        stdout=printed,
+        stderr=printed,
+        workers=workers,
+    )

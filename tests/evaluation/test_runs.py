@@ -1,8 +1,10 @@
 import json
 import os
+import signal
 from functools import partial
 from multiprocessing import connection
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -191,3 +193,19 @@ def test_versions_of_what_is_used(
     found = runs._versions(json.dumps({"part": part, "name": "sentence-transformers/small"}))
     used = {"spacy-transformers", "transformers", "torchjd"} & set(found)
     assert used == {package}
+
+
+def test_a_signal_waits_for_no_run(folder: Path, tmp_path: Path) -> None:
+    """Where it is carried out by others, who do not get the signal."""
+    go_on = Event()
+
+    def interrupted(*_: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        go_on.wait(60)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            execute([_run(folder)], tmp_path, carry_out=interrupted)
+        assert not go_on.is_set()
+    finally:
+        go_on.set()
