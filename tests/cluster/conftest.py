@@ -15,17 +15,16 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     ray = pytest.importorskip("ray", reason="ray is not installed")
     from ray.cluster_utils import Cluster
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ["PYTHONPATH"] = os.pathsep.join(
-        [os.path.dirname(os.path.dirname(__file__)), os.environ.get("PYTHONPATH", "")]
-    )
-    cluster = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8},
-    )
-    for _ in range(NODES - 1):
-        cluster.add_node(num_cpus=1, object_store_memory=10**8)
-    ray.init(cluster.address, log_to_driver=False)
-    yield cluster
-    ray.shutdown()
-    cluster.shutdown()
+    tests = os.path.dirname(os.path.dirname(__file__))
+    config = {"enable_worker_prestart": False, "prestart_worker_first_driver": False}
+    head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
+        cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": config})
+        for _ in range(NODES - 1):
+            cluster.add_node(num_cpus=1, object_store_memory=10**8)
+        ray.init(cluster.address, log_to_driver=False)
+        yield cluster
+        ray.shutdown()
+        cluster.shutdown()

@@ -1,8 +1,6 @@
 """Annotation by actors: the bytes of a local run, whatever is lost on the way."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +15,7 @@ from typer.testing import CliRunner
 
 from spacy_mtl.bulk import Options, Summary, annotate_file
 from spacy_mtl.cli import app
-from spacy_mtl.cluster.annotate import Actors
+from spacy_mtl.cluster.annotate import Actors, _Actor
 from spacy_mtl.code_file import import_code
 from spacy_mtl.errors import MTLError
 
@@ -148,37 +146,42 @@ def _lose_one(machines):
     machines.add_node(num_cpus=1, object_store_memory=10**8)
 
 
-DRIVER = """
-import sys
-from spacy_mtl.bulk import Options, annotate_file
-from spacy_mtl.cli import app
-from spacy_mtl.cluster.annotate import Actors
-from pathlib import Path
-folder = Path(sys.argv[1])
-options = Options(part_size={part}, batch_size=1, code=folder / "eventful.py")
-annotate_file(str(folder / "model"), folder / "texts.jsonl", folder / "out.jsonl", options,
-              engine=Actors(sys.argv[2], 1))
-"""
+@contextmanager
+def command(tmp_path, machines):
+    """The command as a process, when it waits for its third actor's part."""
+    model, options = eventful(tmp_path)
+    source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
+    given = [str(each) for each in (model, source, tmp_path / "out.jsonl", "--code", options.code)]
+    given += ["--part-size", str(PART), "--batch-size", "1", "--ray", machines.address]
+    started = [sys.executable, "-m", "spacy", "mtl", "annotate", *given]
+    running = subprocess.Popen(started, stderr=subprocess.PIPE, text=True)
+    journal = tmp_path / "out.jsonl.partial" / "journal.json"
+    while not ((tmp_path / "waited").exists() and _documents(journal) == 4 * PART):
+        assert running.poll() is None
+        time.sleep(0.02)
+    yield running
+    (tmp_path / "go").touch()
 
 
 def test_a_killed_driver_is_resumed(machines, tmp_path):
-    model, options = eventful(tmp_path)
-    source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
-    output = tmp_path / "out.jsonl"
-    driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER.format(part=PART), str(tmp_path), machines.address]
-    )
-    journal = tmp_path / "out.jsonl.partial" / "journal.json"
-    while not ((tmp_path / "waited").exists() and _documents(journal) == 4 * PART):
-        assert driver.poll() is None
-        time.sleep(0.02)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.wait()
-    (tmp_path / "go").touch()
-    resumed = Options(**{**vars(options), "resume": True})
-    found = annotate_file(str(model), source, output, resumed, engine=Actors("auto", 1))
-    assert found is not None and found.before == 4 * PART
-    assert ids(output) == list(range(DOCUMENTS))
+    with command(tmp_path, machines) as running:
+        running.kill()
+        running.wait()
+    given = [str(tmp_path / name) for name in ("model", "texts.jsonl", "out.jsonl")]
+    given += ["--code", str(tmp_path / "eventful.py"), "--part-size", str(PART), "--ray", "auto"]
+    done = CliRunner().invoke(app, ["annotate", *given, "--actors", "2", "--resume"])
+    assert done.exit_code == 3  # as one line is no document
+    assert f"{DOCUMENTS} documents" in done.output
+    assert f"{4 * PART} documents were done before" in done.output
+    assert ids(tmp_path / "out.jsonl") == list(range(DOCUMENTS))
+
+
+def test_signals_stop_it(machines, tmp_path):
+    with command(tmp_path, machines) as running:
+        running.terminate()
+        printed = running.communicate()[1]
+    assert "Stopped by SIGTERM. The same command with --resume goes on." in printed
+    assert running.returncode == 143
 
 
 def _documents(journal: Path) -> int:
@@ -195,46 +198,23 @@ def test_a_document_that_no_process_survives_ends_the_run(machines, tmp_path):
     assert code is not None
     code.write_text(code.read_text().replace('(FOLDER / "died").touch()', "pass"))
     source = write_input(tmp_path / "texts.jsonl", {22: "die"})
-    actors = Actors("auto", attempts=2)
-    with pytest.raises(MTLError, match="annotate line 21 to 25 of .*jsonl, but 2 died of it"):
+    actors = Actors("auto", attempts=1)
+    with pytest.raises(MTLError, match="annotate line 21 to 25 of .*jsonl, but 1 died of it"):
         annotate_file(str(model), source, tmp_path / "out.jsonl", options, engine=actors)
 
 
-def test_an_error_of_an_actor_is_told(machines, model, tmp_path):
-    """Of one that has no such code."""
-    source = write_input(tmp_path / "texts.jsonl")
-    other = spacy.load(model)
-    other.to_disk(tmp_path / "model")
+def test_errors_come_back_in_place_of_parts():
+    """Of what is begun, of the reader, and of what none of us has thought of."""
 
-    @contextmanager
-    def vanishing(make):
-        with Actors("auto", 1)(make) as annotate_all:
-            (tmp_path / "model" / "config.cfg").unlink()
-            yield annotate_all
+    def make():
+        raise KeyError("model")
 
-    with pytest.raises(MTLError, match="Expected to be able to load the pipeline"):
-        annotate_file(str(tmp_path / "model"), source, tmp_path / "out.jsonl", engine=vanishing)
-
-
-def test_the_command_is_stopped_and_goes_on(machines, tmp_path):
-    model, options = eventful(tmp_path)
-    source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
-    output = tmp_path / "out.jsonl"
-    given = [str(each) for each in (model, source, output, "--code", options.code)]
-    given += ["--part-size", str(PART), "--batch-size", "1", "--ray"]
-    command = [sys.executable, "-m", "spacy", "mtl", "annotate", *given, machines.address]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "waited").exists():
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.terminate()
-    assert "Stopped by SIGTERM. The same command with --resume goes on." in running.communicate()[1]
-    assert running.returncode == 143
-    (tmp_path / "go").touch()
-    done = CliRunner().invoke(app, ["annotate", *given, "auto", "--actors", "2", "--resume"])
-    assert done.exit_code == 3  # as one line is no document
-    assert f"{output}: {DOCUMENTS} documents" in done.output
-    assert ids(output) == list(range(DOCUMENTS))
+    for actor in (_Actor(make, ".", None, 1), _Actor(make, "/no/such/folder", None, 1)):
+        [found] = actor({"part": [["a source"]]})["part"]
+        assert isinstance(found, MTLError)
+    assert "Expected the folder /no/such/folder on every machine" in str(found)
+    [found] = actor({"part": [MTLError("Expected a file.")]})["part"]
+    assert str(found) == "Expected a file."
 
 
 def test_what_cannot_run_is_refused(machines, model, tmp_path):

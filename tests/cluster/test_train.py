@@ -58,18 +58,6 @@ def parameters(model: Path) -> dict[str, np.ndarray]:
     return {p.name: on_host(value_of(p)) for p in named_parameters(spacy.load(model))}
 
 
-def test_two_workers_train_what_one_does(machines, tmp_path):
-    config = config_of(tmp_path / "corpora", dropout=0.0)
-    train(initialized(config), OutputFolder(tmp_path / "one"))
-    train_on_ray(job(config, tmp_path / "two"), "auto", 2)
-    one, two = (parameters(tmp_path / name / "model-last") for name in ("one", "two"))
-    assert one.keys() == two.keys()
-    for name, expected in one.items():
-        np.testing.assert_allclose(two[name], expected, rtol=1e-3, atol=1e-5, err_msg=name)
-    assert (tmp_path / "two" / "model-best").exists()
-    assert not (tmp_path / "two" / ".ray").exists()
-
-
 def test_a_lost_worker_changes_nothing(machines, tmp_path):
     """With dropout: its random numbers are those of the worker and the step."""
     found = []
@@ -92,10 +80,11 @@ def test_a_lost_worker_changes_nothing(machines, tmp_path):
         np.testing.assert_array_equal(found[0][name], expected, err_msg=name)
 
 
-def test_an_error_is_told_at_once_and_other_workers_go_on(machines, tmp_path):
-    """By the command: nobody tries again what would fail again, and three go on for two."""
+def test_several_workers_train_what_one_does(machines, tmp_path):
+    """Without dropout, by the command: two up to an error, which is told at once, as it would be
+    the same again; then three from the last checkpoint on."""
     config = config_of(tmp_path / "corpora", dropout=0.0)
-    config["training"]["before_update"] = None
+    config["training"]["before_update"] = None  # in place of which an error is put
     train(initialized(config), OutputFolder(tmp_path / "one"))
     code = tmp_path / "dying.py"
     code.write_text(CODE.replace("os.kill(os.getpid(), signal.SIGKILL)", "raise KeyError('this')"))
@@ -112,19 +101,12 @@ def test_an_error_is_told_at_once_and_other_workers_go_on(machines, tmp_path):
         "step-00000006"
     ]
     assert CliRunner().invoke(app, [*given, "3", "--resume"]).exit_code == 0
+    assert (output / "model-best").exists()
+    assert not (output / ".ray").exists()
     one, more = (parameters(tmp_path / name / "model-last") for name in ("one", "more"))
+    assert one.keys() == more.keys()
     for name, expected in one.items():
         np.testing.assert_allclose(more[name], expected, rtol=1e-3, atol=1e-5, err_msg=name)
-
-
-def test_what_cannot_be_trained_removes_nothing(machines, tmp_path):
-    config = config_of(tmp_path / "corpora", dropout=0.0)
-    config["training"]["seed"] = None
-    model = tmp_path / "out" / "model-best"
-    model.mkdir(parents=True)
-    with pytest.raises(MTLError, match=r"Expected a number as \[training\] seed"):
-        train_on_ray(job(config, tmp_path / "out", overwrite=True), "auto", 2)
-    assert model.exists()
 
 
 def test_more_workers_than_there_are_processors(machines, tmp_path):

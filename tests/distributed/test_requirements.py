@@ -12,6 +12,10 @@ from thinc.api import Shim
 
 from spacy_mtl.distributed.requirements import check_shareable
 from spacy_mtl.errors import MTLError
+from spacy_mtl.training.output_folder import OutputFolder
+from spacy_mtl.training.trainer import train
+
+from .helpers import Board, ThreadWorkers
 
 
 def test_a_penalty_on_a_whole_batch(tmp_path: Path) -> None:
@@ -55,3 +59,14 @@ def test_batches_that_are_drawn_without_a_seed() -> None:
     nlp.config["training"]["seed"] = None
     with pytest.raises(MTLError, match=r"Expected a number as \[training\] seed"):
         check_shareable(nlp, [])
+
+
+def test_nothing_is_removed_for_what_cannot_be_trained(tmp_path: Path) -> None:
+    nlp = trained(make_nlp(), 1)
+    nlp.config["training"]["seed"] = None
+    model = tmp_path / "model-best"
+    model.mkdir()
+    one_of_two = ThreadWorkers(Board(2), 0)
+    with pytest.raises(MTLError, match=r"Expected a number as \[training\] seed"):
+        train(nlp, OutputFolder(tmp_path), overwrite=True, workers=one_of_two)
+    assert model.exists()
