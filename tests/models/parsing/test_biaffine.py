@@ -25,6 +25,20 @@ def test_product_of_the_sides():
     np.testing.assert_array_equal(lone[:, 0, 0], scores[:2, -1])
 
 
+def test_rotation():
+    """The two halves of a side are points of the plane, each turned at a speed of its own."""
+    scores, half = scores_of(4), RANK // 2
+    turns = np.exp(1j * np.arange(4)[:, None] * 100.0 ** (-np.arange(half) / half))
+    D, H = (
+        (scores[:, begin : begin + half] + 1j * scores[:, begin + half : begin + RANK]) * turns
+        for begin in (0, RANK)
+    )
+    expected = (D @ H.conj().T).real * RANK**-0.5
+    np.fill_diagonal(expected, scores[:, -2])
+    first = Arcs(np, scores, np.asarray([[0, 1, 2, 3]])).first[0]
+    np.testing.assert_allclose(first, expected, atol=1e-4)
+
+
 def test_only_the_distance_counts():
     scores = scores_of(2)
     filler = scores_of(3, seed=1)
