@@ -25,15 +25,17 @@ _COLUMN_PARAMS = {
 }
 
 
-def TokenHead(hidden_width: int = 0, init_W: Callable[..., Any] = zero_init) -> Head:
+def TokenHead(
+    hidden_width: int = 0, init_W: Callable[..., Any] = zero_init, hidden_pieces: int = 3
+) -> Head:
     """Unnormalized label scores of every token: (n_tokens, width) to (n_tokens, n_labels).
 
-    hidden_width: of a maxout layer between representation and scores; 0 for none. init_W: the
-    weights' first values. The number of labels is the dimension `nO` of the reference "output",
-    set before initialization.
+    hidden_width: of a maxout layer between representation and scores, of `hidden_pieces`; 0 for
+    none. init_W: the scores' first weights. The number of labels is the dimension `nO` of the
+    reference "output", set before initialization.
     """
     output = Linear(init_W)
-    hidden = [HiddenLayer(hidden_width)] if hidden_width else []
+    hidden = [HiddenLayer(hidden_width, hidden_pieces)] if hidden_width else []
     model: Head = chain(take_tokens(), *hidden, output)
     model.name = "token_head"
     model.set_ref("output", output)

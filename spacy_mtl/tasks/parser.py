@@ -49,20 +49,30 @@ class Parser(LabelledTask):
         was measured to be less accurate.
     overwrite: parse documents that have a parse already, too.
     hidden_width: of a layer of the head's own, 0 for none.
+    rank: of the product that scores arcs, an even number; "biaffine" alone has one.
+    hidden_pieces: of the maxout that the head's own layer is.
 
     A sentence of more than `spacy_mtl.models.parsing.sentences.LONGEST` words is cut. With a single
     sentence in each document there is nothing from which to learn where sentences begin.
     """
 
     def __init__(
-        self, decoder: str = "biaffine", overwrite: bool = False, hidden_width: int = 0
+        self,
+        decoder: str = "biaffine",
+        overwrite: bool = False,
+        hidden_width: int = 0,
+        rank: int = 64,
+        hidden_pieces: int = 3,
     ) -> None:
         if decoder not in HEAD_FINDERS:
             raise MTLError(f"Expected `decoder` in {list(HEAD_FINDERS)}, got {decoder!r}.")
+        if rank < 2 or rank % 2:
+            raise MTLError(f"Expected `rank` to be an even number of 2 or more, got {rank}.")
         self.decoder = decoder
         self.overwrite = overwrite
         self.hidden_width = hidden_width
-        self._columns = ParseColumns(HEAD_FINDERS[decoder]())
+        self.hidden_pieces = hidden_pieces
+        self._columns = ParseColumns(HEAD_FINDERS[decoder](rank))
         super().__init__("parser")
 
     @property
@@ -93,7 +103,7 @@ class Parser(LabelledTask):
         return {doc.vocab.strings[value] for value in used if value} | roots
 
     def make_head(self) -> Head:
-        return TokenHead(self.hidden_width, init_W=glorot_uniform_init)
+        return TokenHead(self.hidden_width, glorot_uniform_init, self.hidden_pieces)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ParseTargets:
         self.warn_of_unknown(examples)

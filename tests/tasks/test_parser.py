@@ -70,6 +70,17 @@ def partly(doc, rng, share=0.2):
 def test_settings():
     with pytest.raises(MTLError, match="Expected `decoder` in"):
         Parser("shift-reduce")
+    with pytest.raises(MTLError, match="Expected `rank` to be an even number of 2 or more, got 3"):
+        Parser(rank=3)
+
+
+def test_what_shapes_the_parameters():
+    """By default as before there were these settings, so that what was saved without them loads."""
+    for settings, n_arcs, pieces in (({}, 322, 3), ({"rank": 4, "hidden_pieces": 2}, 22, 2)):
+        task = parser(hidden_width=8, **settings)
+        assert len(task.columns) == 1 + n_arcs + 6 * 4
+        maxout = next(node for node in task.make_head().walk() if node.name == "maxout")
+        assert maxout.get_dim("nP") == pieces
 
 
 def test_labels_and_columns(decoder, treebank):

@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from .sentences import Rows
 
 Array = Any  # of numpy or cupy
-RANK = 64  # of the product
+PARTS = ("dependent", "head", "child", "grandparent", "sibling")
+_ROOTS = ("root", "last-root")
 _BASE = 100.0  # the slowest rotation turns by 1 / _BASE a word, about
 
-PARTS = ("dependent", "head", "child", "grandparent", "sibling")
-COLUMNS = tuple(f"{part}-{i}" for part in PARTS for i in range(RANK)) + ("root", "last-root")
-_SIDES = 2 * RANK  # the columns of the first two parts; those of the others come after them
-_MESSAGES = tuple(slice(i * RANK, (i + 1) * RANK) for i in range(2, len(PARTS)))
+
+def column_names(rank: int) -> tuple[str, ...]:
+    """The columns of words: of each part as many as the rank of the product, which is even."""
+    return (*(f"{part}-{i}" for part in PARTS for i in range(rank)), *_ROOTS)
 
 
 class Arcs:
@@ -34,7 +35,8 @@ class Arcs:
     its own likely head and its likely dependents say. That is a step of mean-field inference with
     factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12).
 
-    scores: (n_words, columns) of words, see `COLUMNS`. places: (n, length) those of each sentence.
+    scores: (n_words, columns) of words, see `column_names`. places: (n, length) those of each
+        sentence.
     S: (n, length, length) of each word, by row, with each head; on the diagonal of the word as the
         root. first: likewise, of two words alone.
     """
@@ -42,10 +44,13 @@ class Arcs:
     def __init__(self, xp: Any, scores: Array, places: Rows) -> None:
         self._xp = xp
         self._places = xp.asarray(places)
-        self._turn = xp.asarray(_turns(places.shape[1]))
+        self._rank = rank = (scores.shape[1] - len(_ROOTS)) // len(PARTS)
+        self._turn = xp.asarray(_turns(places.shape[1], rank))
         own = scores[self._places]
-        sides, roots = own[..., :_SIDES], own[..., -2:]
-        child, grandparent, sibling = (own[..., part] for part in _MESSAGES)
+        sides, roots = own[..., : 2 * rank], own[..., -2:]
+        child, grandparent, sibling = (
+            own[..., part * rank : (part + 1) * rank] for part in range(2, len(PARTS))
+        )
         self._messages = child, grandparent, sibling
         self.first, self._first = self._product(sides, roots[..., 0])
         self._P = _softmax(xp, self.first)
@@ -53,9 +58,9 @@ class Arcs:
         _diagonal(self._to_head)[...] = 0
         to_dependent = self._to_head.swapaxes(1, 2)
         sides = sides.copy()
-        sides[..., :RANK] += to_dependent @ child
-        sides[..., RANK:] += self._to_head @ grandparent
-        sides[..., RANK:] += to_dependent @ sibling
+        sides[..., :rank] += to_dependent @ child
+        sides[..., rank:] += self._to_head @ grandparent
+        sides[..., rank:] += to_dependent @ sibling
         self.S, self._last = self._product(sides, roots[..., 1])
 
     def backprop(self, dS: Array, d_first: Array, d_scores: Array) -> None:
@@ -63,7 +68,7 @@ class Arcs:
         child, grandparent, sibling = self._messages
         to_dependent = self._to_head.swapaxes(1, 2)
         d_sides, d_last = self._backprop_product(dS, self._last)
-        dD, dH = d_sides[..., :RANK], d_sides[..., RANK:]
+        dD, dH = d_sides[..., : self._rank], d_sides[..., self._rank :]
         d_messages = [self._to_head @ dD, to_dependent @ dH, self._to_head @ dH]
         dP = child @ dD.swapaxes(1, 2) + sibling @ dH.swapaxes(1, 2)
         dP += dH @ grandparent.swapaxes(1, 2)
@@ -77,8 +82,8 @@ class Arcs:
     def _product(self, sides: Array, root: Array) -> tuple[Array, Array]:
         """Scores of arcs and roots; and both sides, as rotated."""
         sides = _rotated(self._xp, sides, self._turn)
-        S = sides[..., :RANK] @ sides[..., RANK:].swapaxes(1, 2)
-        S *= RANK**-0.5
+        S = sides[..., : self._rank] @ sides[..., self._rank :].swapaxes(1, 2)
+        S *= self._rank**-0.5
         _diagonal(S)[...] = root
         return S, sides
 
@@ -86,10 +91,10 @@ class Arcs:
         """The gradients of both sides, of which `sides` are rotated, and the roots."""
         d_root = _diagonal(dS).copy()
         _diagonal(dS)[...] = 0
-        dS *= RANK**-0.5
+        dS *= self._rank**-0.5
         d_sides = self._xp.empty_like(sides)
-        d_sides[..., :RANK] = dS @ sides[..., RANK:]
-        d_sides[..., RANK:] = dS.swapaxes(1, 2) @ sides[..., :RANK]
+        d_sides[..., : self._rank] = dS @ sides[..., self._rank :]
+        d_sides[..., self._rank :] = dS.swapaxes(1, 2) @ sides[..., : self._rank]
         return _rotated_back(self._xp, d_sides, self._turn), d_root
 
 
@@ -106,20 +111,21 @@ def _softmax(xp: Any, S: Array) -> Array:
 
 
 @lru_cache(maxsize=256)
-def _turns(length: int) -> NDArray[np.complex64]:
-    """(length, RANK) by what the word at each place is rotated, on one side and on the other."""
-    speeds = _BASE ** (-np.arange(RANK // 2) / (RANK // 2))
+def _turns(length: int, rank: int) -> NDArray[np.complex64]:
+    """(length, rank) by what the word at each place is rotated, on one side and on the other."""
+    speeds = _BASE ** (-np.arange(rank // 2) / (rank // 2))
     turns = np.exp(1j * np.arange(length)[:, None] * speeds)
     return np.tile(turns, (1, 2)).astype("complex64")
 
 
 def _rotated(xp: Any, sides: Array, turn: Array) -> Array:
-    """Both sides, (n, length, 2 * RANK), with the two numbers that are a point, one from each half
+    """Both sides, (n, length, 2 * rank), with the two numbers that are a point, one from each half
     of a side, next to each other."""
-    halves = sides.reshape(*sides.shape[:2], 2, 2, RANK // 2)
-    points = xp.empty((*sides.shape[:2], 2, RANK // 2), xp.result_type(sides.dtype, "complex64"))
+    shape = sides.shape[:2]
+    halves = sides.reshape(*shape, 2, 2, -1)
+    points = xp.empty(halves[..., 0, :].shape, xp.result_type(sides.dtype, "complex64"))
     points.real, points.imag = halves[..., 0, :], halves[..., 1, :]
-    points = points.reshape(*sides.shape[:2], RANK)
+    points = points.reshape(*shape, turn.shape[1])
     points *= turn
     return points.view(sides.dtype)
 
@@ -127,5 +133,5 @@ def _rotated(xp: Any, sides: Array, turn: Array) -> Array:
 def _rotated_back(xp: Any, sides: Array, turn: Array) -> Array:
     """From what `_rotated` gives to the halves of the sides."""
     points = sides.view(xp.result_type(sides.dtype, "complex64")) * turn.conj()
-    points = points.reshape(*sides.shape[:2], 2, RANK // 2)
+    points = points.reshape(*sides.shape[:2], 2, turn.shape[1] // 2)
     return xp.stack([points.real, points.imag], axis=3).reshape(sides.shape)

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from spacy_mtl.models.parsing.biaffine import COLUMNS, PARTS, RANK, Arcs
+from spacy_mtl.models.parsing.biaffine import PARTS, Arcs, column_names
+
+RANK = 6
+COLUMNS = column_names(RANK)
 
 
 def scores_of(n_words, seed=0):
