@@ -39,8 +39,7 @@ class DependencyLayer(TokenLayer):
         return [f"{token.dep_} of {token.head.text!r}" if token.dep else None for token in doc]
 
     def propose(self, found: Found) -> Suggestion:
-        settings = {"@mtl_tasks": "spacy_mtl.Parser.v1", "rank": 32, "hidden_pieces": 2}
-        return Suggestion("parser", settings, "dep_las")
+        return Suggestion("parser", {"@mtl_tasks": "spacy_mtl.Parser.v1"}, "dep_las")
 
     def coverages(self, doc: Doc) -> Iterator[tuple[str, LayerCoverage]]:
         for group, found in super().coverages(doc):

@@ -30,6 +30,7 @@ from .tree_scores import TreeCounts, relation_confusion, relations_of
 from .whitespace import attached_spaces
 
 ROOT = "ROOT"
+_PIECES = 2  # of the maxout of the head's own layer
 OF_SPACE = "dep"  # the relation of whitespace, as spaCy's own parsers have it
 _OTHERS = [get_string_id(label) for label in (OF_SPACE, ROOT)]
 
@@ -50,7 +51,6 @@ class Parser(LabelledTask):
     overwrite: parse documents that have a parse already, too.
     hidden_width: of a layer of the head's own, 0 for none.
     rank: of the product that scores arcs, an even number; "biaffine" alone has one.
-    hidden_pieces: of the maxout that the head's own layer is.
 
     A sentence of more than `spacy_mtl.models.parsing.sentences.LONGEST` words is cut. With a single
     sentence in each document there is nothing from which to learn where sentences begin.
@@ -61,8 +61,7 @@ class Parser(LabelledTask):
         decoder: str = "biaffine",
         overwrite: bool = False,
         hidden_width: int = 0,
-        rank: int = 64,
-        hidden_pieces: int = 3,
+        rank: int = 32,
     ) -> None:
         if decoder not in HEAD_FINDERS:
             raise MTLError(f"Expected `decoder` in {list(HEAD_FINDERS)}, got {decoder!r}.")
@@ -71,7 +70,6 @@ class Parser(LabelledTask):
         self.decoder = decoder
         self.overwrite = overwrite
         self.hidden_width = hidden_width
-        self.hidden_pieces = hidden_pieces
         self._columns = ParseColumns(HEAD_FINDERS[decoder](rank))
         super().__init__("parser")
 
@@ -103,7 +101,7 @@ class Parser(LabelledTask):
         return {doc.vocab.strings[value] for value in used if value} | roots
 
     def make_head(self) -> Head:
-        return TokenHead(self.hidden_width, glorot_uniform_init, self.hidden_pieces)
+        return TokenHead(self.hidden_width, glorot_uniform_init, _PIECES)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ParseTargets:
         self.warn_of_unknown(examples)
