@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from thinc.api import Dropout, Maxout, Model, chain, zero_init
+from thinc.api import Dropout, Model, chain, zero_init
 from thinc.types import Floats2d
 
 from ..errors import MTLError
+from .hidden import HiddenLayer
 from .linear import Linear
 from .ngrams import NgramLinear
 from .packed import Packed
@@ -24,16 +25,18 @@ _COLUMN_PARAMS = {
 }
 
 
-def TokenHead(hidden_width: int = 0, init_W: Callable[..., Any] = zero_init) -> Head:
+def TokenHead(
+    hidden_width: int = 0, init_W: Callable[..., Any] = zero_init, hidden_pieces: int = 3
+) -> Head:
     """Unnormalized label scores of every token: (n_tokens, width) to (n_tokens, n_labels).
 
-    hidden_width: of a maxout layer between representation and scores; 0 for none. init_W: the
-    weights' first values. The number of labels is the dimension `nO` of the reference "output",
-    set before initialization.
+    hidden_width: of a maxout layer between representation and scores, of `hidden_pieces`; 0 for
+    none. init_W: the scores' first weights. The number of labels is the dimension `nO` of the
+    reference "output", set before initialization.
     """
     output = Linear(init_W)
-    hidden = _hidden(hidden_width)
-    model: Head = chain(take_tokens(), hidden, output) if hidden else chain(take_tokens(), output)
+    hidden = [HiddenLayer(hidden_width, hidden_pieces)] if hidden_width else []
+    model: Head = chain(take_tokens(), *hidden, output)
     model.name = "token_head"
     model.set_ref("output", output)
     model.attrs["resize"] = resize_columns
@@ -200,9 +203,3 @@ def _document_forward(
 def _document_init(model: Head, X: Packed | None = None, Y: object = None) -> None:
     for layer in model.layers:
         layer.initialize(X=X)
-
-
-def _hidden(width: int) -> Model[Floats2d, Floats2d] | None:
-    if not width:
-        return None
-    return Maxout(nO=width, nP=3, dropout=0.0, normalize=True)

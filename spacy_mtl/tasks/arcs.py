@@ -7,6 +7,7 @@ known.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -56,9 +57,12 @@ class Biaffine:
     """Each word takes its head by a softmax over the words of its sentence; where that gives no
     tree, the best one is the maximum arborescence. See `HeadFinder`, `models.parsing.biaffine`.
 
-    Scores of two words alone learn the same: `FIRST` of their loss is part of the loss."""
+    Scores of two words alone learn the same: `FIRST` of their loss is part of the loss.
 
-    columns = biaffine.COLUMNS
+    rank: of the product of arcs, even."""
+
+    def __init__(self, rank: int) -> None:
+        self.columns = biaffine.column_names(rank)
 
     def loss(
         self, xp: Any, scores: Array, heads: Rows, whole: NDArray[np.bool_], sentences: Sentences
@@ -139,7 +143,10 @@ class FourBits:
         return P[np.arange(len(P)), tags]
 
 
-HEAD_FINDERS: dict[str, type[HeadFinder]] = {"biaffine": Biaffine, "four_bits": FourBits}
+HEAD_FINDERS: dict[str, Callable[[int], HeadFinder]] = {
+    "biaffine": Biaffine,
+    "four_bits": lambda rank: FourBits(),
+}
 
 
 def _flat(S: Array) -> Array:

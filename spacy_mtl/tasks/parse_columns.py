@@ -175,7 +175,7 @@ class ParseColumns:
         is_space = whitespace(packed)
         sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
         heads = np.arange(len(is_space))
-        arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
+        arcs = self._arcs_of(scores, sentences, ops)
         found = self._finder.decode(ops.xp, arcs, sentences)
         heads[sentences.rows] = sentences.rows[found]
         S = self._relations_of(scores, heads, ops).S
@@ -187,7 +187,7 @@ class ParseColumns:
         self, scores: Array, parse: Parse, sentences: Sentences, ops: Ops
     ) -> NDArray[np.float32]:
         confidences = np.full(len(parse.heads), np.nan, dtype="float32")
-        arcs = scores[ops.xp.asarray(sentences.rows), self._arcs]
+        arcs = self._arcs_of(scores, sentences, ops)
         heads = sentences.within(parse.heads)
         confidences[sentences.rows] = self._finder.confidences(ops.xp, arcs, heads, sentences)
         words = np.flatnonzero(parse.heads != np.arange(len(parse.heads)))
@@ -195,6 +195,12 @@ class ParseColumns:
         if P.shape[1]:
             confidences[words] *= P[np.arange(len(words)), parse.relations[words]]
         return confidences
+
+    def _arcs_of(self, scores: Array, sentences: Sentences, ops: Ops) -> Array:
+        """(n_words, columns) what finds heads: without a copy where all tokens are words."""
+        if len(sentences.rows) == len(scores):
+            return scores[:, self._arcs]
+        return scores[ops.xp.asarray(sentences.rows), self._arcs]
 
     def _relations_of(
         self, scores: Array, heads: Numbers, ops: Ops, words: Numbers | None = None

@@ -30,6 +30,7 @@ from .tree_scores import TreeCounts, relation_confusion, relations_of
 from .whitespace import attached_spaces
 
 ROOT = "ROOT"
+_PIECES = 2  # of the maxout of the head's own layer
 OF_SPACE = "dep"  # the relation of whitespace, as spaCy's own parsers have it
 _OTHERS = [get_string_id(label) for label in (OF_SPACE, ROOT)]
 
@@ -49,20 +50,27 @@ class Parser(LabelledTask):
         was measured to be less accurate.
     overwrite: parse documents that have a parse already, too.
     hidden_width: of a layer of the head's own, 0 for none.
+    rank: of the product that scores arcs, an even number; "biaffine" alone has one.
 
     A sentence of more than `spacy_mtl.models.parsing.sentences.LONGEST` words is cut. With a single
     sentence in each document there is nothing from which to learn where sentences begin.
     """
 
     def __init__(
-        self, decoder: str = "biaffine", overwrite: bool = False, hidden_width: int = 0
+        self,
+        decoder: str = "biaffine",
+        overwrite: bool = False,
+        hidden_width: int = 0,
+        rank: int = 32,
     ) -> None:
         if decoder not in HEAD_FINDERS:
             raise MTLError(f"Expected `decoder` in {list(HEAD_FINDERS)}, got {decoder!r}.")
+        if rank < 2 or rank % 2:
+            raise MTLError(f"Expected `rank` to be an even number of 2 or more, got {rank}.")
         self.decoder = decoder
         self.overwrite = overwrite
         self.hidden_width = hidden_width
-        self._columns = ParseColumns(HEAD_FINDERS[decoder]())
+        self._columns = ParseColumns(HEAD_FINDERS[decoder](rank))
         super().__init__("parser")
 
     @property
@@ -93,7 +101,7 @@ class Parser(LabelledTask):
         return {doc.vocab.strings[value] for value in used if value} | roots
 
     def make_head(self) -> Head:
-        return TokenHead(self.hidden_width, init_W=glorot_uniform_init)
+        return TokenHead(self.hidden_width, glorot_uniform_init, _PIECES)
 
     def targets(self, examples: Sequence[Example], ops: Ops) -> ParseTargets:
         self.warn_of_unknown(examples)

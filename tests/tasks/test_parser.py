@@ -70,6 +70,15 @@ def partly(doc, rng, share=0.2):
 def test_settings():
     with pytest.raises(MTLError, match="Expected `decoder` in"):
         Parser("shift-reduce")
+    with pytest.raises(MTLError, match="Expected `rank` to be an even number of 2 or more, got 3"):
+        Parser(rank=3)
+
+
+def test_what_shapes_the_parameters():
+    for rank in (4, 32):
+        task = parser(hidden_width=8, rank=rank)
+        assert len(task.columns) == 1 + 5 * rank + 2 + 6 * 4
+        assert task.make_head().get_ref("output").maybe_get_dim("nI") in (None, 8)
 
 
 def test_labels_and_columns(decoder, treebank):

@@ -16,14 +16,14 @@ def is_tree(heads: Heads) -> NDArray[np.bool_]:
     heads: (n, length) the place of each word's head in its sentence, that of the word itself for
         a root.
     """
-    length = heads.shape[1]
-    n_roots = (heads == np.arange(length)).sum(axis=1)
-    reached = heads
+    n, length = heads.shape
+    words = (heads + length * np.arange(n)[:, None]).ravel()  # numbers in all sentences together
+    reached = words
     for _ in range(max(length - 1, 1).bit_length()):  # twice as far each time
-        reached = np.take_along_axis(reached, reached, axis=1)
-    at_root = np.take_along_axis(heads, reached, axis=1) == reached
-    tree: NDArray[np.bool_] = (n_roots == 1) & at_root.all(axis=1)
-    return tree
+        reached = reached[reached]
+    at_root = (words[reached] == reached).reshape(n, length)
+    tree: NDArray[np.bool_] = at_root.all(axis=1)
+    return tree & ((heads == np.arange(length)).sum(axis=1) == 1)
 
 
 def best_heads(xp: Any, scores: Any) -> Any:
@@ -53,84 +53,84 @@ def best_tree(scores: NDArray[Any]) -> Heads:
     still be the highest.
     """
     words = np.arange(len(scores))
+    if len(words) == 1:
+        return words
     weights = scores.astype("float64")
     np.fill_diagonal(weights, -np.inf)
-    best = weights.max(axis=1) if len(words) > 1 else np.zeros(1)
+    heads = weights.argmax(axis=1)
+    best = weights[words, heads]
+    rows, choices = list(weights - best[:, None]), heads.tolist()
     bounds = scores.diagonal() - best + best.sum()
-    highest, found = -np.inf, words
+    highest, found = -np.inf, choices
     for root in np.argsort(-bounds).tolist():
         if bounds[root] <= highest:
             break
-        heads = _arborescence(weights, root)
-        total = scores[words, heads].sum(dtype="float64")
-        if total > highest:
-            highest, found = total, heads
-    return found
+        nodes = _Nodes(rows, choices, root)
+        if nodes.connect(bounds[root] - highest):
+            highest, found = bounds[root] - nodes.lost, nodes.tree()
+    return np.asarray(found)
 
 
-def _arborescence(weights: NDArray[np.float64], root: int) -> Heads:
-    """(length,) the heads of the maximum arborescence from a root, its own for the root.
-
-    weights: (length, length) of each node, by row, with each head, by column.
+class _Nodes:
+    """What becomes the maximum arborescence from a root.
 
     The algorithm of Chu and Liu (1965) and Edmonds (1967): each node takes its best head, and a
-    circle becomes one node, the first of it, until there is none.
+    circle of nodes becomes one node, until there is none. Nodes are the words, and after them what
+    circles became. Their heads are words, in whatever node these are by then.
+
+    rows: of each node, (length,) what it loses with each word as its head, 0 with the best one,
+        below 0 with others. heads: of each node. lost: by what circles had to give up.
     """
-    weights = weights.copy()
-    heads = weights.argmax(axis=1)
-    heads[root] = root
-    merged: list[tuple[Heads, Heads, Heads, Heads]] = []
-    state = ["new"] * len(heads)
-    state[root] = "done"
-    for start in range(len(heads)):
-        path: list[int] = []
-        node = start
-        while state[node] != "done":
-            if state[node] == "new":
-                state[node] = "path"
+
+    def __init__(self, rows: list[NDArray[np.float64]], heads: list[int], root: int) -> None:
+        self._n = len(heads)
+        self._root = root
+        self._rows, self._heads = rows.copy(), heads.copy()
+        self._heads[root] = root
+        self._node_of = list(range(self._n))  # of each word
+        self._words = [[word] for word in self._node_of]  # of each node
+        self._circles: list[list[int]] = []
+        self.lost = 0.0
+
+    def connect(self, most: float) -> bool:
+        """Connect all words to the root; False where at least `most` is lost by it."""
+        done = {self._root}
+        for word in range(self._n):
+            path: list[int] = []
+            node = self._node_of[word]
+            while node not in done:
+                if node in path:
+                    begin = path.index(node)
+                    node = self._merge(path[begin:])
+                    del path[begin:]
+                    if self.lost >= most:
+                        return False
                 path.append(node)
-            else:
-                circle = path[path.index(node) :]
-                merged.append(_merge(weights, heads, np.asarray(circle)))
-                for inner in circle[1:]:
-                    state[inner] = "done"
-                del path[len(path) - len(circle) + 1 :]
-            node = int(heads[node])
-        for each in path:
-            state[each] = "done"
-    for circle_nodes, inside, entered, left in reversed(merged):
-        _split(heads, circle_nodes, inside, entered, left)
-    return heads
+                node = self._node_of[self._heads[node]]
+            done.update(path)
+        return True
 
+    def _merge(self, circle: list[int]) -> int:
+        """Make a circle one node with the best head that it can have."""
+        words = [word for node in circle for word in self._words[node]]
+        row = np.maximum.reduce([self._rows[node] for node in circle])
+        row[words] = -np.inf
+        head = int(row.argmax())
+        self.lost -= float(row[head])
+        merged = len(self._rows)
+        for word in words:
+            self._node_of[word] = merged
+        self._rows.append(row - row[head])
+        self._heads.append(head)
+        self._words.append(words)
+        self._circles.append(circle)
+        return merged
 
-def _merge(
-    weights: NDArray[np.float64], heads: Heads, circle: Heads
-) -> tuple[Heads, Heads, Heads, Heads]:
-    """Make a circle one node, in place, with the best head that it can have.
-
-    Returns the circle, the heads in it, by which of its nodes it is entered from each head, and
-    which of its nodes is the best head of each other one.
-    """
-    node, inside = circle[0], heads[circle].copy()
-    gains = weights[circle] - weights[circle, inside][:, None]
-    entered = gains.argmax(axis=0)
-    left = weights[:, circle].argmax(axis=1)
-    weights[node] = gains.max(axis=0)
-    weights[:, node] = weights[np.arange(len(heads)), circle[left]]
-    weights[:, circle[1:]] = -np.inf
-    weights[node, node] = -np.inf
-    within = np.zeros(len(heads), dtype=bool)
-    within[circle] = True
-    heads[within[heads]] = node
-    heads[node] = weights[node].argmax()
-    return circle, inside, entered, left
-
-
-def _split(heads: Heads, circle: Heads, inside: Heads, entered: Heads, left: Heads) -> None:
-    """Give the nodes of a circle their own heads again, in place."""
-    node = circle[0]
-    head = heads[node]
-    others = np.flatnonzero(heads == node)
-    heads[others] = circle[left[others]]
-    heads[circle] = inside
-    heads[circle[entered[head]]] = head
+    def tree(self) -> list[int]:
+        """The head of each word, its own for the root: of each circle one node, where that loses
+        least, gets the circle's head."""
+        heads = self._heads.copy()
+        for circle in reversed(self._circles):
+            head = heads.pop()
+            heads[max(circle, key=lambda node: self._rows[node][head])] = head
+        return heads

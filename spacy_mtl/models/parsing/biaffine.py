@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from .sentences import Rows
 
 Array = Any  # of numpy or cupy
-RANK = 64  # of the product
+PARTS = ("dependent", "head", "child", "grandparent", "sibling")
+_ROOTS = ("root", "last-root")
 _BASE = 100.0  # the slowest rotation turns by 1 / _BASE a word, about
 
 
-PARTS = ("dependent", "head", "child", "grandparent", "sibling")
-COLUMNS = tuple(f"{part}-{i}" for part in PARTS for i in range(RANK)) + ("root", "last-root")
+def column_names(rank: int) -> tuple[str, ...]:
+    """The columns of words: of each part as many as the rank of the product, which is even."""
+    return (*(f"{part}-{i}" for part in PARTS for i in range(rank)), *_ROOTS)
 
 
 class Arcs:
@@ -33,7 +35,8 @@ class Arcs:
     its own likely head and its likely dependents say. That is a step of mean-field inference with
     factors of two arcs (Wang and Tu 2020, https://aclanthology.org/2020.aacl-main.12).
 
-    scores: (n_words, columns) of words, see `COLUMNS`. places: (n, length) those of each sentence.
+    scores: (n_words, columns) of words, see `column_names`. places: (n, length) those of each
+        sentence.
     S: (n, length, length) of each word, by row, with each head; on the diagonal of the word as the
         root. first: likewise, of two words alone.
     """
@@ -41,76 +44,94 @@ class Arcs:
     def __init__(self, xp: Any, scores: Array, places: Rows) -> None:
         self._xp = xp
         self._places = xp.asarray(places)
-        length = places.shape[1]
-        self._turn = _rotation(xp, length)
-        self._diagonal = xp.arange(length)
+        self._rank = rank = (scores.shape[1] - len(_ROOTS)) // len(PARTS)
+        self._turn = xp.asarray(_turns(places.shape[1], rank))
         own = scores[self._places]
-        D, H, *self._messages = (own[..., i * RANK : (i + 1) * RANK] for i in range(len(PARTS)))
-        child, grandparent, sibling = self._messages
-        self.first, self._first = self._product(D, H, own[..., -2])
+        sides, roots = own[..., : 2 * rank], own[..., -2:]
+        child, grandparent, sibling = (
+            own[..., part * rank : (part + 1) * rank] for part in range(2, len(PARTS))
+        )
+        self._messages = child, grandparent, sibling
+        self.first, self._first = self._product(sides, roots[..., 0])
         self._P = _softmax(xp, self.first)
         self._to_head = self._P.copy()
-        self._to_head[:, self._diagonal, self._diagonal] = 0
+        _diagonal(self._to_head)[...] = 0
         to_dependent = self._to_head.swapaxes(1, 2)
-        D = D + to_dependent @ child
-        H = H + self._to_head @ grandparent + to_dependent @ sibling
-        self.S, self._last = self._product(D, H, own[..., -1])
+        sides = sides.copy()
+        sides[..., :rank] += to_dependent @ child
+        sides[..., rank:] += self._to_head @ grandparent
+        sides[..., rank:] += to_dependent @ sibling
+        self.S, self._last = self._product(sides, roots[..., 1])
 
     def backprop(self, dS: Array, d_first: Array, d_scores: Array) -> None:
         """Set the gradient of the words' scores from those of S and first, which change."""
         child, grandparent, sibling = self._messages
         to_dependent = self._to_head.swapaxes(1, 2)
-        dD, dH, d_last = self._backprop_product(dS, self._last)
+        d_sides, d_last = self._backprop_product(dS, self._last)
+        dD, dH = d_sides[..., : self._rank], d_sides[..., self._rank :]
         d_messages = [self._to_head @ dD, to_dependent @ dH, self._to_head @ dH]
         dP = child @ dD.swapaxes(1, 2) + sibling @ dH.swapaxes(1, 2)
         dP += dH @ grandparent.swapaxes(1, 2)
-        dP[:, self._diagonal, self._diagonal] = 0
+        _diagonal(dP)[...] = 0
         d_first += self._P * (dP - (self._P * dP).sum(axis=2, keepdims=True))
-        of_first = self._backprop_product(d_first, self._first)
-        dD += of_first[0]
-        dH += of_first[1]
-        roots = [of_first[2][..., None], d_last[..., None]]
-        d_scores[self._places] = self._xp.concatenate([dD, dH, *d_messages, *roots], axis=2)
+        of_first, d_root = self._backprop_product(d_first, self._first)
+        d_sides += of_first
+        parts = [d_sides, *d_messages, d_root[..., None], d_last[..., None]]
+        d_scores[self._places] = self._xp.concatenate(parts, axis=2)
 
-    def _product(self, D: Array, H: Array, root: Array) -> tuple[Array, tuple[Array, Array]]:
+    def _product(self, sides: Array, root: Array) -> tuple[Array, Array]:
         """Scores of arcs and roots; and both sides, as rotated."""
-        D, H = (_rotated(self._xp, side, *self._turn) for side in (D, H))
-        S = D @ H.swapaxes(1, 2)
-        S *= RANK**-0.5
-        S[:, self._diagonal, self._diagonal] = root
-        return S, (D, H)
+        sides = _rotated(self._xp, sides, self._turn)
+        S = sides[..., : self._rank] @ sides[..., self._rank :].swapaxes(1, 2)
+        S *= self._rank**-0.5
+        _diagonal(S)[...] = root
+        return S, sides
 
-    def _backprop_product(
-        self, dS: Array, sides: tuple[Array, Array]
-    ) -> tuple[Array, Array, Array]:
-        """The gradients of both sides and the roots."""
-        d_root = dS[:, self._diagonal, self._diagonal]
-        dS[:, self._diagonal, self._diagonal] = 0
-        dS *= RANK**-0.5
-        cos, sin = self._turn
-        d_sides = (dS @ sides[1], dS.swapaxes(1, 2) @ sides[0])
-        dD, dH = (_rotated(self._xp, side, cos, -sin) for side in d_sides)
-        return dD, dH, d_root
+    def _backprop_product(self, dS: Array, sides: Array) -> tuple[Array, Array]:
+        """The gradients of both sides, of which `sides` are rotated, and the roots."""
+        d_root = _diagonal(dS).copy()
+        _diagonal(dS)[...] = 0
+        dS *= self._rank**-0.5
+        d_sides = self._xp.empty_like(sides)
+        d_sides[..., : self._rank] = dS @ sides[..., self._rank :]
+        d_sides[..., self._rank :] = dS.swapaxes(1, 2) @ sides[..., : self._rank]
+        return _rotated_back(self._xp, d_sides, self._turn), d_root
+
+
+def _diagonal(S: Array) -> Array:
+    """(n, length) a view of the diagonals of (n, length, length)."""
+    return S.reshape(len(S), -1)[:, :: S.shape[2] + 1]
 
 
 def _softmax(xp: Any, S: Array) -> Array:
-    P = xp.exp(S - S.max(axis=2, keepdims=True))
+    P = S - S.max(axis=2, keepdims=True)
+    xp.exp(P, out=P)
     P /= P.sum(axis=2, keepdims=True)
     return P
 
 
-def _rotation(xp: Any, length: int) -> tuple[Array, Array]:
-    """(length, RANK / 2) cosines and sines by which the word at each place is rotated."""
-    return tuple(map(xp.asarray, _angles(length)))
-
-
 @lru_cache(maxsize=256)
-def _angles(length: int) -> tuple[NDArray, NDArray]:
-    speeds = _BASE ** (-np.arange(RANK // 2) / (RANK // 2))
-    angles = np.arange(length)[:, None] * speeds
-    return np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
+def _turns(length: int, rank: int) -> NDArray[np.complex64]:
+    """(length, rank) by what the word at each place is rotated, on one side and on the other."""
+    speeds = _BASE ** (-np.arange(rank // 2) / (rank // 2))
+    turns = np.exp(1j * np.arange(length)[:, None] * speeds)
+    return np.tile(turns, (1, 2)).astype("complex64")
 
 
-def _rotated(xp: Any, X: Array, cos: Array, sin: Array) -> Array:
-    a, b = X[..., : RANK // 2], X[..., RANK // 2 :]
-    return xp.concatenate([a * cos - b * sin, a * sin + b * cos], axis=-1)
+def _rotated(xp: Any, sides: Array, turn: Array) -> Array:
+    """Both sides, (n, length, 2 * rank), with the two numbers that are a point, one from each half
+    of a side, next to each other."""
+    shape = sides.shape[:2]
+    halves = sides.reshape(*shape, 2, 2, -1)
+    points = xp.empty(halves[..., 0, :].shape, xp.result_type(sides.dtype, "complex64"))
+    points.real, points.imag = halves[..., 0, :], halves[..., 1, :]
+    points = points.reshape(*shape, turn.shape[1])
+    points *= turn
+    return points.view(sides.dtype)
+
+
+def _rotated_back(xp: Any, sides: Array, turn: Array) -> Array:
+    """From what `_rotated` gives to the halves of the sides."""
+    points = sides.view(xp.result_type(sides.dtype, "complex64")) * turn.conj()
+    points = points.reshape(*sides.shape[:2], 2, turn.shape[1] // 2)
+    return xp.stack([points.real, points.imag], axis=3).reshape(sides.shape)

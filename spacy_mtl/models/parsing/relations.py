@@ -37,15 +37,19 @@ class Relations:
         xp: Any = ops.xp
         heads = heads.astype("int32")  # for which adding up rows is fast
         self._ops, self._words, self._heads = ops, words, heads[words]
-        self._n = scores.shape[1] // len(PARTS)
-        self._u, self._v = self._part(scores, _U)[words], self._part(scores, _V)[self._heads]
+        self._n = n = scores.shape[1] // len(PARTS)
         self._left = (self._heads < words)[:, None]
         self._below = xp.flatnonzero(heads != xp.arange(len(heads)))
         self._above = heads[self._below]
-        self.S = self._u * (1 + self._v) + self._part(scores, _B)[self._heads]
+        below = self._below_each(scores[:, _C * n :])
+        of_heads = scores[:, _V * n : _C * n].copy()
+        of_heads[:, n:] += below[:, n:]
+        of_heads = of_heads[self._heads]
+        self._u, self._v = self._part(scores, _U)[words], of_heads[:, :n]
+        self.S = self._u * (1 + self._v)
+        self.S += of_heads[:, n:]
         self.S += self._part(scores, _L)[words] * self._left
-        self.S += self._below_each(self._part(scores, _C))[words]
-        self.S += self._below_each(self._part(scores, _D))[self._heads]
+        self.S += below[words, :n]
 
     def backprop(self, dS: Array, d_scores: Array) -> None:
         """Add the gradient of the scores of words to `d_scores`."""
@@ -66,8 +70,8 @@ class Relations:
         return columns[:, part * self._n : (part + 1) * self._n]
 
     def _below_each(self, columns: Array) -> Array:
-        """(n_words, n_relations) the sum over the words below each."""
-        total = self._zeros(columns, self._n)
+        """(n_words, columns) the sum over the words below each."""
+        total = self._zeros(columns, columns.shape[1])
         self._ops.scatter_add(total, self._above, columns[self._below])
         return total
 

@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 
-from spacy_mtl.models.parsing.biaffine import COLUMNS, PARTS, RANK, Arcs
+from spacy_mtl.models.parsing.biaffine import PARTS, Arcs, column_names
+
+RANK = 6
+COLUMNS = column_names(RANK)
 
 
 def scores_of(n_words, seed=0):
@@ -23,6 +26,20 @@ def test_product_of_the_sides():
     np.testing.assert_array_equal(arcs.S[0].diagonal(), scores[:, -1])
     lone = Arcs(np, scores, np.asarray([[0], [1]])).S
     np.testing.assert_array_equal(lone[:, 0, 0], scores[:2, -1])
+
+
+def test_rotation():
+    """The two halves of a side are points of the plane, each turned at a speed of its own."""
+    scores, half = scores_of(4), RANK // 2
+    turns = np.exp(1j * np.arange(4)[:, None] * 100.0 ** (-np.arange(half) / half))
+    D, H = (
+        (scores[:, begin : begin + half] + 1j * scores[:, begin + half : begin + RANK]) * turns
+        for begin in (0, RANK)
+    )
+    expected = (D @ H.conj().T).real * RANK**-0.5
+    np.fill_diagonal(expected, scores[:, -2])
+    first = Arcs(np, scores, np.asarray([[0, 1, 2, 3]])).first[0]
+    np.testing.assert_allclose(first, expected, atol=1e-4)
 
 
 def test_only_the_distance_counts():
