@@ -166,19 +166,7 @@ class _Made:
                 component.finish_update(settings["optimizer"])  # type: ignore[attr-defined]
             settings["optimizer"].step_schedules()
         shares = {workers: self._imbalance(nlp, workers) for workers in WORKERS[1:]}
-        times = {"pack": mean(packed[1:]), "read": self._read(nlp)}
-        return {"dense": dense, "rows": rows, **times, "imbalance": shares}
-
-    def _read(self, nlp: Language) -> float:
-        """Seconds of a batch: the mean over once through the texts, which are read at the begin."""
-        _, batches = self._batches(nlp, 1)
-        began, times = time.perf_counter(), 0
-        for epoch, batch in batches:
-            if epoch:
-                break
-            part_of_batch(batch, 0, 1, nlp.vocab)
-            times += 1
-        return (time.perf_counter() - began) / times
+        return {"dense": dense, "rows": rows, "pack": mean(packed[1:]), "imbalance": shares}
 
     def _batches(
         self, nlp: Language, workers: int, corpus: BenchmarkCorpus | None = None

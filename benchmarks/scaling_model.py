@@ -6,8 +6,8 @@ counts where all share the cores of one machine.
 
 Training: a step is the computing of own words, waiting for the worker with the most, and the
 exchange of gradients: dense ones by a ring, 2 (n - 1) / n times their bytes, and rows of tables,
-which each worker sends to all. All workers read all texts and pass over what is not theirs, so that
-this takes n times as long; it is done once in each run through the texts, and counted by steps.
+which each worker sends to all. All workers draw the same batches and pass over what is not theirs;
+texts are read once, before the first step.
 """
 
 from __future__ import annotations
@@ -87,8 +87,7 @@ class Exchange:
 class Training:
     """Of one worker's step.
 
-    compute: seconds without others, and without reading. read: of reading the batch's texts.
-    pack: of getting gradients ready for others and taking theirs.
+    compute: seconds without others. pack: of getting gradients ready for others and taking theirs.
     dense, rows: bytes of gradients. imbalance: by the number of workers, the words of the largest
     part of a batch relative to the mean. beside: how many times as long a step takes while the
     other cores of the machine train too, without anything in common.
@@ -96,7 +95,6 @@ class Training:
 
     compute: float
     words: float
-    read: float
     pack: float
     dense: float
     rows: float
@@ -111,7 +109,7 @@ class Training:
         return counts + network.reduce(self.dense, workers), network.gather(self.rows, workers)
 
     def seconds(self, workers: int, network: Exchange, imbalance: float | None = None) -> float:
-        """Of a step, without reading. imbalance: in place of what is known."""
+        """Of a step. imbalance: in place of what is known."""
         if workers < 2:
             return self.compute
         largest = self.imbalance[workers] if imbalance is None else imbalance
@@ -119,11 +117,6 @@ class Training:
             self.exchange(workers, network)
         )
 
-    def words_a_second(self, workers: int, network: Exchange) -> float:
-        """Of all workers, with reading."""
-        return workers * self.words / (self.seconds(workers, network) + workers * self.read)
-
     def efficiency(self, workers: int, network: Exchange) -> float:
         """Words a second of each worker, relative to one alone."""
-        alone = self.words_a_second(1, network)
-        return self.words_a_second(workers, network) / workers / alone
+        return self.compute / self.seconds(workers, network)

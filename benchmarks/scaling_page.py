@@ -32,7 +32,7 @@ def training(found: Found, kind: str, shared: bool = False) -> Training:
     step, size = found[f"{kind} train 1"], found[f"{kind} gradients"]
     shares = {int(workers): share for workers, share in size["imbalance"].items()}
     beside = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
-    sizes = size["read"], size["pack"], size["dense"], size["rows"]
+    sizes = size["pack"], size["dense"], size["rows"]
     return Training(step["seconds"], step["words"], *sizes, shares, beside if shared else 1.0)
 
 
@@ -51,7 +51,6 @@ def constants(found: Found) -> str:
                 f"{notes.bytes_of_a_document:,.0f}",
                 f"{steps.words / steps.compute:,.0f}",
                 f"{steps.compute:.3f}",
-                f"{1e3 * steps.read:.1f}",
                 f"{steps.dense / 1e6:.1f}",
                 f"{steps.rows / 1e6:.2f}",
             ]
@@ -65,7 +64,6 @@ def constants(found: Found) -> str:
         "bytes a document",
         "trained words/s",
         "step, s",
-        "reading its texts, ms",
         "dense gradients, MB",
         "rows, MB",
     ]
@@ -133,7 +131,7 @@ def training_on(found: Found) -> str:
         steps = training(found, kind)
         for workers in WORKERS:
             seconds = steps.seconds(workers, NETWORK)
-            rate = steps.words_a_second(workers, NETWORK)
+            rate = workers * steps.words / seconds
             dollars = 1e9 / rate / 3600 * workers * CORE_HOUR
             rows.append(
                 [
@@ -142,7 +140,6 @@ def training_on(found: Found) -> str:
                     f"{workers * steps.words:,.0f}",
                     f"{seconds:.2f}",
                     f"{steps.imbalance.get(workers, 1.0):.2f}",
-                    f"{workers * steps.read:.2f}",
                     *(f"{part:.3f}" for part in steps.exchange(workers, NETWORK)),
                     f"{rate:,.0f}",
                     f"{steps.efficiency(workers, NETWORK):.0%}",
