@@ -25,6 +25,7 @@ PACKAGE = Path(spacy_mtl.__file__).parent
 # What runs code out of data, or unpacks it to where the data says.
 MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve", "tarfile", "yaml"}
 MODULES |= {"zipfile", "ftplib", "http", "requests", "socket", "telnetlib", "urllib", "httpx"}
+ASKED = {"cluster/connection.py": {"import socket"}}  # to see if there is what --ray names
 CALLS = {"eval", "exec", "compile", "__import__", "execfile"}
 ATTRIBUTES = {
     "load": {"torch", "yaml", "pickle", "joblib"},
@@ -66,6 +67,7 @@ def test_the_package_has_nothing_that_runs_code_out_of_data() -> None:
         f"{path.relative_to(PACKAGE)}:{offence}"
         for path in files
         for offence in offences(ast.parse(path.read_text(encoding="utf-8")))
+        if offence.partition(": ")[2] not in ASKED.get(str(path.relative_to(PACKAGE)), ())
     }
     assert len(files) > 50 and not found
 
