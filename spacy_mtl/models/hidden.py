@@ -16,7 +16,8 @@ from .encoders.window import BLOCK, BLOCK_ON_GPU
 
 
 def HiddenLayer(width: int, pieces: int = 3) -> Model[Floats2d, Floats2d]:
-    """(n, nI) to (n, width): thinc's `Maxout` with layer norm, its nodes and its parameters."""
+    """(n, nI) to (n, width): thinc's `Maxout` with layer norm and dropout, its nodes and its
+    parameters."""
     stock: Model[Floats2d, Floats2d] = Maxout(nO=width, nP=pieces, dropout=0.0, normalize=True)
     return Model(
         "hidden",
@@ -36,14 +37,16 @@ def forward(
         return _predict(model, backend, nodes, X), _no_backprop
     layer = backend.MaxoutNorm(nodes.params(), 0, train=True)
     Z, backprop_layer = layer.begin_update(backend.from_array(X))
+    dropout: Model = next(node for node in model.walk() if node.name == "dropout")
+    kept, backprop_dropout = dropout(backend.to_array(Z, model.ops), is_train)
 
     def backprop(dZ: Floats2d) -> Floats2d:
-        dX, grads = backprop_layer(backend.from_array(dZ))
+        dX, grads = backprop_layer(backend.from_array(backprop_dropout(dZ)))
         nodes.inc_grads(*grads)
         gradient: Floats2d = backend.to_array(dX, model.ops)
         return gradient
 
-    return backend.to_array(Z, model.ops), backprop
+    return kept, backprop
 
 
 def _no_backprop(dZ: Floats2d) -> Floats2d:

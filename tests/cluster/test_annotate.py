@@ -205,6 +205,7 @@ def test_a_document_that_no_process_survives_ends_the_run(machines, tmp_path):
 
 def test_errors_come_back_in_place_of_parts():
     """Of what is begun, of the reader, and of what none of us has thought of."""
+    pytest.importorskip("ray", reason="ray is not installed")
 
     def make():
         raise KeyError("model")

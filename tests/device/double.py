@@ -56,6 +56,12 @@ class ndarray:
             return lambda *args, **kwargs: _call(found, *args, **kwargs)
         return on_device(found) if isinstance(found, np.ndarray) else found
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in ("real", "imag"):
+            setattr(self._host, name, to_host(value))
+        else:
+            super().__setattr__(name, value)
+
     def get(self) -> Any:
         """A copy on the host."""
         return self._host.copy()

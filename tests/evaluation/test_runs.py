@@ -200,7 +200,7 @@ def test_a_signal_waits_for_no_run(folder: Path, tmp_path: Path) -> None:
     go_on = Event()
 
     def interrupted(*_: Any) -> None:
-        signal.raise_signal(signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
         go_on.wait(60)
 
     try:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from thinc.api import Maxout
+from thinc.api import Maxout, fix_random_seed, set_dropout_rate
 
 from spacy_mtl.models import hidden
 from spacy_mtl.models.hidden import HiddenLayer
@@ -30,10 +30,13 @@ def test_prediction(pair, n, monkeypatch: pytest.MonkeyPatch):
     np.testing.assert_allclose(ours.predict(rows(n)), stock.predict(rows(n)), atol=1e-5)
 
 
-def test_training(pair):
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_training(pair, dropout):
     X, dZ = rows(7), np.random.default_rng(0).normal(size=(7, WIDTH)).astype("f")
     results = []
     for layer in pair:
+        fix_random_seed(0)
+        set_dropout_rate(layer, dropout)
         Z, backprop = layer.begin_update(X)
         dX = backprop(dZ.copy())
         grads = [n.get_grad(p) for n in layer.walk() for p in n.param_names]
