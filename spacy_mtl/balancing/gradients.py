@@ -76,26 +76,20 @@ class TaskGradients:
         return self._grams[kind]
 
     def _measure(self, kinds: Iterable[str]) -> None:
-        """Note the inner products of all sites, for which the workers need one exchange.
-
-        What adds up over parts of a batch is the rows for "layer", and the inner products for
-        "representation", whose tokens the workers share out.
-        """
+        """Note the inner products of all sites, for which the workers need one exchange."""
         wanted = [(each, kind) for each in self._by_site for kind in kinds]
-        own = [each._rows(kind) for each, kind in wanted]
-        own = [
-            rows @ rows.T if kind == "representation" else rows
-            for rows, (_, kind) in zip(own, wanted, strict=True)
-        ]
+        own = [each._summand(kind) for each, kind in wanted]
         for (each, kind), found in zip(wanted, _added(own, self._workers), strict=True):
             gram = found if kind == "representation" else found @ found.T
             each._grams[kind] = to_numpy(gram).astype("float64")
 
-    def _rows(self, kind: str) -> Any:
-        """(n_tasks, size) the gradients, one behind the other."""
+    def _summand(self, kind: str) -> Any:
+        """What adds up over parts of a batch: (n_tasks, size) the gradients for "layer", and
+        (n_tasks, n_tasks) the inner products for "representation", whose tokens are shared out."""
         flat = [GRAMS[kind](self.X[task], dX).ravel() for task, dX in self.dX.items()]
         xp: Any = get_array_module(flat[0])
-        return xp.stack(flat)
+        rows = xp.stack(flat)
+        return rows @ rows.T if kind == "representation" else rows
 
 
 def _added(arrays: Sequence[Any], workers: Workers) -> Sequence[Any]:

@@ -78,10 +78,13 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
             num_gpus=actors.gpus,
         )
         try:
-            for row in found.iter_rows():
-                if isinstance(row["part"], MTLError):
-                    raise row["part"]
-                yield row["part"]
+            for block in found.iter_batches(
+                batch_size=None, batch_format="pandas", prefetch_batches=0
+            ):
+                for part in block["part"]:
+                    if isinstance(part, MTLError):
+                        raise part
+                    yield part
         except RayError as error:
             raise MTLError(
                 f"Expected actors to annotate the input, got: {reason(error)} What is done is "

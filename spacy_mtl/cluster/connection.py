@@ -157,7 +157,7 @@ def reason(error: BaseException) -> str:
     own = next((each for each in chain if isinstance(each, MTLError)), None)
     if own is not None:
         return str(own)
-    last = [each for each in chain if str(each).strip()][-1]
+    last = next((each for each in reversed(chain) if str(each).strip()), chain[-1])
     return f"{type(last).__name__}: {one_line(last)}"
 
 

@@ -115,9 +115,10 @@ def _fit(job: Job, workers: int, stdout: IO[str]) -> None:
     try:
         _follow(thread.submit(trainer.fit), printed, stdout)
     except (TrainingFailedError, RayError) as error:
-        kind = MTLError if _is_of_ours(error) else WorkerLost
+        failed = _own_failure(error)
+        kind = WorkerLost if failed is None else MTLError
         raise kind(
-            f"Expected {counted(workers, 'worker')} to train, got: {reason(error)}"
+            f"Expected {counted(workers, 'worker')} to train, got: {reason(failed or error)}"
         ) from error
     finally:
         thread.shutdown(wait=False)
@@ -140,10 +141,11 @@ def _follow(fit: Future[Any], printed: Path, stdout: IO[str]) -> None:
     fit.result()
 
 
-def _is_of_ours(error: Any) -> bool:
-    """Whether some worker failed by itself; the others then have lost it."""
+def _own_failure(error: Any) -> MTLError | None:
+    """That of a worker that failed by itself, if one did; the others then have lost it."""
     failures = (getattr(error, "worker_failures", None) or {}).values()
-    return any(isinstance(e, MTLError) and not isinstance(e, WorkerLost) for e in failures)
+    own = (e for e in failures if isinstance(e, MTLError) and not isinstance(e, WorkerLost))
+    return next(own, None)
 
 
 def _work(settings: dict[str, Any]) -> None:

@@ -96,7 +96,8 @@ class Loop:
 
     def apart(self) -> AbstractContextManager[None]:
         """Inside, random numbers that the first worker draws alone, so that all go on alike."""
-        return nullcontext() if self.group.workers.number == 1 else kept_numbers()
+        alone = self.group.leads and self.group.workers.number > 1
+        return kept_numbers() if alone else nullcontext()
 
     def _own_numbers(self) -> AbstractContextManager[None]:
         """Random numbers of one worker of several, which draw batches by the same ones."""

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 import spacy
@@ -136,19 +137,22 @@ def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
 
 
 def _lose_one(machines):
-    """A machine with an actor, and not that of this process."""
+    """A machine with an actor, and not that of this process, as soon as there is one."""
     from ray._private.state import actors
 
-    found = [a for a in actors().values() if a["State"] == "ALIVE" and "Map" in a["ActorClassName"]]
-    at = {actor["Address"]["NodeID"] for actor in found}
-    others = [node for node in machines.worker_nodes if node.node_id in at]
+    others: list[Any] = []
+    while not others:
+        alive = [actor for actor in actors().values() if actor["State"] == "ALIVE"]
+        at = {a["Address"]["NodeID"] for a in alive if "Map" in a["ActorClassName"]}
+        others = [node for node in machines.worker_nodes if node.node_id in at]
+        time.sleep(0.02)
     machines.remove_node(others[0], allow_graceful=False)
     machines.add_node(num_cpus=1, object_store_memory=10**8)
 
 
 @contextmanager
 def command(tmp_path, machines):
-    """The command as a process, when it waits for its third actor's part."""
+    """The command as a process, when all before the part that waits is committed."""
     model, options = eventful(tmp_path)
     source = write_input(tmp_path / "texts.jsonl", {22: "wait"})
     given = [str(each) for each in (model, source, tmp_path / "out.jsonl", "--code", options.code)]

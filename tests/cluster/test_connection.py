@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from spacy_mtl.cluster.connection import _times, check_room, connected, reason, room
+from spacy_mtl.cluster.train import _own_failure
 from spacy_mtl.errors import MTLError
+from spacy_mtl.workers import WorkerLost
 
 
 class OfWorkers(Exception):
@@ -23,6 +25,16 @@ def test_an_error_of_ours_is_told_from_wherever_it_is() -> None:
     outer = RuntimeError("ray")
     outer.__cause__ = OfWorkers({1: MTLError("Expected this, got that.")})
     assert reason(outer) == "Expected this, got that."
+
+
+def test_the_worker_that_failed_is_told_from_those_that_lost_it() -> None:
+    lost, failed = WorkerLost("Expected all workers to answer."), MTLError("Expected this.")
+    assert _own_failure(OfWorkers({0: lost, 1: failed})) is failed
+    assert _own_failure(OfWorkers({0: lost, 1: RuntimeError("killed")})) is None
+
+
+def test_an_error_without_a_text_has_its_name() -> None:
+    assert reason(KeyError()) == "KeyError: "
 
 
 def test_what_is_behind_all_others_is_told() -> None:

@@ -14,8 +14,9 @@ from evaluation.test_runs import _config
 from spacy.tokens import Doc, DocBin
 
 from spacy_mtl.cluster.runs import on_cluster
-from spacy_mtl.evaluation.runs import Run, RunError, execute
+from spacy_mtl.evaluation.runs import Result, Run, RunError, execute
 
+STEPS: dict[str, Any] = {"max_steps": 6, "eval_frequency": 3}
 # A callback that waits at the second step until it may go on, and says whose child it is.
 CODE = """
 import os, time
@@ -48,15 +49,26 @@ def run(folder: Path, seed: int = 0, **training: Any) -> Run:
     return Run("tiny", _config(folder, **training), seed, str(folder / "test.spacy"))
 
 
-def test_results_are_those_of_this_machine(machines, folder, tmp_path):
-    runs = [run(folder, seed, max_steps=6, eval_frequency=3) for seed in (0, 1)]
-    local = execute(runs, tmp_path / "local")
-    with on_cluster("auto") as (carry_out, n_at_once):
-        assert n_at_once == 3
-        remote = execute(runs, tmp_path / "remote", jobs=n_at_once, carry_out=carry_out)
+@pytest.fixture(scope="module")
+def local(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    """Two runs by this machine."""
+    runs = [run(folder, seed, **STEPS) for seed in (0, 1)]
+    return execute(runs, tmp_path_factory.mktemp("local"))
+
+
+def assert_same(remote: list[Result], local: list[Result]) -> None:
     for here, there in zip(local, remote, strict=True):
         assert there.scores == here.scores
         assert [row["score"] for row in there.history] == [row["score"] for row in here.history]
+
+
+def test_results_are_those_of_this_machine(machines, folder, local, tmp_path):
+    runs = [run(folder, seed, **STEPS) for seed in (0, 1)]
+    with on_cluster("auto") as (carry_out, n_at_once):
+        assert n_at_once == 3
+        remote = execute(runs, tmp_path / "remote", jobs=n_at_once, carry_out=carry_out)
+    assert_same(remote, local)
+    for there in remote:
         assert json.loads((there.folder / "run.json").read_text())["seed"] == there.seed
 
 
@@ -67,14 +79,14 @@ def test_a_run_that_fails_is_told_as_here(machines, folder, tmp_path):
         execute([bad], tmp_path, carry_out=carry_out)
 
 
-def test_a_lost_machine_costs_its_runs_only(machines, folder, tmp_path):
+def test_a_lost_machine_costs_its_runs_only(machines, folder, local, tmp_path):
     code, state = tmp_path / "waiting.py", tmp_path / "state"
     code.write_text(CODE, encoding="utf8")
     state.mkdir()
     waiting = {"@callbacks": "waiting.v1", "folder": str(state)}
-    settings = {"max_steps": 6, "eval_frequency": 3, "before_update": waiting}
-    runs = [replace(run(folder, seed, **settings), code=str(code)) for seed in (0, 1)]
-    found: list[Any] = []
+    runs = [run(folder, seed, **STEPS, before_update=waiting) for seed in (0, 1)]
+    runs = [replace(each, code=str(code)) for each in runs]
+    found: list[Result] = []
     with on_cluster("auto") as (carry_out, n_at_once):
         results = {"jobs": n_at_once, "carry_out": carry_out}
         running = Thread(
@@ -91,12 +103,7 @@ def test_a_lost_machine_costs_its_runs_only(machines, folder, tmp_path):
         running.join()
         machines.add_node(num_cpus=1, object_store_memory=10**8)
     assert len(list(state.iterdir())) == 4  # both, the lost one again, and "go"
-    expected = execute(
-        [run(folder, seed, max_steps=6, eval_frequency=3) for seed in (0, 1)], tmp_path / "local"
-    )
-    for here, there in zip(expected, found, strict=True):
-        assert there.scores == here.scores
-        assert [row["score"] for row in there.history] == [row["score"] for row in here.history]
+    assert_same(found, local)
 
 
 def _raylet(node: Any) -> int:
