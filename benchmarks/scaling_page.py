@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training
+from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training, crowding
 
 Found = Mapping[str, Any]
 PARTS = {"cnn": 1000, "minilm": 40}  # documents to a part
@@ -29,11 +29,13 @@ def annotation(found: Found, kind: str) -> Annotation:
 
 def training(found: Found, kind: str, shared: bool = False) -> Training:
     """The constants of one worker. shared: on a machine whose other cores train too."""
-    step, size = found[f"{kind} train 1"], found[f"{kind} gradients"]
+    one = found[f"{kind} train 1"]
+    size = found[f"{kind} gradients"]
     shares = {int(workers): share for workers, share in size["imbalance"].items()}
-    beside = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
+    together = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
+    crowded = crowding(together, one["busy"] / one["seconds"] - 1) if shared else 1.0
     sizes = size["pack"], size["dense"], size["rows"]
-    return Training(step["seconds"], step["words"], *sizes, shares, beside if shared else 1.0)
+    return Training(one["seconds"], one["words"], *sizes, shares, crowded)
 
 
 def constants(found: Found) -> str:
@@ -152,10 +154,10 @@ def training_on(found: Found) -> str:
         "words a batch",
         "step, s",
         "largest part",
-        "reading, s",
         "dense, s",
+        "rows, s",
     ]
-    return _markdown([*header, "rows, s", "words/s", "of each worker", BILLION], rows)
+    return _markdown([*header, "words/s", "of each worker", BILLION], rows)
 
 
 def page(found: Found) -> str:
