@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 HEAVY = {"torch", "transformers", "spacy_transformers", "matplotlib", "ray", "cupy", "torchjd"}
 
 
@@ -17,9 +19,10 @@ def loaded_after(statement: str, before: str = "pass") -> set[str]:
     return set(result.stdout.split())
 
 
-def test_the_package_itself_is_light():
-    loaded = loaded_after("import spacy_mtl")
-    assert "spacy_mtl" in loaded
+@pytest.mark.parametrize("module", ["spacy_mtl", "spacy_mtl.cluster.begun"])
+def test_what_is_light(module):
+    loaded = loaded_after(f"import {module}")
+    assert module in loaded
     assert not loaded & {*HEAVY, "spacy", "thinc", "numpy"}
 
 

@@ -9,7 +9,6 @@ as there. What goes wrong comes back in the place of a part, as Ray would wrap i
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ..bulk.parts import Parts
 from ..bulk.records import Source
 from ..bulk.workers import Annotate, Make
 from ..errors import MTLError
+from .begun import Begun
 from .connection import check_room, connected, enter, own_error, quiet, reason
 
 
@@ -58,7 +58,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     from ray.exceptions import RayError
 
     quiet()
-    begun = ray.remote(num_cpus=0, max_restarts=-1)(_Begun).remote()
+    begun = ray.remote(num_cpus=0, max_restarts=-1)(Begun).remote()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1  # so that each part is a block, and none waits for others
@@ -90,20 +90,6 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
                 f"Expected actors to annotate the input, got: {reason(error)} What is done is "
                 "kept: --resume goes on."
             ) from error
-
-
-class _Begun:
-    """Counts how often each part was begun, until it is done."""
-
-    def __init__(self) -> None:
-        self._times: Counter[tuple[int, int]] = Counter()
-
-    def begin(self, part: tuple[int, int]) -> int:
-        self._times[part] += 1
-        return self._times[part]
-
-    def end(self, part: tuple[int, int]) -> None:
-        del self._times[part]
 
 
 class _Actor:
