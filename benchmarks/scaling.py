@@ -33,7 +33,7 @@ from spacy.util import registry
 from thinc.api import Config
 from typer import Option
 
-from spacy_mtl.distributed.gradients import TABLE, Gradients, Stepping
+from spacy_mtl.distributed.gradients import Gradients, Stepping, is_table
 from spacy_mtl.distributed.parts import part_of_batch
 from spacy_mtl.files import write_whole
 from spacy_mtl.optimizing.parameter_state import gradient_array
@@ -108,7 +108,7 @@ def _bytes(nlp: Language) -> tuple[float, float]:
         gradient: Any = gradient_array(parameter)
         if gradient is None:
             continue
-        if gradient.ndim == 2 and len(gradient) >= TABLE:
+        if is_table(parameter):
             rows += int(gradient.any(axis=1).sum()) * (gradient.shape[1] + 1) * 4
         else:
             dense += gradient.size * 4

@@ -54,6 +54,18 @@ def test_single_modules_import_from_no_room():
     assert not wrong
 
 
+def test_one_room_imports_ray():
+    found = {
+        file.relative_to(PACKAGE).parts[0]
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in [getattr(node, "module", None), *(alias.name for alias in node.names)]
+        if (name or "").partition(".")[0] == "ray" and not getattr(node, "level", 0)
+    }
+    assert found == {"cluster"}
+
+
 def test_the_plan_is_that_of_the_tree():
     page = (DOCS / PAGE).read_text(encoding="utf-8")
     assert with_plan(page) == page, "Run `python -m reference`."

@@ -145,6 +145,8 @@ def annotate(
     )
     if ray is None and (actors > 1 or gpus_per_actor):
         raise MTLError("Expected --actors and --gpus-per-actor with --ray, got them alone.")
+    if ray is not None and gpu_id >= 0:
+        raise MTLError("Expected --gpus-per-actor with --ray, got --gpu-id, which Ray chooses.")
     engine = None if ray is None else _actors(ray, actors, gpus_per_actor, options)
     _run(model, input_path, output_path, options, engine)
 

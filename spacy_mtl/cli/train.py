@@ -96,6 +96,10 @@ def train_command(
     loaded = load_config(config, overrides)
     folder = _folder(output, keep, resume, overwrite)
     if ray is not None:
+        if output is None:
+            raise MTLError(
+                "Expected --output, a folder that all workers see, with --ray, got none."
+            )
         with stopped_at_once():
             origin = _origin(loaded, folder, code)
         if folder is not None and resume and _is_finished(folder, origin):

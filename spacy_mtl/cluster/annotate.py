@@ -58,7 +58,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     from ray.exceptions import RayError
 
     quiet()
-    begun = ray.remote(num_cpus=0, max_restarts=-1)(Begun).remote()
+    begun = _counter()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1  # so that each part is a block, and none waits for others
@@ -90,6 +90,17 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
                 f"Expected actors to annotate the input, got: {reason(error)} What is done is "
                 "kept: --resume goes on."
             ) from error
+
+
+def _counter() -> Any:
+    """What counts attempts, on this machine, whose loss ends the run anyway. One that dies begins
+    again at nothing."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(scheduling_strategy=here, **options)(Begun).remote()
 
 
 class _Actor:

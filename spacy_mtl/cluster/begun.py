@@ -21,4 +21,4 @@ class Begun:
 
     def end(self, part: tuple[int, int]) -> None:
         """It is done."""
-        del self._times[part]
+        self._times.pop(part, None)

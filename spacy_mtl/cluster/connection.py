@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import typer
+
 from ..errors import MTLError, one_line
 from ..signals import CAUGHT
+from ..wording import counted
 
 LOCAL = "local"
 AUTO = "auto"
@@ -116,9 +119,11 @@ def _times(resources: dict[str, float], gpus: float) -> int:
 def check_room(number: int, gpus: float = 0.0, seconds: float = 0.0) -> None:
     """Check that so many processes have a CPU each, and so many GPUs, on some machine.
 
-    seconds: to wait for machines.
+    Says so where others are busy with them now. seconds: to wait for machines.
     RAISES (MTLError): If the cluster is smaller.
     """
+    import ray
+
     end = time.monotonic() + seconds
     while room(gpus) < number and time.monotonic() < end:
         time.sleep(1.0)
@@ -127,6 +132,9 @@ def check_room(number: int, gpus: float = 0.0, seconds: float = 0.0) -> None:
             f"Expected a cluster with a CPU{f' and {gpus:g} GPUs' if gpus else ''} for each of "
             f"{number}, got one with room for {room(gpus)}. Ask for fewer."
         )
+    free = int(ray.available_resources().get("CPU", 0))
+    if not seconds and free < number:
+        typer.echo(f"ℹ Waiting for {counted(number, 'CPU')}, of which {free} are free.", err=True)
 
 
 def enter(folder: str) -> None:

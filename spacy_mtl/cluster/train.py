@@ -8,6 +8,7 @@ the pipeline from the config, draws the same batches, and trains on its part of 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import sys
 import traceback
@@ -32,6 +33,7 @@ LOSSES = 3  # of workers in a row, without a new checkpoint between, after which
 _OWN = ".ray"  # what Ray Train keeps while it runs, in the output folder
 _SHOW_SECONDS = 0.2  # between two looks at what there is to show
 _WAIT_SECONDS = 300.0  # for a machine in place of one that is lost
+_SILENT_SECONDS = 7 * 86_400  # that workers wait for the first one, which evaluates meanwhile
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def _fit(job: Job, workers: int, stdout: IO[str]) -> None:
     """
     from ray.exceptions import RayError
     from ray.train import FailureConfig, RunConfig, ScalingConfig
-    from ray.train.torch import TorchTrainer
+    from ray.train.torch import TorchConfig, TorchTrainer
     from ray.train.v2.api.exceptions import TrainingFailedError
 
     resources = {"CPU": 1.0, "GPU": 1.0} if job.use_gpu else {"CPU": 1.0}
@@ -103,6 +105,7 @@ def _fit(job: Job, workers: int, stdout: IO[str]) -> None:
     trainer = TorchTrainer(
         _work,
         train_loop_config={"job": job, "here": os.getcwd(), "printed": str(printed)},
+        torch_config=TorchConfig(timeout_s=_SILENT_SECONDS),
         scaling_config=ScalingConfig(
             num_workers=workers, use_gpu=job.use_gpu, resources_per_worker=resources
         ),
@@ -158,7 +161,7 @@ def _work(settings: dict[str, Any]) -> None:
     enter(settings["here"])
     workers = TorchWorkers()
     path = settings["printed"] if workers.rank == 0 else os.devnull
-    with open(path, "a", encoding="utf-8", buffering=1) as printed:
+    with _opened(path) as printed:
         try:
             _train(settings["job"], workers, printed)
         except WorkerLost:
@@ -167,6 +170,16 @@ def _work(settings: dict[str, Any]) -> None:
             if not isinstance(error, MTLError):
                 traceback.print_exc(file=printed)
             raise own_error(error) from None
+
+
+def _opened(path: str) -> IO[str]:
+    try:
+        return open(path, "a", encoding="utf-8", buffering=1)
+    except OSError as error:
+        raise MTLError(
+            f"Expected the output folder on every machine of the cluster, got none on "
+            f"{platform.node()}: {error}. Put it on a disk that all share."
+        ) from error
 
 
 def _train(job: Job, workers: Workers, printed: IO[str]) -> None:

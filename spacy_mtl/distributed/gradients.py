@@ -13,14 +13,17 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 from spacy.language import Language
-from thinc.api import get_current_ops, to_numpy
+from thinc.api import Model, get_current_ops, to_numpy
 
 from ..errors import MTLError
+from ..models.freezing import torch_module
 from ..optimizing.parameter_state import ensure_gradient, gradient_array, value_of
 from ..optimizing.parameters import Parameter, named_parameters
 from ..workers import Array, Workers
 
-TABLE = 1024  # rows from which a parameter is a table
+ROWS = 1024  # from which a table is not dense
+# Layers that look up the rows of a parameter; beside these, PyTorch's Embedding.
+TABLES = {("hashembed", "E"), ("embed", "E"), ("ngram_linear", "W")}
 WHOLE = 2**24  # below which a float has every whole number
 
 
@@ -66,8 +69,8 @@ class Gradients:
         for pipe in self._stepping:
             pipe.complete_backward()
         free = [parameter for parameter in self._parameters if not parameter.frozen]
-        tables = [_Table(parameter) for parameter in free if _is_table(parameter)]
-        dense = [parameter for parameter in free if not _is_table(parameter)]
+        tables = [_Table(parameter) for parameter in free if is_table(parameter)]
+        dense = [parameter for parameter in free if not is_table(parameter)]
         flags = [gradient_array(parameter) is not None for parameter in free]
         flags += [part in pipe.stepping for pipe in self._stepping for part in pipe.parts]
         counts = np.zeros((workers.number, 1 + len(tables)))
@@ -126,9 +129,16 @@ def _size(parameter: Parameter) -> int:
     return math.prod(value_of(parameter).shape)
 
 
-def _is_table(parameter: Parameter) -> bool:
-    shape = value_of(parameter).shape
-    return len(shape) == 2 and shape[0] >= TABLE
+def is_table(parameter: Parameter) -> bool:
+    """Whether a batch looks up few of its many rows, as those of an embedding."""
+    owner, shape = parameter.owner, value_of(parameter).shape
+    if len(shape) != 2 or shape[0] < ROWS:
+        return False
+    if isinstance(owner, Model):
+        return (owner.name, parameter.local) in TABLES
+    layer, _, name = parameter.local.rpartition(".")
+    kind = type(torch_module(owner).get_submodule(layer)).__name__
+    return (kind, name) == ("Embedding", "weight")
 
 
 class _Table:

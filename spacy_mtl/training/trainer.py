@@ -74,14 +74,8 @@ class Training:
 
     def run(self, resume: bool, overwrite: bool, origin: dict[str, Any] | None) -> None:
         """Begin or go on, up to the end."""
-        if resume and self.folder is not None and self.folder.finished:
-            self._say("info", f"The training in {self.folder.path} is finished.")
-            if not self.folder.last.exists():
-                raise MTLError(
-                    f"Expected the model of this training in {self.folder.last}, got none. Put it "
-                    "back, or begin anew with --overwrite."
-                )
-            self.nlp.from_disk(self.folder.last)
+        if resume and self._is_finished():
+            self._load_finished()
             return
         with stopped_at_once():
             log_step, close_log = self._make_ready(resume, overwrite, origin)
@@ -100,6 +94,22 @@ class Training:
         if self.folder is not None:
             self.folder.finish()
             self._say("good", "Saved pipeline to output directory", self.folder.last)
+
+    def _is_finished(self) -> bool:
+        """Whether there is nothing left to do, as the first worker finds it."""
+        own = self.folder is not None and self.folder.finished
+        return bool(shared(self._workers, b"finished" if own else b""))
+
+    def _load_finished(self) -> None:
+        if self.folder is None:
+            return
+        self._say("info", f"The training in {self.folder.path} is finished.")
+        if not self.folder.last.exists():
+            raise MTLError(
+                f"Expected the model of this training in {self.folder.last}, got none. Put it "
+                "back, or begin anew with --overwrite."
+            )
+        self.nlp.from_disk(self.folder.last)
 
     def _make_ready(
         self, resume: bool, overwrite: bool, origin: dict[str, Any] | None

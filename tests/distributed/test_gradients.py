@@ -10,7 +10,9 @@ from pipeline.helpers import make_examples, make_nlp, multitask, randomize_heads
 from pipeline.test_topologies import TOPOLOGIES, make
 from spacy.language import Language
 from spacy.util import fix_random_seed, load_model_from_config
+from thinc.api import HashEmbed, Softmax
 
+from spacy_mtl.distributed.gradients import is_table
 from spacy_mtl.distributed.group import Group
 from spacy_mtl.errors import MTLError
 from spacy_mtl.optimizing.optimizer import create_grouped_optimizer
@@ -20,7 +22,7 @@ from spacy_mtl.optimizing.parameter_state import (
     on_host,
     parameter_state,
 )
-from spacy_mtl.optimizing.parameters import named_parameters
+from spacy_mtl.optimizing.parameters import Parameter, named_parameters
 from spacy_mtl.workers import ALONE
 
 from .helpers import ThreadWorkers, together
@@ -108,6 +110,22 @@ def set_state(nlp: Language, state: State, loss_unit: str) -> Language:
     load_parameter_state(parameters, state["parameters"])
     multitask(nlp).load_state(state["own"])
     return nlp
+
+
+def test_what_travels_by_rows():
+    """An embedding's rows do, and not those of a layer that has many outputs."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    from thinc.api import PyTorchWrapper
+
+    many = 2000
+    module = torch.nn.Sequential(torch.nn.Embedding(many, 4), torch.nn.Linear(4, many))
+    shim = PyTorchWrapper(module).shims[0]
+    embedding = HashEmbed(4, many).initialize()
+    owners = {"0.weight": shim, "1.weight": shim, "E": embedding}
+    layer = Softmax(many, 4).initialize()
+    found = {name: is_table(Parameter(name, owner, name)) for name, owner in owners.items()}
+    assert found == {"0.weight": True, "1.weight": False, "E": True}
+    assert not is_table(Parameter("W", layer, "W"))
 
 
 def assert_equal(found: Found, expected: Found) -> None:

@@ -95,6 +95,7 @@ def test_a_lost_process_changes_nothing(tmp_path: Path) -> None:
     assert expected.keys() == found.keys()
     for name, value in expected.items():
         np.testing.assert_array_equal(found[name], value, err_msg=name)
+    assert together(2, config, tmp_path / "never", resume=True) == [0, 0]  # it is finished
 
 
 def test_another_number_of_processes_goes_on(tmp_path: Path) -> None:
