@@ -229,7 +229,11 @@ def cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
 
 def wide_cnn(corpus: BenchmarkCorpus, steps: int, weights: Path) -> Settings:
     """The same, wider and deeper."""
-    config = cnn(corpus, steps, weights)
+    return widened(cnn(corpus, steps, weights))
+
+
+def widened(config: Settings) -> Settings:
+    """The config with a wider and deeper CNN."""
     encoder = config["components"]["tok2vec"]["model"]
     for part in (*encoder.values(), config["components"]["multitask"]["model"]["tok2vec"]):
         if "width" in part:

@@ -40,7 +40,7 @@ from spacy_mtl.optimizing.parameter_state import gradient_array
 from spacy_mtl.optimizing.parameters import named_parameters
 
 from .corpora import BenchmarkCorpus, docs_of, prepare
-from .pretrained import find
+from .pretrained import find, widened
 from .proposed import proposed
 from .quality import DEFAULT_CACHE
 from .scaling_model import CORES, Exchange
@@ -51,7 +51,7 @@ STEPS, DRAWN = 6, 20
 WORDS = 800  # of a worker's part of a batch
 LENGTH = 100  # of texts to train on, in words, so that all workers have as many
 # How often gum's test texts are annotated, and steps.
-SIZES = {"cnn": (100, 60), "minilm": (4, 14)}
+SIZES = {"cnn": (100, 60), "wide": (30, 60), "minilm": (4, 14)}
 
 
 def main(
@@ -72,13 +72,12 @@ def main(
 
     exchange = Exchange.fitted(once("exchange", lambda: run("exchange", "2")))
     for kind, (times, steps) in SIZES.items():
-        made = _Made(data, cache, work, kind, None if kind == "cnn" else str(find(weights)))
+        made = _Made(data, cache, work, kind, str(find(weights)) if kind == "minilm" else None)
+        once("imbalance", made.imbalance)
         once(f"{kind} gradients", made.gradients)
         once(f"{kind} annotate 1", partial(made.annotate, 1, times, PARTS[kind]))
         once(f"{kind} driver", partial(made.driver, found[f"{kind} annotate 1"], PARTS[kind]))
         once(f"{kind} train 1", partial(made.train, 1, steps))
-        for copies in (1, 2):
-            once(f"{kind} beside {copies}", partial(made.train, copies, steps, "beside"))
         noted, learned = annotation(found, kind), training(found, kind, shared=True)
         once(f"{kind} annotate 2 predicted", partial(noted.seconds, 2, CORES))
         once(f"{kind} train 2 predicted", partial(learned.seconds, 2, exchange, 1.0))
@@ -132,12 +131,14 @@ class _Made:
     ) -> None:
         self._corpus = prepare(data, cache, "gum")
         self._even = _cut(self._corpus, work / "even.spacy")
-        self._work = work / kind
+        self._kind, self._work = kind, work / kind
         self._transformer = transformer
 
     def _config(self, words: int, steps: int, corpus: BenchmarkCorpus | None = None) -> Config:
         limits = {"training.max_steps": steps, "training.eval_frequency": 10**6}
         config = proposed(corpus or self._even, limits, self._transformer)
+        if self._kind == "wide":
+            config = Config(widened(config.interpolate()))
         batcher = {"@batchers": "spacy.batch_by_words.v1", "size": words, "tolerance": 0.0}
         config["training"]["batcher"] = {**batcher, "discard_oversize": False}
         config["training"].update(patience=0, dropout=0.1, before_update=None)
@@ -165,8 +166,7 @@ class _Made:
             for _, component in nlp.pipeline:
                 component.finish_update(settings["optimizer"])  # type: ignore[attr-defined]
             settings["optimizer"].step_schedules()
-        shares = {workers: self._imbalance(nlp, workers) for workers in WORKERS[1:]}
-        return {"dense": dense, "rows": rows, "pack": mean(packed[1:]), "imbalance": shares}
+        return {"dense": dense, "rows": rows, "pack": mean(packed[1:])}
 
     def _batches(
         self, nlp: Language, workers: int, corpus: BenchmarkCorpus | None = None
@@ -177,9 +177,13 @@ class _Made:
         corpora = registry.resolve(config["corpora"], validate=False)
         return settings, create_train_batches(nlp, corpora["train"], settings["batcher"], 0)
 
-    def _imbalance(self, nlp: Language, workers: int) -> float:
-        """The words of the largest part of a batch relative to the mean, over some batches of
-        gum's own documents."""
+    def imbalance(self) -> dict[str, float]:
+        """By the number of workers, the words of the largest part of a batch relative to the mean,
+        over some batches of gum's own documents."""
+        nlp = self._nlp()
+        return {str(workers): self._largest(nlp, workers) for workers in WORKERS[1:]}
+
+    def _largest(self, nlp: Language, workers: int) -> float:
         _, batches = self._batches(nlp, workers, self._corpus)
         found = []
         for _ in range(DRAWN):
@@ -206,14 +210,14 @@ class _Made:
         files = (str(self._work / name) for name in ("model", "texts.jsonl", "out.jsonl"))
         return float(run("driver", *files, str(part), str(one["returned"])))
 
-    def train(self, workers: int, steps: int, how: str = "train") -> dict[str, float]:
-        """Train with as many words for each worker, or "beside" each other."""
+    def train(self, workers: int, steps: int) -> dict[str, float]:
+        """Train with as many words for each worker."""
         config = self._work / "config.cfg"
         config.parent.mkdir(parents=True, exist_ok=True)
-        self._config(WORDS * (workers if how == "train" else 1), steps).to_disk(config)
+        self._config(WORDS * workers, steps).to_disk(config)
         output = self._work / "training"
         rmtree(output, ignore_errors=True)
-        return dict(run(how, str(config), str(output), str(workers)))
+        return dict(run("train", str(config), str(output), str(workers)))
 
 
 def _cut(corpus: BenchmarkCorpus, path: Path) -> BenchmarkCorpus:

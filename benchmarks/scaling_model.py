@@ -83,24 +83,14 @@ class Exchange:
         return (workers - 1) * (self.latency + size / self.bandwidth)
 
 
-def crowding(together: float, ray: float) -> float:
-    """How many times as long a step takes where workers have all cores of a machine.
-
-    together: how many times as long it takes beside trainings that have nothing in common, which
-    share the memory. ray: of a core, what Ray's own processes take; whichever worker they hold up,
-    the others wait for it.
-    """
-    return together / (1 - ray)
-
-
 @dataclass(frozen=True)
 class Training:
     """Of one worker's step.
 
     compute: seconds without others. pack: of getting gradients ready for others and taking theirs.
     dense, rows: bytes of gradients. imbalance: by the number of workers, the words of the largest
-    part of a batch relative to the mean. crowded: how many times as long a step takes on a
-    machine whose cores all train, see `crowding`.
+    part of a batch relative to the mean. ray: of a core, what Ray's own processes take on a
+    machine whose cores all train: whichever worker they hold up, the others wait for it.
     """
 
     compute: float
@@ -109,7 +99,7 @@ class Training:
     dense: float
     rows: float
     imbalance: Mapping[int, float]
-    crowded: float = 1.0
+    ray: float = 0.0
 
     def exchange(self, workers: int, network: Exchange) -> tuple[float, float]:
         """Seconds of dense gradients with what is counted before, and of rows."""
@@ -124,7 +114,7 @@ class Training:
             return self.compute
         largest = self.imbalance[workers] if imbalance is None else imbalance
         own = largest * self.compute + self.pack
-        return self.crowded * (own + sum(self.exchange(workers, network)))
+        return (own + sum(self.exchange(workers, network))) / (1 - self.ray)
 
     def efficiency(self, workers: int, network: Exchange) -> float:
         """Words a second of each worker, relative to one alone."""

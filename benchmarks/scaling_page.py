@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training, crowding
+from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training
 
 Found = Mapping[str, Any]
-PARTS = {"cnn": 1000, "minilm": 40}  # documents to a part
-TITLES = {"cnn": "CNN", "minilm": "MiniLM"}
+PARTS = {"cnn": 1000, "wide": 100, "minilm": 40}  # documents to a part
+TITLES = {"cnn": "CNN", "wide": "wide CNN", "minilm": "MiniLM"}
 DOCUMENTS = 10_000_000_000
 ACTORS = (10, 100, 1_000, 10_000)
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 100)
@@ -31,11 +31,10 @@ def training(found: Found, kind: str, shared: bool = False) -> Training:
     """The constants of one worker. shared: on a machine whose other cores train too."""
     one = found[f"{kind} train 1"]
     size = found[f"{kind} gradients"]
-    shares = {int(workers): share for workers, share in size["imbalance"].items()}
-    together = found[f"{kind} beside 2"]["seconds"] / found[f"{kind} beside 1"]["seconds"]
-    crowded = crowding(together, one["busy"] / one["seconds"] - 1) if shared else 1.0
+    shares = {int(workers): share for workers, share in found["imbalance"].items()}
+    ray = one["busy"] / one["seconds"] - 1 if shared else 0.0
     sizes = size["pack"], size["dense"], size["rows"]
-    return Training(one["seconds"], one["words"], *sizes, shares, crowded)
+    return Training(one["seconds"], one["words"], *sizes, shares, ray)
 
 
 def constants(found: Found) -> str:

@@ -3,7 +3,6 @@
 python -m benchmarks.scaling_runs annotate MODEL TEXTS OUTPUT 2 200
 python -m benchmarks.scaling_runs driver MODEL TEXTS OUTPUT 200 100000
 python -m benchmarks.scaling_runs train CONFIG OUTPUT 2
-python -m benchmarks.scaling_runs beside CONFIG OUTPUT 2
 python -m benchmarks.scaling_runs exchange 2
 
 The last line that is printed is JSON, see `Steady` and `exchange`.
@@ -133,38 +132,6 @@ def train(config: str, output: str, workers: str) -> Steady:
     return _clocked(folder, config)
 
 
-def beside(config: str, output: str, copies: str) -> Steady:
-    """Train in so many processes that know nothing of each other; what the first one takes."""
-    from multiprocessing import get_context
-
-    folder = Path(output)
-    folder.mkdir(parents=True)
-    context = get_context("spawn")
-    args = [(config, str(folder / str(number))) for number in range(int(copies))]
-    processes = [context.Process(target=_train_alone, args=each) for each in args]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-        if process.exitcode:
-            raise RuntimeError(f"Expected a training to end well, got {process.exitcode}.")
-    return _clocked(folder / "0", config)
-
-
-def _train_alone(config: str, output: str) -> None:
-    import torch
-    from thinc.api import Config
-
-    from spacy_mtl.code_file import import_code
-    from spacy_mtl.training.initialization import initialized
-    from spacy_mtl.training.trainer import train as train_here
-
-    torch.set_num_threads(1)
-    made = Config().from_str(_with_clock(config, Path(output)))
-    import_code(Path(output) / "clock.py")
-    train_here(initialized(made))
-
-
 def _with_clock(config: str, folder: Path) -> str:
     """The config with a callback that notes when each step begins."""
     from thinc.api import Config
@@ -232,7 +199,6 @@ KINDS: dict[str, Callable[..., Any]] = {
     "driver": driver,
     "annotate": annotate,
     "train": train,
-    "beside": beside,
     "exchange": exchange,
 }
 

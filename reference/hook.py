@@ -32,8 +32,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made and the files outside that pages link to, and list them all."""
     written = [repository_path(file.src_uri) for file in files.documentation_pages()]
     for path in sorted(linked_outside(ROOT, written)):
-        source = {"abs_src_path": str(ROOT / path), "inclusion": InclusionLevel.NOT_IN_NAV}
-        files.append(File.generated(config, site_path(path), **source))
+        source, inclusion = str(ROOT / path), InclusionLevel.NOT_IN_NAV
+        place = site_path(path)
+        files.append(File.generated(config, place, abs_src_path=source, inclusion=inclusion))
     for path, text in pages().items():
         files.append(File.generated(config, path, content=text))
     style = HtmlFormatter(style="friendly").get_style_defs(".highlight")
