@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
+import typer
 from spacy.tokens import Doc
 from spacy.training import Example, biluo_tags_to_spans, iob_to_biluo
 from torch import nn
@@ -101,6 +102,7 @@ def fine_tune(corpus: BenchmarkCorpus, weights: Path, steps: int, seed: int) -> 
             scores = score_examples(_examples(model, tokenizer, data, dev))
             kinds = ("ents_f", "cats_acc") if data.has_entities else ("cats_acc",)
             score = sum(scores[kind] for kind in kinds) / len(kinds)
+            typer.echo(f"plain, seed {seed}, step {step} of {steps}: {score:.3f}", err=True)
             if score > best:
                 best = score
                 kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
