@@ -13,14 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 from ..bulk.annotator import Advance, Annotator, Part
 from ..bulk.parts import Parts
 from ..bulk.records import Source
 from ..bulk.workers import Annotate, Make
 from ..errors import MTLError
-from .begun import Counter, is_restarted
+from .begun import Begun
 from .connection import check_room, connected, enter, own_error, quiet, reason
 
 
@@ -29,8 +28,7 @@ class Actors:
     """An engine for `spacy_mtl.bulk.annotate_file`.
 
     address: see `spacy_mtl.cluster.connection.connected`. number: of actors. gpus: of each.
-    attempts: how often a part may be begun by actors that were lost before, as its documents may be
-    what they die of.
+    attempts: actors that may be lost at the same part, as its documents may be what they die of.
     """
 
     address: str
@@ -60,7 +58,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     from ray.exceptions import RayError
 
     quiet()
-    counter = Counter(f"begun-{uuid4().hex}", ray.get_runtime_context().get_node_id())
+    begun = _counter()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1  # so that each part is a block, and none waits for others
@@ -72,7 +70,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
             _reading(parts), override_num_blocks=1, num_cpus=0
         ).map_batches(
             _Actor,
-            fn_constructor_args=(make, os.getcwd(), counter, actors.attempts),
+            fn_constructor_args=(make, os.getcwd(), begun, actors.attempts),
             batch_size=1,
             batch_format="pandas",
             compute=ray.data.ActorPoolStrategy(size=actors.number, max_tasks_in_flight_per_actor=2),
@@ -92,20 +90,28 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
                 f"Expected actors to annotate the input, got: {reason(error)} What is done is "
                 "kept: --resume goes on."
             ) from error
-        finally:
-            counter.end()
+
+
+def _counter() -> Any:
+    """What counts attempts, on this machine, whose loss ends the run anyway. One that dies begins
+    again at nothing."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
+    return ray.remote(scheduling_strategy=here, **options)(Begun).remote()
 
 
 class _Actor:
     """Annotates parts.
 
-    make: what annotates them. here: the folder that relative paths are from. counter: of parts
-    that were begun, from the first loss of an actor on. See `Actors` for attempts.
+    make: what annotates them. here: the folder that relative paths are from. begun: an actor. See
+    `Actors` for attempts.
     """
 
-    def __init__(self, make: Make, here: str, counter: Counter | None, attempts: int) -> None:
-        self._begun = counter.get() if counter is not None and is_restarted() else None
-        self._attempts = attempts
+    def __init__(self, make: Make, here: str, begun: Any, attempts: int) -> None:
+        self._begun, self._attempts = begun, attempts
         self._made: Annotator | MTLError
         quiet()
         try:
@@ -122,24 +128,24 @@ class _Actor:
             return part
         if isinstance(self._made, MTLError):
             return self._made
+        import ray
+
         key = (part[0].file, part[0].ordinal)
-        if self._begun is not None and self._begun.begin(key) > self._attempts:
+        if ray.get(self._begun.begin.remote(key)) > self._attempts:
             return self._deadly(self._made, part)
         try:
             return self._made.annotate(part, lambda n: None)
         except Exception as error:
             return own_error(error)
         finally:
-            if self._begun is not None:
-                self._begun.end(key)
+            self._begun.end.remote(key)
 
     def _deadly(self, annotator: Annotator, part: Sequence[Source]) -> MTLError:
         source = annotator.source
         return MTLError(
             f"Expected an actor to annotate {source.unit} {part[0].number} to {part[-1].number} of "
-            f"{source.files[part[0].file]}, but {self._attempts} died of it again (killed, often "
-            "for want of memory). What is done is kept: --resume, perhaps with a smaller "
-            "--part-size."
+            f"{source.files[part[0].file]}, but {self._attempts} died of it (killed, often for "
+            "want of memory). What is done is kept: --resume, perhaps with a smaller --part-size."
         )
 
 

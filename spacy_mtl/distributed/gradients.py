@@ -57,6 +57,7 @@ class Gradients:
             for parameter in named_parameters(nlp)
             if parameter.has_value and parameter.name.partition(".")[0] in pipes
         ]
+        self._tables = {parameter.key for parameter in self._parameters if is_table(parameter)}
 
     def add_up(self, workers: Workers, drawn: int) -> None:
         """Give every worker the sum of all workers' gradients.
@@ -69,8 +70,8 @@ class Gradients:
         for pipe in self._stepping:
             pipe.complete_backward()
         free = [parameter for parameter in self._parameters if not parameter.frozen]
-        tables = [_Table(parameter) for parameter in free if is_table(parameter)]
-        dense = [parameter for parameter in free if not is_table(parameter)]
+        tables = [_Table(parameter) for parameter in free if parameter.key in self._tables]
+        dense = [parameter for parameter in free if parameter.key not in self._tables]
         flags = [gradient_array(parameter) is not None for parameter in free]
         flags += [part in pipe.stepping for pipe in self._stepping for part in pipe.parts]
         counts = np.zeros((workers.number, 1 + len(tables)))
