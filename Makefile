@@ -15,8 +15,14 @@ DATA ?= data
 demo: $(VENV)/.demo
 	$(BIN)/python -m spacy project run all .
 
-test: $(VENV)/.test
+# spacy-transformers needs an older transformers, and makes each process that loads spaCy slow to
+# begin, so that it has an environment of its own, on top of the other one.
+BESIDE = $(VENV)/spacy-transformers
+TRANSFORMERS = tests/models/transformers tests/*/test_*transformer*.py tests/configs/test_proposal.py
+
+test: $(VENV)/.test $(VENV)/.spacy-transformers
 	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BESIDE)/bin/python -m pytest -n auto --dist loadfile $(TRANSFORMERS)
 
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
@@ -38,6 +44,13 @@ $(VENV)/.demo: setup.cfg pyproject.toml
 $(VENV)/.test: setup.cfg pyproject.toml $(TEST_REQUIREMENTS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -r $(TEST_REQUIREMENTS)
+	touch $@
+
+$(VENV)/.spacy-transformers: $(VENV)/.test requirements-spacy-transformers.txt
+	$(PYTHON) -m venv $(BESIDE)
+	$(BIN)/python -c "import sysconfig; print(f'import site; site.addsitedir({sysconfig.get_path(\"purelib\")!r})')" \
+		> "$$($(BESIDE)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/other.pth"
+	$(BESIDE)/bin/python -m pip install -r requirements-spacy-transformers.txt
 	touch $@
 
 $(VENV)/.docs: setup.cfg pyproject.toml

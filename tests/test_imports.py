@@ -19,7 +19,7 @@ def loaded_after(statement: str, before: str = "pass") -> set[str]:
     return set(result.stdout.split())
 
 
-@pytest.mark.parametrize("module", ["spacy_mtl", "spacy_mtl.cluster.begun"])
+@pytest.mark.parametrize("module", ["spacy_mtl"])
 def test_what_is_light(module):
     loaded = loaded_after(f"import {module}")
     assert module in loaded

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from ..bulk.annotator import Advance, Annotator, Part
@@ -19,7 +20,6 @@ from ..bulk.parts import Parts
 from ..bulk.records import Source
 from ..bulk.workers import Annotate, Make
 from ..errors import MTLError
-from .begun import Begun
 from .connection import check_room, connected, enter, own_error, quiet, reason
 
 
@@ -28,7 +28,7 @@ class Actors:
     """An engine for `spacy_mtl.bulk.annotate_file`.
 
     address: see `spacy_mtl.cluster.connection.connected`. number: of actors. gpus: of each.
-    attempts: actors that may be lost at the same part, as its documents may be what they die of.
+    attempts: at a part of which an actor dies, as its documents may be what it dies of.
     """
 
     address: str
@@ -58,7 +58,6 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
     from ray.exceptions import RayError
 
     quiet()
-    begun = _counter()
     context = ray.data.DataContext.get_current().copy()
     context.execution_options.preserve_order = True
     context.target_max_block_size = 1  # so that each part is a block, and none waits for others
@@ -70,7 +69,7 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
             _reading(parts), override_num_blocks=1, num_cpus=0
         ).map_batches(
             _Actor,
-            fn_constructor_args=(make, os.getcwd(), begun, actors.attempts),
+            fn_constructor_args=(make, os.getcwd(), actors.attempts),
             batch_size=1,
             batch_format="pandas",
             compute=ray.data.ActorPoolStrategy(size=actors.number, max_tasks_in_flight_per_actor=2),
@@ -92,26 +91,15 @@ def _annotated(parts: Parts, make: Make, actors: Actors) -> Iterator[Part]:
             ) from error
 
 
-def _counter() -> Any:
-    """What counts attempts, on this machine, whose loss ends the run anyway. One that dies begins
-    again at nothing."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    options = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": -1}
-    return ray.remote(scheduling_strategy=here, **options)(Begun).remote()
-
-
 class _Actor:
     """Annotates parts.
 
-    make: what annotates them. here: the folder that relative paths are from. begun: an actor. See
-    `Actors` for attempts.
+    make: what annotates them. here: the folder that relative paths are from. See `Actors` for
+    attempts.
     """
 
-    def __init__(self, make: Make, here: str, begun: Any, attempts: int) -> None:
-        self._begun, self._attempts = begun, attempts
+    def __init__(self, make: Make, here: str, attempts: int) -> None:
+        self._attempts = attempts
         self._made: Annotator | MTLError
         quiet()
         try:
@@ -128,25 +116,55 @@ class _Actor:
             return part
         if isinstance(self._made, MTLError):
             return self._made
+        begun = _Begun(part[0]) if self._is_restarted else nullcontext(0)
+        with begun as times:
+            if times >= self._attempts:  # the first, at which nobody counted, was one more
+                return self._deadly(self._made, part)
+            try:
+                return self._made.annotate(part, lambda n: None)
+            except Exception as error:
+                return own_error(error)
+
+    @cached_property
+    def _is_restarted(self) -> bool:
+        """Whether this actor has died; parts that it has begun then come to it again."""
         import ray
 
-        key = (part[0].file, part[0].ordinal)
-        if ray.get(self._begun.begin.remote(key)) > self._attempts:
-            return self._deadly(self._made, part)
-        try:
-            return self._made.annotate(part, lambda n: None)
-        except Exception as error:
-            return own_error(error)
-        finally:
-            self._begun.end.remote(key)
+        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
     def _deadly(self, annotator: Annotator, part: Sequence[Source]) -> MTLError:
         source = annotator.source
         return MTLError(
             f"Expected an actor to annotate {source.unit} {part[0].number} to {part[-1].number} of "
-            f"{source.files[part[0].file]}, but {self._attempts} died of it (killed, often for "
-            "want of memory). What is done is kept: --resume, perhaps with a smaller --part-size."
+            f"{source.files[part[0].file]}, but it died of it {self._attempts} times (killed, "
+            "often for want of memory). What is done is kept: --resume, perhaps with a smaller "
+            "--part-size."
         )
+
+
+class _Begun:
+    """How often this actor has begun a part, this time included, until it is done.
+
+    Ray's head keeps the number, as the actor's memory is lost with it.
+    """
+
+    def __init__(self, first: Source) -> None:
+        import ray
+
+        actor = ray.get_runtime_context().get_actor_id()
+        self._key = f"spacy-mtl/{actor}/{first.file}/{first.ordinal}"
+
+    def __enter__(self) -> int:
+        from ray.experimental.internal_kv import _internal_kv_get, _internal_kv_put
+
+        times = int(_internal_kv_get(self._key) or 0) + 1
+        _internal_kv_put(self._key, str(times))
+        return times
+
+    def __exit__(self, *_: object) -> None:
+        from ray.experimental.internal_kv import _internal_kv_del
+
+        _internal_kv_del(self._key)
 
 
 def _frame(parts: Sequence[Any]) -> Any:

@@ -197,9 +197,10 @@ class TransformerModule(nn.Module):
 
 def _compute_again(transformer: Any) -> None:
     """Let the backward pass compute the layers again."""
-    options = {"use_reentrant": False}
+    name = "activation_checkpointing_enable"  # as newer versions call it
+    enable = getattr(transformer, name, transformer.gradient_checkpointing_enable)
     try:
-        transformer.gradient_checkpointing_enable(gradient_checkpointing_kwargs=options)
+        enable({"use_reentrant": False})
     except ValueError as error:
         raise MTLError(
             "Expected a transformer whose layers can be computed again for "

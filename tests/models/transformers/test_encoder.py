@@ -205,7 +205,7 @@ def test_a_prediction_between_forward_and_backward(bert: Path) -> None:
     """With layers that are computed again, and dropout."""
     docs, model = make_docs(), make(bert, gradient_checkpointing=True)
     calls = []
-    layer = model.shims[0]._model.transformer.encoder.layer[0]
+    layer = model.shims[0]._model.transformer.encoder.layer[0].attention.self.query
     layer.register_forward_pre_hook(lambda *args: calls.append(layer.training))
     vectors, backprop = model.begin_update(docs)
     model.predict(docs)
