@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from .scaling_model import CORES, GIGABIT, Annotation, Exchange, Training
@@ -19,9 +20,14 @@ DAY = 86_400
 BILLION = "dollars for 1,000,000,000 words"
 
 
+def middle(runs: Sequence[Found]) -> Found:
+    """The run with the median time."""
+    return sorted(runs, key=lambda run: run["seconds"])[(len(runs) - 1) // 2]
+
+
 def annotation(found: Found, kind: str) -> Annotation:
     """The constants of one actor."""
-    one = found[f"{kind} annotate 1"]
+    one = middle(found[f"{kind} annotate 1"])
     beside = max(0.0, one["busy"] - one["seconds"])
     sizes = PARTS[kind], one["words"], one["sent"], one["returned"]
     return Annotation(one["seconds"], found[f"{kind} driver"], beside, *sizes)
@@ -29,7 +35,7 @@ def annotation(found: Found, kind: str) -> Annotation:
 
 def training(found: Found, kind: str, shared: bool = False) -> Training:
     """The constants of one worker. shared: on a machine whose other cores train too."""
-    one = found[f"{kind} train 1"]
+    one = middle(found[f"{kind} train 1"])
     size = found[f"{kind} gradients"]
     shares = {int(workers): share for workers, share in found["imbalance"].items()}
     ray = one["busy"] / one["seconds"] - 1 if shared else 0.0
@@ -76,26 +82,39 @@ def two(found: Found) -> str:
     rows = []
     for kind in PARTS:
         for what in ("annotate", "train"):
-            one, both = found[f"{kind} {what} 1"], found[f"{kind} {what} 2"]
+            ones, twos = (found[f"{kind} {what} {n}"] for n in (1, 2))
             predicted = found[f"{kind} {what} 2 predicted"]
-            seconds = both["seconds"] * (one["words"] / both["words"] if what == "annotate" else 1)
-            more = 1 if what == "annotate" else 2
-            gain, expected = (more * one["seconds"] / each for each in (seconds, predicted))
+            one, seconds, gains = _turns(ones, twos, 1 if what == "annotate" else 2)
+            before = found[f"{kind} {what} 1"][0]["seconds"] / predicted
             rows.append(
                 [
                     TITLES[kind],
                     what,
-                    f"{one['seconds']:.3f}",
+                    f"{one:.3f}",
                     f"{predicted:.3f}",
                     f"{seconds:.3f}",
                     f"{seconds / predicted - 1:+.0%}",
-                    f"{expected:.2f}",
-                    f"{gain:.2f}",
+                    f"{before * (1 if what == 'annotate' else 2):.2f}",
+                    f"{median(gains):.2f} ({min(gains):.2f}–{max(gains):.2f})",
                 ]
             )
     unit = "s a part or step"
     header = ["encoder", "what", f"one, {unit}", "two, predicted", "two, measured", "off by"]
     return _markdown([*header, "gain, predicted", "gain, measured"], rows)
+
+
+def _turns(
+    ones: Sequence[Found], twos: Sequence[Found], more: int
+) -> tuple[float, float, list[float]]:
+    """The medians of one's time and of two's, and the gain of each turn. more: parts or steps of
+    one that are in one of two."""
+    single = [run["seconds"] for run in ones]
+    both = [
+        run["seconds"] * more * one["words"] / run["words"]
+        for one, run in zip(ones, twos, strict=True)
+    ]
+    gains = [more * before / after for before, after in zip(single, both, strict=True)]
+    return median(single), median(both), gains
 
 
 def annotating(found: Found) -> str:
