@@ -30,6 +30,7 @@ ENCODER_RATE, HEAD_RATE = 2e-4, 2e-3
 WORDS = 800
 WARM_UP = 0.1
 EVALUATIONS = 6
+ALIKE = 16  # documents of like lengths that the encoder reads together, which pads them less
 
 
 @dataclass
@@ -89,9 +90,9 @@ def fine_tune(corpus: BenchmarkCorpus, weights: Path, steps: int, seed: int) -> 
     best, kept = -1.0, model.state_dict()
     batches = _batches(train)
     for step in range(1, steps + 1):
-        docs = next(batches)
+        docs = sorted(next(batches), key=len)
         model.train()
-        outputs, targets = model(*_inputs(tokenizer, docs)), data.targets(docs)
+        outputs, targets = _outputs(model, tokenizer, docs), data.targets(docs)
         losses = [nn.functional.cross_entropy(*each) for each in zip(outputs, targets, strict=True)]
         sum(losses[0 if data.has_entities else 1 :]).backward()  # type: ignore[union-attr]
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -127,6 +128,12 @@ def _batches(docs: Sequence[Doc]) -> Iterator[list[Doc]]:
                 batch, words = [], 0
             batch.append(doc)
             words += len(doc)
+
+
+def _outputs(model: _Model, tokenizer: Any, docs: Sequence[Doc]) -> list[Any]:
+    alike = [docs[i : i + ALIKE] for i in range(0, len(docs), ALIKE)]
+    found = [model(*_inputs(tokenizer, part)) for part in alike]
+    return [torch.cat(each) for each in zip(*found, strict=True)]
 
 
 def _inputs(tokenizer: Any, docs: Sequence[Doc]) -> tuple[Any, list[Any]]:

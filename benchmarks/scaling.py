@@ -53,7 +53,7 @@ TURNS = 3  # of one worker and two
 WORDS = 800  # of a worker's part of a batch
 LENGTH = 100  # of texts to train on, in words, so that all workers have as many
 # How often gum's test texts are annotated, and steps.
-SIZES = {"cnn": (100, 60), "wide": (30, 60), "minilm": (4, 14)}
+SIZES = {"cnn": (100, 60), "wide": (12, 30), "minilm": (4, 14)}
 
 
 def main(

@@ -203,9 +203,12 @@ def test_a_signal_waits_for_no_run(folder: Path, tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         go_on.wait(60)
 
+    # In a background job of a shell, Python begins with this signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
             execute([_run(folder)], tmp_path, carry_out=interrupted)
         assert not go_on.is_set()
     finally:
+        signal.signal(signal.SIGINT, before)
         go_on.set()
