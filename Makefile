@@ -21,8 +21,8 @@ BESIDE = $(VENV)/spacy-transformers
 TRANSFORMERS = tests/models/transformers tests/*/test_*transformer*.py tests/configs/test_proposal.py
 
 test: $(VENV)/.test $(VENV)/.spacy-transformers
-	$(BIN)/python -m pytest -n auto --dist loadfile
-	$(BESIDE)/bin/python -m pytest -n auto --dist loadfile $(TRANSFORMERS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BESIDE)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(TRANSFORMERS)
 
 lint: $(VENV)/.test
 	$(BIN)/python -m ruff check .
