@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from ..bulk.annotator import Advance, Annotator, Part
@@ -116,21 +115,13 @@ class _Actor:
             return part
         if isinstance(self._made, MTLError):
             return self._made
-        begun = _Begun(part[0]) if self._is_restarted else nullcontext(0)
-        with begun as times:
-            if times >= self._attempts:  # the first, at which nobody counted, was one more
+        with _Begun(part[0]) as times:
+            if times > self._attempts:
                 return self._deadly(self._made, part)
             try:
                 return self._made.annotate(part, lambda n: None)
             except Exception as error:
                 return own_error(error)
-
-    @cached_property
-    def _is_restarted(self) -> bool:
-        """Whether this actor has died; parts that it has begun then come to it again."""
-        import ray
-
-        return bool(ray.get_runtime_context().was_current_actor_reconstructed)
 
     def _deadly(self, annotator: Annotator, part: Sequence[Source]) -> MTLError:
         source = annotator.source
