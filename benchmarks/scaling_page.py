@@ -84,8 +84,8 @@ def two(found: Found) -> str:
         for what in ("annotate", "train"):
             ones, twos = (found[f"{kind} {what} {n}"] for n in (1, 2))
             predicted = found[f"{kind} {what} 2 predicted"]
-            one, seconds, gains = _turns(ones, twos, 1 if what == "annotate" else 2)
-            before = found[f"{kind} {what} 1"][0]["seconds"] / predicted
+            more = 1 if what == "annotate" else 2
+            one, seconds, gains = _turns(ones, twos, more)
             rows.append(
                 [
                     TITLES[kind],
@@ -94,7 +94,7 @@ def two(found: Found) -> str:
                     f"{predicted:.3f}",
                     f"{seconds:.3f}",
                     f"{seconds / predicted - 1:+.0%}",
-                    f"{before * (1 if what == 'annotate' else 2):.2f}",
+                    f"{more * ones[0]['seconds'] / predicted:.2f}",
                     f"{median(gains):.2f} ({min(gains):.2f}–{max(gains):.2f})",
                 ]
             )
