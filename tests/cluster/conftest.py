@@ -16,10 +16,19 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
     tests = os.path.dirname(os.path.dirname(__file__))
-    config = {"enable_worker_prestart": False, "prestart_worker_first_driver": False}
+    config = {
+        "enable_worker_prestart": False,
+        "prestart_worker_first_driver": False,
+        # A lost machine refuses connections: it is noticed after 2 s in place of 20.
+        "health_check_initial_delay_ms": 0,
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 4,
+    }
     head = {"num_cpus": 1, "include_dashboard": False, "object_store_memory": 10**8}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # At Ray's 15 they would hardly get on beside other work of this machine.
+        patch.setenv("RAY_worker_niceness", "0")
         patch.setenv("PYTHONPATH", os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")]))
         cluster = Cluster(initialize_head=True, head_node_args={**head, "_system_config": config})
         for _ in range(NODES - 1):

@@ -125,12 +125,14 @@ def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
         daemon=True,
     )
     run.start()
-    while not (tmp_path / "waited").exists():
-        assert run.is_alive()
-        time.sleep(0.02)
-    _lose_one(machines)
-    (tmp_path / "go").touch()
-    run.join()
+    try:
+        while not (tmp_path / "waited").exists():
+            assert run.is_alive()
+            time.sleep(0.02)
+        _lose_one(machines)
+    finally:
+        (tmp_path / "go").touch()
+        run.join()
     assert (tmp_path / "died").exists()
     assert found and found[0] is not None and found[0].documents == DOCUMENTS
     assert ids(output) == list(range(DOCUMENTS))
@@ -138,16 +140,19 @@ def test_an_actor_and_then_a_machine_are_lost(machines, tmp_path):
 
 def _lose_one(machines):
     """A machine with an actor, and not that of this process, as soon as there is one."""
+    import ray
     from ray._private.state import actors
 
+    own = ray.get_runtime_context().get_node_id()
     others: list[Any] = []
     while not others:
         alive = [actor for actor in actors().values() if actor["State"] == "ALIVE"]
-        at = {a["Address"]["NodeID"] for a in alive if "Map" in a["ActorClassName"]}
+        at = {a["Address"]["NodeID"] for a in alive if "Map" in a["ActorClassName"]} - {own}
         others = [node for node in machines.worker_nodes if node.node_id in at]
         time.sleep(0.02)
     machines.remove_node(others[0], allow_graceful=False)
-    machines.add_node(num_cpus=1, object_store_memory=10**8)
+    # It may take longer to come up than `add_node` would wait.
+    machines.add_node(wait=False, num_cpus=1, object_store_memory=10**8)
 
 
 @contextmanager
