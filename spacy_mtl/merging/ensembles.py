@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from spacy.language import Language
 
 from ..errors import MTLError, one_line
-from ..models.topologies.base import resize_head
+from ..models.topologies.base import head_of, resize_head
 from ..models.topologies.ensemble import members_of
 from ..pipeline.component import MultiTask
 from ..pipeline.listeners import upstream_encoders
 from ..pipeline.live import multitasks
+from ..tasks.capable import Scaled
 from .fitting import check_fitting, copied, made_of
 
 _ARCHITECTURE = "spacy_mtl.Ensemble.v1"
@@ -117,3 +118,7 @@ def _fill(component: MultiTask, members: list[MultiTask]) -> None:
         for name, task in component.labelled_tasks.items():
             if columns[name] != task.columns:  # the same in another order
                 resize_head(target, name, columns[name], task.columns)
+    for name, each in component.tasks.items():
+        if isinstance(each, Scaled):
+            heads = [head_of(target, name) for target in members_of(component.model)]
+            each.share_unit([member.tasks[name] for member in members], heads)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from thinc.api import Dropout, Model, chain, zero_init
 from thinc.types import Floats2d
 
@@ -111,6 +112,16 @@ def resize_columns(head: Head, old: list[str], new: list[str]) -> None:
             if parent.layers and parent.layers[-1] is node and parent.has_dim("nO"):
                 parent.set_dim("nO", len(new), force=True)
         head.replace_node(node, resized)
+
+
+def scale_columns(head: Head, factors: NDArray[np.floating]) -> None:
+    """Multiply each column of a head's scores by its factor, (n_columns,), in the parameters."""
+    xp: Any = head.ops.xp
+    for node, params in _column_params(head):
+        for name, axis in params:
+            columns = xp.moveaxis(node.get_param(name).copy(), axis, -1)
+            columns *= xp.asarray(factors)
+            node.set_param(name, xp.moveaxis(columns, -1, axis))
 
 
 def _with_outputs(node: Model, n: int) -> Model:

@@ -122,8 +122,8 @@ class MultiTask(
         check_needs(tasks, model, name, absent)
         heads = {name: task.make_head() for name, task in tasks.items()}
         for name, head in heads.items():
-            if tasks[name].shows is not None:
-                head.attrs["shows"] = tasks[name].shows
+            told = {"shows": tasks[name].shows, "in_ensemble": tasks[name].in_ensemble}
+            head.attrs.update((key, value) for key, value in told.items() if value is not None)
         topologies.attach(model, heads)
 
     @property

@@ -1,13 +1,14 @@
 """How the heads of words are learned and decoded: two ways, by the columns that score them.
 
-Both get the scores of the batch's words, (n_words, columns), on the model's device, and give trees
-on the host. heads: (n_words,) the number of each word's head, its own for a root, -1 if it is not
+Both get the scores of the batch's words, (n_members, n_words, columns), on the model's device, and
+give trees on the host. There is one member but in an ensemble, which takes the mean of the members'
+arcs or tags. heads: (n_words,) the number of each word's head, its own for a root, -1 if it is not
 known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -35,7 +36,8 @@ class HeadFinder(Protocol):
     def loss(
         self, xp: Any, scores: Array, heads: Rows, whole: NDArray[np.bool_], sentences: Sentences
     ) -> tuple[float, Array]:
-        """The summed -log of the probability of what is known, in nats, and its gradient.
+        """The summed -log of the probability of what is known, in nats, and its gradient, of each
+        member or the same for all.
 
         whole: (n_words,) whether all that belongs to the word's tree is certainly in its sentence.
         """
@@ -44,7 +46,7 @@ class HeadFinder(Protocol):
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences
     ) -> tuple[float, Array]:
         """The summed divergence of the probabilities from those of other scores, `taught`, in
-        nats, and its gradient. mask: (n_words,) for which words."""
+        nats, and its gradient, as of `loss`. mask: (n_words,) for which words."""
 
     def decode(self, xp: Any, scores: Array, sentences: Sentences) -> Rows:
         """(n_words,) heads: the best tree with one root that is found for each sentence."""
@@ -69,13 +71,13 @@ class Biaffine:
     ) -> tuple[float, Array]:
         total, d_scores = 0.0, xp.zeros_like(scores)
         for places in sentences.by_length():
-            arcs = Arcs(xp, scores, places)
+            each = [Arcs(xp, own, places) for own in scores]
             own = (heads[places] - places[:, :1]).ravel()
             gold, known = xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
-            loss, dS = softmax_cross_entropy(_flat(arcs.S), gold, known)
-            of_first, d_first = softmax_cross_entropy(_flat(arcs.first), gold, known)
-            shape = arcs.S.shape
-            arcs.backprop(dS.reshape(shape), FIRST * d_first.reshape(shape), d_scores)
+            loss, dS = softmax_cross_entropy(_S(each), gold, known)
+            first = mean([_flat(arcs.first) for arcs in each])
+            of_first, d_first = softmax_cross_entropy(first, gold, known)
+            _backprop(each, dS, FIRST * d_first, d_scores)
             total += loss + FIRST * of_first
         return total, d_scores
 
@@ -84,17 +86,17 @@ class Biaffine:
     ) -> tuple[float, Array]:
         total, d_scores = 0.0, xp.zeros_like(scores)
         for places in sentences.by_length():
-            arcs = Arcs(xp, scores, places)
-            P, Q = softmax(_flat(arcs.S)), softmax(_flat(Arcs(xp, taught, places).S))
+            each, others = ([Arcs(xp, S, places) for S in side] for side in (scores, taught))
+            P, Q = softmax(_S(each)), softmax(_S(others))
             loss, dS = divergence(P, Q, xp.asarray(mask[places].reshape(-1, 1)), yes_or_no=False)
-            arcs.backprop(dS.reshape(arcs.S.shape), xp.zeros_like(arcs.S), d_scores)
+            _backprop(each, dS, xp.zeros_like(dS), d_scores)
             total += loss
         return total, d_scores
 
     def decode(self, xp: Any, scores: Array, sentences: Sentences) -> Rows:
         heads = np.zeros(len(sentences.rows), dtype="int64")
         for places in sentences.by_length():
-            S = Arcs(xp, scores, places).S
+            S = mean([Arcs(xp, own, places).S for own in scores])
             found = to_numpy(best_heads(xp, S))
             for sentence in np.flatnonzero(~is_tree(found)).tolist():
                 found[sentence] = best_tree(to_numpy(S[sentence]))
@@ -105,7 +107,7 @@ class Biaffine:
         """Of each head by itself, whether it gives a tree or not."""
         found = np.zeros(len(heads), dtype="float32")
         for places in sentences.by_length():
-            P = softmax(_flat(Arcs(xp, scores, places).S))
+            P = softmax(_S([Arcs(xp, own, places) for own in scores]))
             own = xp.asarray((heads[places] - places[:, :1]).ravel())
             found[places] = to_numpy(P[xp.arange(len(P)), own]).reshape(places.shape)
         return found
@@ -124,22 +126,26 @@ class FourBits:
         projective = four_bits.projective(heads, sentences)
         possible = xp.asarray(four_bits.possible_tags(projective, sentences, whole))
         said = np.add.reduceat(heads >= 0, sentences.starts) > 0
-        return partial_cross_entropy(scores, possible, xp.asarray(said[sentences.number()]))
+        known = xp.asarray(said[sentences.number()])
+        loss, d_mean = partial_cross_entropy(mean(scores), possible, known)
+        return loss, d_mean / len(scores)
 
     def divergence(
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences
     ) -> tuple[float, Array]:
         counted = xp.asarray(mask)[:, None]
-        return divergence(softmax(scores), softmax(taught), counted, yes_or_no=False)
+        sides = softmax(mean(scores)), softmax(mean(taught))
+        loss, d_mean = divergence(*sides, counted, yes_or_no=False)
+        return loss, d_mean / len(scores)
 
     def decode(self, xp: Any, scores: Array, sentences: Sentences) -> Rows:
-        return four_bits.decode(to_numpy(scores), sentences)
+        return four_bits.decode(to_numpy(mean(scores)), sentences)
 
     def confidences(self, xp: Any, scores: Array, heads: Rows, sentences: Sentences) -> NDArray:
         """Of each word's tag."""
         whole = np.ones(len(heads), dtype=bool)
         tags = four_bits.possible_tags(heads, sentences, whole).argmax(axis=1)
-        P: NDArray = to_numpy(softmax(scores))
+        P: NDArray = to_numpy(softmax(mean(scores)))
         return P[np.arange(len(P)), tags]
 
 
@@ -147,6 +153,23 @@ HEAD_FINDERS: dict[str, Callable[[int], HeadFinder]] = {
     "biaffine": Biaffine,
     "four_bits": lambda rank: FourBits(),
 }
+
+
+def mean(members: Sequence[Array]) -> Array:
+    """Of arrays of one shape, or along the first axis of one."""
+    return members[0] if len(members) == 1 else sum(members) / len(members)
+
+
+def _S(members: Sequence[Arcs]) -> Array:
+    """(n_words, length) the scores of all arcs."""
+    return mean([_flat(arcs.S) for arcs in members])
+
+
+def _backprop(members: Sequence[Arcs], dS: Array, d_first: Array, d_scores: Array) -> None:
+    """From the gradients of the means, which change."""
+    for arcs, own in zip(members, d_scores, strict=True):
+        own_dS, own_d_first = ((d / len(members)).reshape(arcs.S.shape) for d in (dS, d_first))
+        arcs.backprop(own_dS, own_d_first, own)
 
 
 def _flat(S: Array) -> Array:

@@ -51,6 +51,9 @@ class Task(ABC):
     name: str = ""
     component: str = "NAME"
     needs: tuple[str, ...] = ()
+    #: How the scores of several heads become those of an ensemble: "mean", or "stack" where
+    #: `decode` takes (n_members, units, columns); None if they cannot.
+    in_ensemble: str | None = None
 
     @property
     @abstractmethod

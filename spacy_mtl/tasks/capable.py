@@ -13,6 +13,7 @@ from thinc.types import ArrayXd, Floats2d
 
 from ..metrics.base import Statistics
 from ..models.packed import Packed
+from ..models.topologies.represented import Head
 from .base import Task
 from .confusion import Confusion
 from .scored import Targets
@@ -55,6 +56,15 @@ class Valued(Protocol):
 def value_keys_of(tasks: Iterable[Task]) -> frozenset[str]:
     """The keys of `doc.cats` that any of these tasks takes as numbers."""
     return frozenset(k for task in tasks if isinstance(task, Valued) for k in task.value_keys)
+
+
+@runtime_checkable
+class Scaled(Protocol):
+    """Its scores are in a unit that it has taken from the training data."""
+
+    def share_unit(self, tasks: Sequence[Any], heads: Sequence[Head]) -> None:
+        """Take one unit for the scores of several trained tasks of this kind, and bring their
+        heads to it."""
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from thinc.api import Ops, to_numpy
 from ..models.packed import Packed
 from ..models.parsing.relations import Relations, column_names
 from ..models.parsing.sentences import Sentences
-from .arcs import HeadFinder
+from .arcs import HeadFinder, mean
 from .boundaries import boundary_loss, decode_starts, is_open, parsed, whitespace
 from .gold_trees import GoldTrees, Numbers
 from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
@@ -96,6 +96,9 @@ class Parse:
 class ParseColumns:
     """Scores, (n_tokens, columns): whether a sentence begins, what finds heads, and relations.
 
+    Those of an ensemble are (n_members, n_tokens, columns): the mean is taken of the scores of
+    starts, arcs and relations, which for the latter two is not that of their columns.
+
     finder: how heads are found.
     """
 
@@ -116,23 +119,26 @@ class ParseColumns:
         """The summed loss of starts, known heads and known relations in nats, and its gradient."""
         ops, trees = targets.ops, targets.trees
         xp = ops.xp
-        d_scores = xp.zeros_like(scores)
+        members, d_scores = _members(scores), xp.zeros_like(_members(scores))
         asked = xp.asarray(trees.starts == 1), xp.asarray(targets.asked)
-        loss, d_scores[:, :1] = boundary_loss(scores[:, :1], *asked)
+        loss, d_starts = boundary_loss(mean(members[..., :1]), *asked)
+        d_scores[..., :1] = d_starts / len(members)
         sentences = Sentences.of(trees.begins, trees.is_space)
         heads = sentences.within(trees.heads)
         if not (heads >= 0).any():
-            return loss, d_scores
+            return loss, d_scores.reshape(scores.shape)
         rows, whole = xp.asarray(sentences.rows), trees.whole[sentences.rows]
-        of_heads, d_arcs = self._finder.loss(xp, scores[rows, self._arcs], heads, whole, sentences)
-        d_scores[rows, self._arcs] = d_arcs
+        arcs = members[:, rows, self._arcs]
+        of_heads, d_scores[:, rows, self._arcs] = self._finder.loss(
+            xp, arcs, heads, whole, sentences
+        )
         words = np.flatnonzero(targets.relations >= 0)
         known = None if targets.known is None else xp.asarray(targets.known[words])
         gold = xp.asarray(targets.relations[words])
-        relations = self._relations_of(scores, trees.heads, ops, words)
-        of_relations, dS = softmax_cross_entropy(relations.S, gold, gold >= 0, known=known)
-        relations.backprop(dS, d_scores[:, self._relations])
-        return loss + of_heads + of_relations, d_scores
+        relations = self._relations_of(members, trees.heads, ops, words)
+        of_relations, dS = softmax_cross_entropy(_S(relations), gold, gold >= 0, known=known)
+        self._backprop(relations, dS, d_scores)
+        return loss + of_heads + of_relations, d_scores.reshape(scores.shape)
 
     def divergence(
         self, scores: Array, taught: Array, mask: Any, packed: Packed, ops: Ops
@@ -141,20 +147,23 @@ class ParseColumns:
         nats, and its gradient: of starts, of heads in the other's sentences, and of the relations
         to its heads. mask: (n_tokens,) bool, of which tokens."""
         xp: Any = ops.xp
-        d_scores = xp.zeros_like(scores)
+        sides = members, others = _members(scores), _members(taught)
+        d_scores = xp.zeros_like(members)
         counted = xp.asarray(mask)[:, None]
-        sides = sigmoid(scores[:, :1]), sigmoid(taught[:, :1])
-        loss, d_scores[:, :1] = divergence(*sides, counted, yes_or_no=True)
-        parse, sentences = self._parse(taught, packed, ops, keep=False)
-        rows = xp.asarray(sentences.rows)
-        arcs, asked = (rows, self._arcs), to_numpy(mask)[sentences.rows]
+        P, Q = (sigmoid(mean(side[..., :1])) for side in sides)
+        loss, d_starts = divergence(P, Q, counted, yes_or_no=True)
+        d_scores[..., :1] = d_starts / len(members)
+        parse, sentences = self._parse(others, packed, ops, keep=False)
+        arcs = slice(None), xp.asarray(sentences.rows), self._arcs
         of_heads, d_scores[arcs] = self._finder.divergence(
-            xp, scores[arcs], taught[arcs], asked, sentences
+            xp, members[arcs], others[arcs], to_numpy(mask)[sentences.rows], sentences
         )
-        own, other = (self._relations_of(S, parse.heads, ops) for S in (scores, taught))
-        of_relations, dS = divergence(softmax(own.S), softmax(other.S), counted, yes_or_no=False)
-        own.backprop(dS, d_scores[:, self._relations])
-        return loss + of_heads + of_relations, d_scores
+        own, other = (self._relations_of(side, parse.heads, ops) for side in sides)
+        of_relations, dS = divergence(
+            softmax(_S(own)), softmax(_S(other)), counted, yes_or_no=False
+        )
+        self._backprop(own, dS, d_scores)
+        return loss + of_heads + of_relations, d_scores.reshape(scores.shape)
 
     def decode(self, scores: Array, packed: Packed, ops: Ops, temperature: float = 1.0) -> Parse:
         """The best trees. Sentence starts stay that stand on documents without a parse.
@@ -162,52 +171,68 @@ class ParseColumns:
         temperature: what the scores are divided by for the confidences.
         """
         keep = np.repeat(~parsed(packed), packed.lengths)
-        parse, sentences = self._parse(scores, packed, ops, keep)
+        members = _members(scores)
+        parse, sentences = self._parse(members, packed, ops, keep)
 
         def confidences() -> NDArray[np.float32]:
-            return self._confidences(scores / temperature, parse, sentences, ops)
+            return self._confidences(members / temperature, parse, sentences, ops)
 
         return replace(parse, get_confidences=confidences)
 
     def _parse(
-        self, scores: Array, packed: Packed, ops: Ops, keep: NDArray[np.bool_] | bool
+        self, members: Array, packed: Packed, ops: Ops, keep: NDArray[np.bool_] | bool
     ) -> tuple[Parse, Sentences]:
         is_space = whitespace(packed)
-        sentences = Sentences.of(decode_starts(scores[:, 0], packed, keep), is_space)
+        sentences = Sentences.of(decode_starts(mean(members[..., 0]), packed, keep), is_space)
         heads = np.arange(len(is_space))
-        arcs = self._arcs_of(scores, sentences, ops)
+        arcs = self._arcs_of(members, sentences, ops)
         found = self._finder.decode(ops.xp, arcs, sentences)
         heads[sentences.rows] = sentences.rows[found]
-        S = self._relations_of(scores, heads, ops).S
+        S = _S(self._relations_of(members, heads, ops))
         relations: Any = to_numpy(S.argmax(axis=1)) if S.shape[1] else np.zeros_like(heads)
         starts = sentences.first_tokens(packed.lengths)
         return Parse(starts, heads, relations, is_space, parsed(packed)), sentences
 
     def _confidences(
-        self, scores: Array, parse: Parse, sentences: Sentences, ops: Ops
+        self, members: Array, parse: Parse, sentences: Sentences, ops: Ops
     ) -> NDArray[np.float32]:
         confidences = np.full(len(parse.heads), np.nan, dtype="float32")
-        arcs = self._arcs_of(scores, sentences, ops)
+        arcs = self._arcs_of(members, sentences, ops)
         heads = sentences.within(parse.heads)
         confidences[sentences.rows] = self._finder.confidences(ops.xp, arcs, heads, sentences)
         words = np.flatnonzero(parse.heads != np.arange(len(parse.heads)))
-        P: Any = to_numpy(softmax(self._relations_of(scores, parse.heads, ops, words).S))
+        P: Any = to_numpy(softmax(_S(self._relations_of(members, parse.heads, ops, words))))
         if P.shape[1]:
             confidences[words] *= P[np.arange(len(words)), parse.relations[words]]
         return confidences
 
-    def _arcs_of(self, scores: Array, sentences: Sentences, ops: Ops) -> Array:
-        """(n_words, columns) what finds heads: without a copy where all tokens are words."""
-        if len(sentences.rows) == len(scores):
-            return scores[:, self._arcs]
-        return scores[ops.xp.asarray(sentences.rows), self._arcs]
+    def _arcs_of(self, members: Array, sentences: Sentences, ops: Ops) -> Array:
+        """(n_members, n_words, columns) what finds heads: without a copy where all tokens are
+        words."""
+        if len(sentences.rows) == members.shape[1]:
+            return members[..., self._arcs]
+        return members[:, ops.xp.asarray(sentences.rows), self._arcs]
 
     def _relations_of(
-        self, scores: Array, heads: Numbers, ops: Ops, words: Numbers | None = None
-    ) -> Relations:
-        """Of these words, or all. heads: as in `Parse`, -1 where none is known."""
+        self, members: Array, heads: Numbers, ops: Ops, words: Numbers | None = None
+    ) -> list[Relations]:
+        """Of these words, or all, by each member. heads: as in `Parse`, -1 where none is known."""
         xp: Any = ops.xp
         all_words = np.arange(len(heads))
         places = xp.asarray(np.where(heads < 0, all_words, heads))
         chosen = xp.asarray(all_words if words is None else words)
-        return Relations(ops, scores[:, self._relations], places, chosen)
+        return [Relations(ops, own[:, self._relations], places, chosen) for own in members]
+
+    def _backprop(self, relations: Sequence[Relations], dS: Array, d_scores: Array) -> None:
+        for own, d_own in zip(relations, d_scores, strict=True):
+            own.backprop(dS / len(relations), d_own[:, self._relations])
+
+
+def _members(scores: Array) -> Array:
+    """(n_members, n_tokens, columns): one member, where it is no ensemble."""
+    return scores if scores.ndim == 3 else scores[None]
+
+
+def _S(relations: Sequence[Relations]) -> Array:
+    """(n_words, n_relations)."""
+    return mean([own.S for own in relations])

@@ -56,6 +56,8 @@ class Parser(LabelledTask):
     sentence in each document there is nothing from which to learn where sentences begin.
     """
 
+    in_ensemble = "stack"  # arcs and relations are no sums of columns
+
     def __init__(
         self,
         decoder: str = "biaffine",

@@ -16,7 +16,7 @@ from thinc.types import Floats2d
 from ..errors import MTLError
 from ..metrics.correlation import RankCorrelation
 from ..metrics.errors import Errors, from_error
-from ..models.heads import Head, set_outputs
+from ..models.heads import Head, scale_columns, set_outputs
 from ..models.packed import Packed
 from ..values import checked_value, note_values, noted_values
 from .base import Task
@@ -194,6 +194,16 @@ class Regression(ScoredTask):
             note_values(doc, own)
             if self.in_cats:
                 doc.cats.update(own)
+
+    def share_unit(self, tasks: Sequence[Any], heads: Sequence[Head]) -> None:
+        """See `Scaled`: their mean standard deviation, from their mean mean."""
+        means, scales = (
+            np.asarray([getattr(task.scaling, name) for task in tasks])
+            for name in ("means", "scales")
+        )
+        self.scaling.set(means.mean(axis=0), scales.mean(axis=0))
+        for head, own in zip(heads, scales, strict=True):
+            scale_columns(head, own / self.scaling.scales)
 
     def is_labelled(self, example: Example) -> bool:
         return bool(self._known(example.reference))

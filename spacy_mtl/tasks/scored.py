@@ -74,6 +74,8 @@ class ScoredTask(Task):
     (`decode`); forward and backward are here. All scores are unnormalized.
     """
 
+    in_ensemble = "mean"
+
     @abstractmethod
     def targets(self, examples: Sequence[Example], ops: Ops) -> Targets:
         """The batch's gold annotation; what is missing is masked."""
@@ -85,7 +87,8 @@ class ScoredTask(Task):
     def unit_lengths(self, scores: Floats2d, packed: Packed) -> NDArray[np.integer]:
         """(n_docs,) how many rows of scores each document has: one for each token, or one."""
         n_docs, n_tokens = len(packed.docs), int(packed.lengths.sum())
-        return packed.lengths if len(scores) == n_tokens else np.ones(n_docs, dtype="int64")
+        per_token = scores.shape[-2] == n_tokens
+        return packed.lengths if per_token else np.ones(n_docs, dtype="int64")
 
     @abstractmethod
     def loss(self, scores: Floats2d, targets: Any, packed: Packed) -> tuple[float, Floats2d]:

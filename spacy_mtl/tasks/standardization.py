@@ -48,6 +48,10 @@ class Standardization:
                 f"and a standard deviation, got up to {np.nanmax(np.abs(values)):g}. Correct them, "
                 "or take another unit."
             )
+        self.set(means, scales)
+
+    def set(self, means: NDArray[np.float64], scales: NDArray[np.float64]) -> None:
+        """Take these, (n_keys,) each."""
         self.means, self.scales, self._is_fitted = means, scales, True
 
     def standardized(self, values: Columns) -> Columns:
@@ -85,10 +89,7 @@ class Standardization:
                 f"({', '.join(self.keys)}), scales above 0, got {str(dict(state))[:80]}. Load it "
                 "with the config that it was saved with, or copy or save the pipeline again."
             )
-        self.means, self.scales = (
-            np.asarray([*each.values()], dtype="float64") for each in (means, scales)
-        )
-        self._is_fitted = True
+        self.set(*(np.asarray([*each.values()], dtype="float64") for each in (means, scales)))
 
     def _reset(self) -> None:
         self.means, self.scales = np.zeros(len(self.keys)), np.ones(len(self.keys))

@@ -10,13 +10,17 @@ from pipeline.helpers import (
     make_examples,
     make_nlp,
     multitask,
+    step,
     trained,
 )
 from pipeline.test_topologies import make
+from pipeline.test_trees import examples_of
 from spacy.language import Language
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.merging.ensembles import ensemble
+from spacy_mtl.tasks.arcs import HEAD_FINDERS
+from spacy_mtl.tasks.scored import ScoredTask
 
 NAMES = ("tagger", "things", "sentiment", "topic")
 
@@ -132,6 +136,64 @@ def test_what_is_no_ensemble() -> None:
     pos = member(0, {"tagger": TASKS["pos"]}, 1)
     with pytest.raises(MTLError, match="the same kind of task as 'tagger'"):
         ensemble({"one": member(0, ["tagger"], 1), "other": pos})
-    spans = {name: member(0, ["phrases"], 1) for name in ("one", "other")}
-    with pytest.raises(MTLError, match="whose scores can be averaged, got 'phrases'"):
-        ensemble(spans)
+
+
+def test_tasks_whose_scores_cannot_be_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ScoredTask, "in_ensemble", None)
+    with pytest.raises(MTLError, match="whose scores can be averaged, got 'tagger'"):
+        ensemble({name: member(0, ["tagger"], 1) for name in ("one", "other")})
+
+
+def test_every_kind_of_task_of_equal_members() -> None:
+    """They decide what each of them does, with every head."""
+    one = member(0, TASKS, 20)
+    nlp = ensemble({"one": one, "other": one})
+    assert annotations(nlp) == annotations(one)
+
+
+def values(nlp: Language) -> list[float]:
+    return [doc._.values["stars"] for doc in nlp.pipe(TEXTS)]
+
+
+def test_values_are_the_mean() -> None:
+    """Of members that have seen other values."""
+    rating = {"@mtl_tasks": "spacy_mtl.Regression.v1", "keys": ["stars"], "ngram_rows": 64}
+    members = {}
+    for factor in (1.0, 10.0):
+        nlp = make_nlp({"rating": rating})
+        examples = make_examples(nlp, ())
+        for number, example in enumerate(examples):
+            example.reference.cats = {"stars": factor * (number % 4) + 3}
+        optimizer = nlp.initialize(lambda given=examples: given)
+        for _ in range(5):
+            step(nlp, optimizer, examples)
+        members[f"up to {factor * 3}"] = nlp
+    each = [values(nlp) for nlp in members.values()]
+    assert np.std(each[0]) > 0
+    np.testing.assert_allclose(values(ensemble(members)), np.mean(each, axis=0), rtol=1e-4)
+
+
+@pytest.mark.parametrize("decoder", sorted(HEAD_FINDERS))
+def test_parses_are_those_of_mean_scores(decoder: str, read_treebank: Any) -> None:
+    members = {}
+    for seed in (0, 1, 2):
+        nlp = make_nlp({"parser": {"@mtl_tasks": "spacy_mtl.Parser.v1", "decoder": decoder}})
+        bank = read_treebank(nlp.vocab)
+        spacy.util.fix_random_seed(seed)
+        examples = examples_of(nlp, bank.train)
+        optimizer = nlp.initialize(lambda given=examples: given)
+        optimizer.learn_rate = 0.01
+        for _ in range(12):
+            nlp.update(examples_of(nlp, bank.train), sgd=optimizer)
+        members[f"seed {seed}"] = nlp
+    together = ensemble(members)
+    las = [
+        each.evaluate(examples_of(each, bank.train))["dep_las"]
+        for each in (together, *members.values())
+    ]
+    assert las[0] > np.mean(las[1:])
+    one = members["seed 0"]
+    same = ensemble({"one": one, "other": one})
+    texts = [doc.text for doc in bank.dev]
+    expected, found = ([doc.to_json() for doc in nlp.pipe(texts)] for nlp in (one, same))
+    assert found == expected

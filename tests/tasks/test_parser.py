@@ -34,9 +34,9 @@ def parser(decoder="biaffine", labels=LABEL_SET, **settings):
     return task
 
 
-def random_scores(task, n_tokens, seed=0, scale=1.0):
+def random_scores(task, n_tokens, seed=0, scale=1.0, members=()):
     rng = np.random.default_rng(seed)
-    return (scale * rng.normal(size=(n_tokens, len(task.columns)))).astype("f")
+    return (scale * rng.normal(size=(*members, n_tokens, len(task.columns)))).astype("f")
 
 
 def blank(doc):
@@ -102,11 +102,12 @@ def test_roots_have_one_relation_whatever_the_data_call_it(make_doc):
     assert parser().labels_in(doc) == {"ROOT", "x"}
 
 
-def test_gradient(decoder, treebank, pack, numeric_gradient):
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_gradient(members, decoder, treebank, pack):
     task = parser(decoder, ("ROOT", "det", "nsubj"))
     examples = examples_of([treebank.dev[0][:9].as_doc(), treebank.dev[1][:7].as_doc()])
     targets, packed = task.targets(examples, OPS), pack([eg.predicted for eg in examples])
-    scores = random_scores(task, 16).astype("float64")
+    scores = random_scores(task, 16, members=members).astype("float64")
     _, d_scores = task.loss(scores, targets, packed)
     rng = np.random.default_rng(0)
     for _ in range(3):
@@ -299,6 +300,27 @@ def test_confidences(decoder, treebank, pack):
     assert flat.confidences.mean() < parse.confidences.mean()
 
 
+def test_an_ensemble_is_as_likely_as_its_mean(decoder, treebank, pack):
+    """Of equal members as each of them; of others, trees that are none of theirs, too."""
+    examples = examples_of(treebank.dev)
+    task = parser(decoder, parser().find_labels(examples, []))
+    scores, packed, _ = fitted(task, examples, pack, steps=5)
+    targets = task.targets(examples, OPS)
+    one, same = task.decode(scores, packed, OPS), task.decode(np.stack([scores] * 3), packed, OPS)
+    np.testing.assert_array_equal(one.heads, same.heads)
+    np.testing.assert_array_equal(one.relations, same.relations)
+    np.testing.assert_allclose(one.confidences, same.confidences, rtol=1e-3, atol=1e-5)
+    nll = [
+        task.negative_log_likelihood(each, targets, packed)
+        for each in (scores, np.stack([scores, scores]))
+    ]
+    assert nll[1] == pytest.approx(nll[0], rel=1e-4)
+    noise = [random_scores(task, len(scores), seed, scale=0.3) for seed in range(8)]
+    noisy = np.stack([scores + each for each in noise])
+    alone = [task.negative_log_likelihood(each, targets, packed) for each in noisy]
+    assert task.negative_log_likelihood(noisy, targets, packed) < np.mean(alone)
+
+
 def test_confidences_are_noted(decoder, treebank, pack):
     examples = examples_of(treebank.dev)
     task = parser(decoder, parser().find_labels(examples, []))
@@ -317,11 +339,13 @@ def test_confidences_are_noted(decoder, treebank, pack):
     assert dep_confidence(blank(packed.docs[0])[0]) is None
 
 
-def test_distillation_of_itself_is_nothing(decoder, treebank, pack):
+@pytest.mark.parametrize("members", [(), (2,)])
+def test_distillation_of_itself_is_nothing(members, decoder, treebank, pack):
     task = parser(decoder)
     packed = pack([blank(doc) for doc in treebank.dev])
     n = int(packed.lengths.sum())
-    scores, taught = random_scores(task, n).astype("float64"), random_scores(task, n, 1)
+    scores = random_scores(task, n, members=members).astype("float64")
+    taught = random_scores(task, n, 1, members=members)
     mask = np.arange(n) % 3 > 0
     loss, d_scores = task.distill(taught, taught, mask, packed, OPS)
     assert loss == pytest.approx(0, abs=1e-3)

@@ -19,11 +19,13 @@ def Ensemble(members: dict[str, Any]) -> Sharing:
 
     The mean of unnormalized scores is the mean of log-probabilities up to a constant for each unit,
     of labels as of the paths of a conditional random field: what is decided is the most probable
-    under the normalized geometric mean of the members. It costs as much as all members. Nothing
-    trains it: `spacy mtl merge --ensemble` makes it of trained pipelines.
+    under the normalized geometric mean of the members. Of a parser, arcs and relations are
+    averaged. It costs as much as all members. Nothing trains it: `spacy mtl merge --ensemble` makes
+    it of trained pipelines.
 
     members: by name, topologies with an encoder of their own each.
-    RAISES (MTLError): For none, and for tasks whose scores are no labels' (see `Task.shows`).
+    RAISES (MTLError): For none, and for tasks whose scores cannot be averaged (see
+        `Task.in_ensemble`).
     """
     if not members:
         raise MTLError("Expected members of an ensemble, got none. Merge trained pipelines.")
@@ -57,10 +59,10 @@ def _member(number: int) -> str:
 
 def _grow(model: Sharing, heads: Mapping[str, Model]) -> None:
     for task, head in heads.items():
-        if "shows" not in head.attrs:
+        if "in_ensemble" not in head.attrs:
             raise MTLError(
-                f"Expected tasks in an ensemble whose scores can be averaged, got '{task}', whose "
-                "scores are not those of labels. Take the task out of the pipelines."
+                f"Expected tasks in an ensemble whose scores can be averaged, got '{task}', which "
+                "does not say how (`in_ensemble`). Take the task out of the pipelines."
             )
     for number, member in enumerate(members_of(model)):
         own = {task: copied(head) if number else head for task, head in heads.items()}
@@ -86,13 +88,18 @@ def _represent(model: Sharing, docs: list[Doc], tasks: list[str], is_train: bool
     packed = {task: seen[0].packed[task] for task in tasks}
     ran = {}
     for task in tasks:
-        scores: Any = sum(
+        scores: list[Any] = [
             (each.ran.get(task) or topologies.head_of(member, task)).predict(each.packed[task])
             for member, each in zip(members, seen, strict=True)
-        )
+        ]
         head = topologies.head_of(members[0], task)
-        ran[task] = Ran(head, packed[task], scores / len(members), _refuse)
+        together = {"mean": _mean, "stack": model.ops.xp.stack}[head.attrs["in_ensemble"]]
+        ran[task] = Ran(head, packed[task], together(scores), _refuse)
     return Represented(packed, seen[0].sites, _no_gradients, ran)
+
+
+def _mean(scores: list[Any]) -> Any:
+    return sum(scores) / len(scores)
 
 
 def _refuse(d_scores: Any) -> Any:
