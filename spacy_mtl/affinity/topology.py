@@ -82,16 +82,22 @@ def _below(sees: Mapping[str, list[str]], task: str) -> set[str]:
     return {task}.union(*(_below(sees, other) for other in sees.get(task, ())))
 
 
-def sections(component: MultiTask, model: Mapping[str, Any], suggestion: Suggestion) -> Config:
-    """The sections of a config that put the topology into the place of hard sharing.
+def sections(
+    component: MultiTask, model: Mapping[str, Any], suggestion: Suggestion
+) -> Config | None:
+    """The sections of a config that put the topology into the place of hard sharing; None where the
+    encoder does not say how wide its vectors are, as a listener of spacy-transformers.
 
     model: the block of the component's model, filled in.
     """
+    width = component.model.get_ref("tok2vec").maybe_get_dim("nO")
+    if width is None:
+        return None
     tok2vec = deepcopy(dict(model["tok2vec"]))
     block: dict[str, Any] = {"@architectures": suggestion.architecture, "tok2vec": tok2vec}
     block["encode"] = {
         "@architectures": "spacy_mtl.WindowEncoder.v1",
-        "width": component.model.get_ref("tok2vec").get_dim("nO"),
+        "width": width,
         "window_size": 1,
         "maxout_pieces": 3,
         "depth": 1,

@@ -116,7 +116,10 @@ def affinity(
     printer = Printer()
     if suggestion is not None:
         typer.echo(f"{suggestion.reason} {suggestion.architecture} is worth a comparison:")
-        typer.echo(f"spacy mtl compare CONFIG --vary {shlex.quote(str(output / TOPOLOGY))} ...")
+        if other is None:
+            typer.echo("Write its section by hand: the width of the encoder is not known.")
+        else:
+            typer.echo(f"spacy mtl compare CONFIG --vary {shlex.quote(str(output / TOPOLOGY))} ...")
     printer.good(f"Wrote {output / 'affinity.json'} and {output / 'config.cfg'}. Train with:")
     written = shlex.quote(str(output / "config.cfg"))
     typer.echo(f"spacy train {written} --output training{again(code)}")

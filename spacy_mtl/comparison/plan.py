@@ -26,6 +26,7 @@ from ..configs.variants import varied
 from ..errors import MTLError
 from ..evaluation.runs import Run
 from ..mixing.minibatches import BatchSizes
+from ..pipeline.live import multitasks, tasks_by_name
 from .survey import TaskSurvey, survey_tasks
 
 
@@ -120,9 +121,18 @@ def make_plan(settled: Settled) -> Plan:
             "Expected training data that are read whole, to take a part of them, got a stream "
             "(max_epochs = -1). Leave --fractions out, or set training.max_epochs to 0."
         )
-    for change in settled.vary:
-        load_model_from_config(Config(plain(varied(config, change), 0)))
+    variants = {
+        change: load_model_from_config(Config(plain(varied(config, change), 0)))
+        for change in settled.vary
+    }
     found = survey_tasks(base, settled.test)
+    for change, nlp in variants.items():
+        if left_out := found.tasks.keys() - tasks_by_name(multitasks(nlp)).keys():
+            raise MTLError(
+                f"Expected variants that predict all tasks of the config, got {change}, which "
+                f"leaves out {', '.join(sorted(left_out))}. Compare it as a config of its own: an "
+                "auxiliary task has no score."
+            )
     check_comparable(base, found.nlp)
     lengths = {
         fraction: scaled_length(base["training"], full, fraction) for fraction in settled.fractions

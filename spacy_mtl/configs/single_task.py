@@ -12,6 +12,7 @@ from spacy.language import Language
 from thinc.api import Config
 
 from ..errors import MTLError
+from ..models.topologies.base import named_corpora
 from ..pipeline.live import multitasks, task_names, tasks_by_name
 from ..pipeline.needs import with_needs
 from ..pipeline.score_names import main_name, score_owner
@@ -117,6 +118,7 @@ def single_task(
     _keep_component(config, component, {place for place, _ in places.values()})
     _keep_scores(config, task, {name: found for name, (_, found) in places.items()})
     silent = set.intersection(*(set(without.get(name, ())) for name in kept))
+    silent -= {*named_corpora(pipe.model)}  # from which its topology learns
     _keep_corpora(config, gone, silent)
     removed = {(component, name) for name in gone} | {(name, None) for name in before - set(blocks)}
     _keep_training(config["training"], gone, removed)

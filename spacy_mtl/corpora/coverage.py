@@ -41,6 +41,7 @@ class Coverage:
     unknown: Attributes that have values and that nobody made known, as "doc._.level".
     has_user_data: Whether all of it was saved with `Doc.user_data`, in which some layers are.
     known_values: Keys of `doc.cats` that were known to be values before it was read.
+    values_elsewhere: Keys that look like classes here, and are values by what another file has.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class Coverage:
     unknown: set[str] = field(default_factory=set)
     has_user_data: bool = True
     known_values: frozenset[str] = frozenset()
+    values_elsewhere: frozenset[str] = frozenset()
 
     def add(self, doc: Doc) -> None:
         """Count a Doc."""
@@ -209,10 +211,13 @@ def _files(path: Path) -> list[Path]:
 def _with_same_values(coverages: Sequence[Coverage], progress: bool) -> list[Coverage]:
     """The coverages, measured again where a key was a class that is a value elsewhere."""
     values = set().union(*(coverage.values for coverage in coverages))
-    return [
-        measure(coverage.path, progress, values) if coverage.classes & values else coverage
-        for coverage in coverages
-    ]
+    found = []
+    for coverage in coverages:
+        if elsewhere := coverage.classes & values:
+            coverage = measure(coverage.path, progress, values)
+            coverage.values_elsewhere = frozenset(elsewhere)
+        found.append(coverage)
+    return found
 
 
 def _check_there(values: Iterable[str], coverages: Sequence[Coverage]) -> None:

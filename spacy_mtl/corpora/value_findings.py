@@ -14,7 +14,7 @@ def value_or_class(files: Sequence[Coverage]) -> Iterator[Finding]:
     for key in sorted(set().union(*(file.values for file in files))):
         layer = Layer("values", key)
         found = [(file.path, file.layers[layer].numbers) for file in files if layer in file.layers]
-        plain = [str(path) for path, numbers in found if not numbers.others]
+        plain = [str(file.path) for file in files if key in file.values_elsewhere]
         others = [str(path) for path, numbers in found if numbers.others]
         if plain and others:
             yield Finding(

@@ -132,6 +132,7 @@ def labelled_scores(nlp: Language, examples: Iterable[Example]) -> list[Labelled
         for name, pipe in pipes
         if isinstance(pipe, MultiTask)
         for each in pipe.active_tasks
+        if each not in pipe.auxiliary
         if can_be_calibrated(task := pipe.tasks[each])
     }
     for place, batch, scores, packed in scored_batches(nlp, examples):

@@ -30,7 +30,8 @@ def check_agreement(
                 raise MTLError(
                     f"Expected the merged pipeline to predict what {title} predicts, got other "
                     f"{layer} for the text {doc.text[:60]!r}. A component of one pipeline changes "
-                    "what one of another sees: merge them in another order, or leave it out."
+                    "what one of another sees, or one alone has norms of words (the table "
+                    "'lexeme_norm'): merge them in another order, or leave it out."
                 )
 
 

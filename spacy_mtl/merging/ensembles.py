@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from json import dumps
+from typing import Any
 
 from spacy.language import Language
 
@@ -35,13 +37,16 @@ def ensemble(pipelines: Mapping[str, Language]) -> Language:
     each = list(pipelines.values())
     found = {title: _only(title, nlp) for title, nlp in pipelines.items()}
     _check_tasks(found)
+    _check_settings(
+        {title: _block(nlp, found[title].name)["tasks"] for title, nlp in pipelines.items()}
+    )
+    _check_labels(found)
     for nlp, component in zip(each, found.values(), strict=True):
         _move_encoders(nlp, component)
     config = each[0].config.copy()
     name = next(iter(found.values())).name
     blocks = [
-        nlp.config.interpolate()["components"][component.name]
-        for nlp, component in zip(each, found.values(), strict=True)
+        _block(nlp, component.name) for nlp, component in zip(each, found.values(), strict=True)
     ]
     members = {f"m{number}": block["model"] for number, block in enumerate(blocks)}
     model = {"@architectures": _ARCHITECTURE, "members": members}
@@ -71,18 +76,40 @@ def _only(title: str, nlp: Language) -> MultiTask:
 def _check_tasks(components: Mapping[str, MultiTask]) -> None:
     (first, one), *others = components.items()
     for title, other in others:
+        if other.auxiliary != one.auxiliary:
+            raise MTLError(
+                f"Expected the same auxiliary tasks in all pipelines, got "
+                f"{', '.join(sorted(one.auxiliary)) or 'none'} in {first} and "
+                f"{', '.join(sorted(other.auxiliary)) or 'none'} in {title}."
+            )
         if set(other.tasks) != set(one.tasks):
             raise MTLError(
                 f"Expected pipelines of the same tasks, got {', '.join(one.tasks)} in {first} and "
                 f"{', '.join(other.tasks)} in {title}."
             )
-        for name, own in one.tasks.items():
-            mine, theirs = ((type(t), *t.assigns) for t in (own, other.tasks[name]))
-            if mine != theirs:
+
+
+def _check_settings(blocks: Mapping[str, Mapping[str, Any]]) -> None:
+    """The blocks of tasks in the configs."""
+    (first, one), *others = blocks.items()
+    for title, other in others:
+        for task, settings in one.items():
+            differ = [
+                f"{key} = {dumps(side.get(key))} in {name}"
+                for key in sorted({*settings, *other[task]})
+                if settings.get(key) != other[task].get(key)
+                for name, side in ((first, settings), (title, other[task]))
+            ]
+            if differ:
                 raise MTLError(
-                    f"Expected the same kind of task as '{name}' in all pipelines, got others in "
-                    f"{first} and in {title}. Train them with the same config."
+                    f"Expected the same settings of the task '{task}' in all pipelines, got "
+                    f"{', '.join(differ)}. Train them with the same config."
                 )
+
+
+def _check_labels(components: Mapping[str, MultiTask]) -> None:
+    (first, one), *others = components.items()
+    for title, other in others:
         for task, labels in one.label_data.items():
             if set(other.label_data[task]) != set(labels):
                 only = sorted(set(other.label_data[task]) ^ set(labels))
@@ -91,6 +118,12 @@ def _check_tasks(components: Mapping[str, MultiTask]) -> None:
                     f"{', '.join(only[:5])} in {first} or {title} alone. Train them with the same "
                     f"[initialize.components.{one.name}.labels]."
                 )
+
+
+def _block(nlp: Language, component: str) -> dict[str, Any]:
+    """Of the component in the config."""
+    found: dict[str, Any] = nlp.config.interpolate()["components"][component]
+    return found
 
 
 def _move_encoders(nlp: Language, component: MultiTask) -> None:

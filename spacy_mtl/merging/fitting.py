@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from spacy.attrs import NORM
+from spacy.lang.lex_attrs import LEX_ATTRS
 from spacy.language import Language
-from spacy.util import get_lang_class
+from spacy.util import add_lookups, get_lang_class
 from thinc.api import Config, to_numpy
 
 from ..errors import MTLError
+
+_NORMS = "lexeme_norm"  # of words, which encoders see
 
 
 def check_fitting(pipelines: Mapping[str, Language]) -> None:
@@ -21,6 +26,14 @@ def check_fitting(pipelines: Mapping[str, Language]) -> None:
             _differ("one language", f"'{one.lang}' in {first}", f"'{other.lang}' in {title}")
         if _tokenizer(other) != _tokenizer(one):
             _differ("one way to split texts into tokens", f"that of {first}", f"that of {title}")
+    with_norms = [
+        (title, nlp.vocab.lookups.get_table(_NORMS))
+        for title, nlp in pipelines.items()
+        if _NORMS in nlp.vocab.lookups
+    ]
+    for (first, norms), (title, others_norms) in zip(with_norms, with_norms[1:], strict=False):
+        if dict(norms) != dict(others_norms):
+            _differ(f"the same table '{_NORMS}', or none", f"that of {first}", f"that of {title}")
     with_vectors = [(title, nlp) for title, nlp in pipelines.items() if len(nlp.vocab.vectors)]
     for (first, one), (title, other) in zip(with_vectors, with_vectors[1:], strict=False):
         if not _same_vectors(one, other):
@@ -55,6 +68,10 @@ def _take_over(nlp: Language, pipelines: Sequence[Language]) -> None:
                 nlp.vocab.lookups.add_table(name, each.vocab.lookups.get_table(name))
         if len(each.vocab.vectors) and not len(nlp.vocab.vectors):
             nlp.vocab.vectors = each.vocab.vectors
+    if _NORMS in nlp.vocab.lookups:  # which spaCy reads when a vocabulary is loaded, and only then
+        vocab: Any = nlp.vocab
+        getters, table = vocab.lex_attr_getters, vocab.lookups.get_table(_NORMS)
+        getters[NORM] = add_lookups(getters.get(NORM, LEX_ATTRS[NORM]), table)
 
 
 def _describe(nlp: Language, pipelines: Sequence[Language]) -> None:

@@ -172,7 +172,7 @@ class MultiTask(
             warn_if_homogeneous(self.balancer, nlp)
             warn_if_augmented(nlp)
             check_upstream(nlp, self.name, self.model)
-            check_corpora(nlp, self.name, self.model)
+            check_corpora(nlp, self.name, self.model, get_examples)
             if self.selection is None:
                 check_not_chosen_by(component_score(self.name), self.name, nlp)
         source = LabelSource(self.name, self.tasks, labels)

@@ -79,9 +79,14 @@ class Labelling:
         task = tasks[name]
         if own in task.labels:
             return 0
-        labels = {**self.label_data, name: [*task.labels, own]}
+        old = self.label_data
+        labels = {**old, name: [*task.labels, own]}
         check_groups(self.output_tasks, labels)
         before = task.columns
-        self.set_labels(labels)
+        try:
+            self.set_labels(labels)
+        except MTLError:  # the task has taken it already
+            self.set_labels(old)
+            raise
         resize_head(self.model, name, before, task.columns)
         return 1

@@ -42,6 +42,11 @@ class HeadFinder(Protocol):
         whole: (n_words,) whether all that belongs to the word's tree is certainly in its sentence.
         """
 
+    def negative_log_likelihood(
+        self, xp: Any, scores: Array, heads: Rows, whole: NDArray[np.bool_], sentences: Sentences
+    ) -> float:
+        """The summed -log of the probabilities that are `confidences`, in nats."""
+
     def divergence(
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences
     ) -> tuple[float, Array]:
@@ -72,14 +77,23 @@ class Biaffine:
         total, d_scores = 0.0, xp.zeros_like(scores)
         for places in sentences.by_length():
             each = [Arcs(xp, own, places) for own in scores]
-            own = (heads[places] - places[:, :1]).ravel()
-            gold, known = xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
+            gold, known = _gold(xp, heads, places)
             loss, dS = softmax_cross_entropy(_S(each), gold, known)
             first = mean([_flat(arcs.first) for arcs in each])
             of_first, d_first = softmax_cross_entropy(first, gold, known)
             _backprop(each, dS, FIRST * d_first, d_scores)
             total += loss + FIRST * of_first
         return total, d_scores
+
+    def negative_log_likelihood(
+        self, xp: Any, scores: Array, heads: Rows, whole: NDArray[np.bool_], sentences: Sentences
+    ) -> float:
+        return sum(
+            softmax_cross_entropy(
+                _S([Arcs(xp, own, places) for own in scores]), *_gold(xp, heads, places)
+            )[0]
+            for places in sentences.by_length()
+        )
 
     def divergence(
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences
@@ -130,6 +144,11 @@ class FourBits:
         loss, d_mean = partial_cross_entropy(mean(scores), possible, known)
         return loss, d_mean / len(scores)
 
+    def negative_log_likelihood(
+        self, xp: Any, scores: Array, heads: Rows, whole: NDArray[np.bool_], sentences: Sentences
+    ) -> float:
+        return self.loss(xp, scores, heads, whole, sentences)[0]
+
     def divergence(
         self, xp: Any, scores: Array, taught: Array, mask: NDArray[np.bool_], sentences: Sentences
     ) -> tuple[float, Array]:
@@ -158,6 +177,12 @@ HEAD_FINDERS: dict[str, Callable[[int], HeadFinder]] = {
 def mean(members: Sequence[Array]) -> Array:
     """Of arrays of one shape, or along the first axis of one."""
     return members[0] if len(members) == 1 else sum(members) / len(members)
+
+
+def _gold(xp: Any, heads: Rows, places: Rows) -> tuple[Array, Array]:
+    """(n_words,) the place of each head in its sentence, and whether it is known."""
+    own = (heads[places] - places[:, :1]).ravel()
+    return xp.asarray(np.maximum(own, 0)), xp.asarray(heads[places].ravel() >= 0)
 
 
 def _S(members: Sequence[Arcs]) -> Array:

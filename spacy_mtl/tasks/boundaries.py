@@ -40,11 +40,21 @@ def decode_starts(
     (n_tokens,) on which tokens; whitespace begins no sentence in any case, and one that is set to
     begin there begins at the word after it."""
     first = first_tokens(packed.lengths)
-    preset = np.where(keep, packed.attributes(*_ATTRS)[:, 0], 0)
-    preset = starts_at_words(preset, whitespace(packed), first)
+    preset = _preset(packed, keep)
     starts: NDArray[np.bool_] = to_numpy(scores) > 0
     starts = (starts | (preset == _STARTS)) & (preset != _GOES_ON)
     return (starts & is_open(first, whitespace(packed))) | first
+
+
+def preset_starts(packed: Packed, keep: NDArray[np.bool_] | bool) -> NDArray[np.bool_]:
+    """(n_tokens,) at which words a sentence was set to begin. keep: see `decode_starts`."""
+    starts: NDArray[np.bool_] = (_preset(packed, keep) == _STARTS) & ~whitespace(packed)
+    return starts
+
+
+def _preset(packed: Packed, keep: NDArray[np.bool_] | bool) -> NDArray[np.uint64]:
+    preset: NDArray[np.uint64] = np.where(keep, packed.attributes(*_ATTRS)[:, 0], 0)
+    return starts_at_words(preset, whitespace(packed), first_tokens(packed.lengths))
 
 
 def whitespace(packed: Packed) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from ..models.packed import Packed
 from ..models.parsing.relations import Relations, column_names
 from ..models.parsing.sentences import Sentences
 from .arcs import HeadFinder, mean
-from .boundaries import boundary_loss, decode_starts, is_open, parsed, whitespace
+from .boundaries import boundary_loss, decode_starts, is_open, parsed, preset_starts, whitespace
 from .gold_trees import GoldTrees, Numbers
 from .losses import divergence, sigmoid, softmax, softmax_cross_entropy
 
@@ -132,13 +132,19 @@ class ParseColumns:
         of_heads, d_scores[:, rows, self._arcs] = self._finder.loss(
             xp, arcs, heads, whole, sentences
         )
-        words = np.flatnonzero(targets.relations >= 0)
-        known = None if targets.known is None else xp.asarray(targets.known[words])
-        gold = xp.asarray(targets.relations[words])
-        relations = self._relations_of(members, trees.heads, ops, words)
-        of_relations, dS = softmax_cross_entropy(_S(relations), gold, gold >= 0, known=known)
+        relations, of_relations, dS = self._relation_loss(members, targets)
         self._backprop(relations, dS, d_scores)
         return loss + of_heads + of_relations, d_scores.reshape(scores.shape)
+
+    def negative_log_likelihood(self, scores: Array, targets: ParseTargets) -> float:
+        """The summed -log of the probabilities of known heads and relations in nats, of which
+        confidences are made."""
+        members, trees, xp = _members(scores), targets.trees, targets.ops.xp
+        sentences = Sentences.of(trees.begins, trees.is_space)
+        heads, whole = sentences.within(trees.heads), trees.whole[sentences.rows]
+        arcs = members[:, xp.asarray(sentences.rows), self._arcs]
+        of_heads = self._finder.negative_log_likelihood(xp, arcs, heads, whole, sentences)
+        return of_heads + self._relation_loss(members, targets)[1]
 
     def divergence(
         self, scores: Array, taught: Array, mask: Any, packed: Packed, ops: Ops
@@ -179,6 +185,18 @@ class ParseColumns:
 
         return replace(parse, get_confidences=confidences)
 
+    def _relation_loss(
+        self, members: Array, targets: ParseTargets
+    ) -> tuple[list[Relations], float, Array]:
+        """The relations of the words of which it is known; their loss, and its gradient."""
+        xp: Any = targets.ops.xp
+        words = np.flatnonzero(targets.relations >= 0)
+        known = None if targets.known is None else xp.asarray(targets.known[words])
+        gold = xp.asarray(targets.relations[words])
+        relations = self._relations_of(members, targets.trees.heads, targets.ops, words)
+        loss, dS = softmax_cross_entropy(_S(relations), gold, gold >= 0, known=known)
+        return relations, loss, dS
+
     def _parse(
         self, members: Array, packed: Packed, ops: Ops, keep: NDArray[np.bool_] | bool
     ) -> tuple[Parse, Sentences]:
@@ -191,6 +209,8 @@ class ParseColumns:
         S = _S(self._relations_of(members, heads, ops))
         relations: Any = to_numpy(S.argmax(axis=1)) if S.shape[1] else np.zeros_like(heads)
         starts = sentences.first_tokens(packed.lengths)
+        if is_space.any():  # behind which the first word of a document may be set to begin one
+            starts |= preset_starts(packed, keep)
         return Parse(starts, heads, relations, is_space, parsed(packed)), sentences
 
     def _confidences(

@@ -121,6 +121,12 @@ class Parser(LabelledTask):
     ) -> tuple[float, Floats2d]:
         return self._columns.loss(scores, targets)
 
+    def negative_log_likelihood(
+        self, scores: Floats2d, targets: ParseTargets, packed: Packed
+    ) -> float:
+        """See `Calibrated`: of known heads and relations."""
+        return self._columns.negative_log_likelihood(scores, targets)
+
     def distill(
         self, scores: Floats2d, taught: Floats2d, mask: Any, packed: Packed, ops: Ops
     ) -> tuple[float, Floats2d]:
@@ -147,7 +153,7 @@ class Parser(LabelledTask):
     def _new(self, docs: Sequence[Doc], parse: Parse) -> list[Any]:
         """What documents get that do not keep their own parse."""
         lengths = np.asarray([len(doc) for doc in docs], dtype="int64")
-        trees = attached_spaces(parse.heads, parse.is_space, lengths)
+        trees = attached_spaces(parse.heads, parse.is_space, parse.starts, lengths)
         tokens = np.arange(len(trees))
         relations = np.where(parse.is_space, -2, parse.relations)
         relations = np.where(trees == tokens, -1, relations)

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 
 
 def attached_spaces(
-    heads: NDArray[np.int64], is_space: NDArray[np.bool_], lengths: NDArray[np.int64]
+    heads: NDArray[np.int64],
+    is_space: NDArray[np.bool_],
+    starts: NDArray[np.bool_],
+    lengths: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """(n_tokens,) heads with those of whitespace set: the word before, or at the beginning of a
-    document the word after. In a document without words the first token is the root.
+    document the word after. In a document without words the first token is the root, and so it is
+    where that word begins a sentence by itself.
 
-    heads: (n_tokens,) the number of each token's head in the batch. lengths: (n_docs,).
+    heads: (n_tokens,) the number of each token's head in the batch. starts: (n_tokens,) where
+    sentences begin. lengths: (n_docs,).
     """
     if not is_space.any():
         return heads
@@ -23,7 +28,8 @@ def attached_spaces(
     tokens = np.arange(len(heads))
     before = np.maximum.accumulate(np.where(is_space, -1, tokens))
     after = np.minimum.accumulate(np.where(is_space, len(heads), tokens)[::-1])[::-1]
-    word = np.where(before >= first, before, np.where(after < end, after, first))
+    inside = (after < end) & ~np.append(starts, False)[after]
+    word = np.where(before >= first, before, np.where(inside, after, first))
     return np.where(is_space, word, heads)
 
 

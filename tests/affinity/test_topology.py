@@ -72,8 +72,19 @@ def test_sections_are_a_variant(matrix: Any, tmp_path: Any) -> None:
     found = suggested(measured(matrix), TASKS)
     assert found is not None
     model = nlp.config.interpolate()["components"]["multitask"]["model"]
-    sections(multitask(nlp), model, found).to_disk(tmp_path / "topology.cfg")
+    made_of = sections(multitask(nlp), model, found)
+    assert made_of is not None
+    made_of.to_disk(tmp_path / "topology.cfg")
     config = varied(nlp.config, str(tmp_path / "topology.cfg"))
     made = load_model_from_config(Config(plain(config, 0)), auto_fill=True)
     assert made.config["components"]["multitask"]["model"]["@architectures"] == found.architecture
     assert LAYER["@architectures"] in str(made.config)
+
+
+def test_no_sections_where_the_width_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    nlp, found = make_nlp(TASKS), suggested(measured([[1, -1, 0], [-1, 1, 0], [0, 0, 1]]), TASKS)
+    assert found is not None
+    model = nlp.config.interpolate()["components"]["multitask"]["model"]
+    encoder: Any = multitask(nlp).model.get_ref("tok2vec")
+    encoder._dims.pop("nO")
+    assert sections(multitask(nlp), model, found) is None

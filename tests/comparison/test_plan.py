@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from pipeline.helpers import WIDTH
+from spacy.training.initialize import init_nlp
 from thinc.api import Config
 
 from spacy_mtl.comparison.plan import Plan, Settled, make_plan, scaled_length, scaled_steps
@@ -121,3 +123,26 @@ def test_what_a_config_lacks_is_filled_in(settled: Settled) -> None:
     del config["initialize"], config["training"]["score_weights"]
     plan = make_plan(replace(settled, config=config, fractions=(1.0,), seeds=1, vary=()))
     assert len(plan.runs) == 4
+
+
+def test_a_variant_in_which_a_task_is_auxiliary(settled: Settled) -> None:
+    with pytest.raises(MTLError, match="leaves out tagger. Compare it as a config of its own"):
+        make_plan(replace(settled, vary=['components.multitask.auxiliary=["tagger"]']))
+
+
+def test_a_task_alone_keeps_the_corpora_that_its_topology_names(settled: Settled) -> None:
+    config = settled.config.copy()
+    model = config["components"]["multitask"]["model"]
+    encode = {"@architectures": "spacy_mtl.WindowEncoder.v1", "width": WIDTH, "window_size": 1}
+    config["components"]["multitask"]["model"] = {
+        "@architectures": "spacy_mtl.SharedPrivate.v1",
+        "tok2vec": model["tok2vec"],
+        "encode": {**encode, "maxout_pieces": 2, "depth": 1},
+        "corpora": ["some", "others"],
+        "reversal": 0.05,
+        "orthogonality": 0.0,
+    }
+    plan = make_plan(replace(settled, config=config, fractions=(1.0,), seeds=1, vary=()))
+    [alone] = [run for run in plan.runs if run.system == "single:ner"]
+    nlp = init_nlp(Config(alone.run.config))
+    assert nlp.get_pipe("multitask").label_data.keys() == {"ner"}  # type: ignore[attr-defined]

@@ -126,15 +126,21 @@ def test_what_is_no_ensemble() -> None:
     stock.add_pipe("sentencizer")
     with pytest.raises(MTLError, match="one component 'multitask'"):
         ensemble({"one": tags, "other": stock})
+    helping = trained(make_nlp(["tagger", "topic"], auxiliary=["topic"]), 1)
+    with pytest.raises(
+        MTLError, match="auxiliary tasks in all pipelines, got none in one and topic"
+    ):
+        ensemble({"one": member(0, ["tagger", "topic"], 1), "other": helping})
     more = member(0, ["tagger"], 1)
     multitask(more).add_label("tagger:NEW")
     with pytest.raises(MTLError, match="Expected the same labels of 'tagger'.*NEW"):
         ensemble({"one": member(0, ["tagger"], 1), "other": more})
     hidden = member(0, {"tagger": {**TASKS["tagger"], "hidden_width": 8}}, 1)
-    with pytest.raises(MTLError, match="the same settings of tasks"):
+    said = "of the task 'tagger' in all pipelines, got hidden_width = 0 in one, hidden_width = 8 in"
+    with pytest.raises(MTLError, match=said):
         ensemble({"one": member(0, ["tagger"], 1), "other": hidden})
     pos = member(0, {"tagger": TASKS["pos"]}, 1)
-    with pytest.raises(MTLError, match="the same kind of task as 'tagger'"):
+    with pytest.raises(MTLError, match='got attr = "TAG" in one, attr = "POS" in other'):
         ensemble({"one": member(0, ["tagger"], 1), "other": pos})
 
 

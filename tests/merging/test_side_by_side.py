@@ -140,3 +140,18 @@ def test_texts_are_of_words_that_were_seen(tags: Language, entities: Language) -
     found = some_texts([tags, entities])
     assert found == some_texts([tags, entities])
     assert len(found) == 100 and any("Ana" in text for text in found)
+
+
+def test_norms_are_those_of_the_loaded_pipeline(tags: Language, tmp_path: Any) -> None:
+    other = spacy.blank("en")
+    other.add_pipe("sentencizer")
+    other.vocab.lookups.add_table("lexeme_norm", {"Ana": "hates", "Bob": "sunny", "Rio": "."})
+    nlp = merged({"one": tags, "other": other})
+    nlp.to_disk(tmp_path / "merged")
+    loaded = spacy.load(tmp_path / "merged")
+    found = [[token.norm_ for token in each("Ana met Bob")] for each in (nlp, loaded)]
+    assert found[0] == found[1] == ["hates", "met", "sunny"]
+    third = spacy.blank("en")
+    third.vocab.lookups.add_table("lexeme_norm", {"Ana": "Anna"})
+    with pytest.raises(MTLError, match="the same table 'lexeme_norm', or none, got that of other"):
+        merged({"one": tags, "other": other, "third": third})

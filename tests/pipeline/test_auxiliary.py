@@ -6,6 +6,7 @@ import pytest
 import spacy
 
 from spacy_mtl.errors import MTLError
+from spacy_mtl.evaluation.temperature import labelled_scores
 
 from .helpers import TASKS, TEXTS, head_bytes, make_examples, make_nlp, multitask, train, trained
 
@@ -66,3 +67,9 @@ def test_names_that_are_none() -> None:
         pipeline(["taggr"])
     with pytest.raises(MTLError, match="Expected in .* a task that is not in `auxiliary`"):
         pipeline(["tagger", "ner", "topic"])
+
+
+def test_is_not_calibrated() -> None:
+    nlp = trained(pipeline(["tagger"]))
+    found = labelled_scores(nlp, make_examples(nlp))
+    assert {each.name for each in found} == {"ner", "topic"}

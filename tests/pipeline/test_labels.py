@@ -243,3 +243,11 @@ def test_examples_are_unharmed():
     nlp.initialize(lambda: examples)
     nlp.update(examples)
     assert [eg.to_dict() for eg in examples] == before
+
+
+def test_a_label_that_is_refused_leaves_nothing_behind() -> None:
+    nlp = trained(make_nlp(["pos"]))
+    before = nlp.to_bytes()
+    with pytest.raises(MTLError, match="FOO"):
+        multitask(nlp).add_label("pos:FOO")
+    assert nlp.to_bytes() == before

@@ -250,8 +250,21 @@ def test_whitespace_heads_nothing(decoder, vocab, pack):
 
 def test_spaces_are_attached_to_words():
     is_space = np.asarray([True, False, True, True, True, True])
-    found = attached_spaces(np.arange(6), is_space, np.asarray([4, 2]))
+    lengths, starts = np.asarray([4, 2]), np.asarray([True, False, False, False, True, False])
+    found = attached_spaces(np.arange(6), is_space, starts, lengths)
     assert found.tolist() == [1, 1, 1, 1, 4, 4]
+    starts[1] = True
+    assert attached_spaces(np.arange(6), is_space, starts, lengths).tolist() == [0, 1, 1, 1, 4, 4]
+
+
+def test_a_start_that_is_set_behind_whitespace_stays(decoder, vocab, pack):
+    doc = Doc(vocab, words=["\n\n", " ", "Ana", "sleeps", "."])
+    doc[2].is_sent_start = True
+    task, packed = parser(decoder), pack([doc])
+    task.annotate([doc], task.decode(random_scores(task, 5), packed, OPS))
+    assert [token.is_sent_start for token in doc][:3] == [True, False, True]
+    assert [token.head.i for token in doc[:2]] == [0, 0]
+    assert sum(token.dep_ == "ROOT" for token in doc[2:]) == len(list(doc.sents)) - 1
 
 
 def test_known_relations_of_a_corpus(decoder, make_doc, pack):
@@ -298,6 +311,18 @@ def test_confidences(decoder, treebank, pack):
     flat = task.decode(scores, packed, OPS)
     assert (flat.heads == parse.heads).all()
     assert flat.confidences.mean() < parse.confidences.mean()
+
+
+def test_the_likelihood_is_that_of_what_confidences_say(treebank, pack):
+    """On documents that are parsed without a fault."""
+    examples = examples_of(treebank.dev)
+    task = parser(labels=parser().find_labels(examples, []))
+    scores, packed, _ = fitted(task, examples, pack, steps=300)
+    parse, targets = task.decode(scores, packed, OPS), task.targets(examples, OPS)
+    right = task.outcomes(parse, targets)[1]
+    assert right.all()
+    nll = task.negative_log_likelihood(scores.astype("float64"), targets, packed)
+    assert nll == pytest.approx(-np.log(parse.confidences).sum(), rel=1e-3)
 
 
 def test_an_ensemble_is_as_likely_as_its_mean(decoder, treebank, pack):

@@ -69,8 +69,10 @@ def SharedPrivate(
     orthogonality: the weight of the squared inner products between shared and private vectors,
         summed over all pairs of their columns and divided by the number of tokens.
     adversary_width: of its hidden layer.
-    RAISES (MTLError): For a weight below zero.
+    RAISES (MTLError): For a weight below zero, and a corpus that is named twice.
     """
+    if len({*corpora}) < len(corpora):
+        raise MTLError(f"Expected each of `corpora` once, got {', '.join(corpora)}.")
     if orthogonality < 0:
         raise MTLError(f"Expected `orthogonality` of at least 0, got {orthogonality}.")
     model = topology(

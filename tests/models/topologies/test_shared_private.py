@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pipeline.helpers import TEXTS, WIDTH, make_examples, multitask, step, trained
 from pipeline.test_topologies import TOPOLOGIES, make
+from thinc.api import Model
 
 from spacy_mtl.errors import MTLError
 from spacy_mtl.marks import CORPUS
@@ -12,7 +13,7 @@ from spacy_mtl.models.freezing import drop_gradients
 from spacy_mtl.models.topologies.base import own_steps, represent
 from spacy_mtl.models.topologies.own_steps import OwnSteps
 from spacy_mtl.models.topologies.represented import Labelled
-from spacy_mtl.models.topologies.shared_private import ADVERSARY, _Part
+from spacy_mtl.models.topologies.shared_private import ADVERSARY, SharedPrivate, _Part
 
 NO_OPTIMIZER: Any = False
 APART = [["ner"], ["tagger"], ["sentiment"], ["topic"], ["ner"], ["tagger"]]
@@ -222,3 +223,13 @@ def test_a_weight_below_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TOPOLOGIES, "bad", bad)
     with pytest.raises(MTLError, match="`orthogonality` of at least 0, got -1"):
         make("bad")
+
+
+def test_a_corpus_named_twice() -> None:
+    with pytest.raises(MTLError, match="Expected each of `corpora` once, got one, one"):
+        SharedPrivate(Model("encoder", None), None, corpora=["one", "one"])
+
+
+def test_corpora_of_which_no_document_is() -> None:
+    with pytest.warns(UserWarning, match="no document says which it is of"):
+        trained(make("adversarial"), 1)
