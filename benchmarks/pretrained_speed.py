@@ -31,7 +31,7 @@ from .speed import LATENCY_WORDS, ratio_text, scores_by_setting, table
 from .task_times import times_of_all
 from .training_speed import Training
 
-STOCK, OURS = "stock", "multitask"
+STOCK, OURS = "stock-tuned", "multitask"
 PRECISION, OVERLAP = (f"components.tok2vec.model.{name}" for name in ("precision", "overlap"))
 OVERLAPS = (0, 32, 64)  # pieces of a window that the next one reads again
 STEPS = {"snips": 600, "gum": 1000}

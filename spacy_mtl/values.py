@@ -61,7 +61,7 @@ def checked_value(key: str, value: Any) -> float | None:
     """
     if value is None:
         return None
-    if not isinstance(value, Real) or not isfinite(_as_float(value)):
+    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(_as_float(value)):
         raise MTLError(
             f"Expected a finite number as the value of '{key}', got {value!r}. Leave the key out "
             "where the value is unknown."

@@ -72,7 +72,7 @@ def test_forgotten(doc: Doc) -> None:
     assert doc._.values is None and values_of(doc) == {}
 
 
-@pytest.mark.parametrize("value", ["5", math.nan, math.inf, [1], 10**400])
+@pytest.mark.parametrize("value", ["5", True, math.nan, math.inf, [1], 10**400])
 def test_what_is_no_number(doc: Doc, value: Any) -> None:
     with pytest.raises(MTLError, match="Expected a finite number as the value of 'stars', got"):
         checked_value("stars", value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..corpora.coverage import Coverage
 from ..corpora.layer_coverage import REJECTED, Layer
+from ..corpora.sentence_findings import MORE_SENTENCES
 from ..errors import MTLError
 from ..layers import Found, LayerCoverage, layer_named
 from ..layers.class_settings import SHORT
@@ -59,11 +60,20 @@ def propose_tasks(
         raise MTLError(
             f"Expected tasks out of {', '.join(task.name for task in tasks) or 'none'}, as the "
             f"training files have annotation for these, got {', '.join(unknown)}."
+            f"{_no_boundaries(known, tasks)}"
         )
     chosen = [task for task in tasks if task.name in names] if names else _without_doubles(tasks)
     learned = {task.layer.kind for task in chosen}
     tasks = _propose_all(known, everything, pretrained, learned)  # what is beside them changed
     return [task for task in tasks if any(task.name == each.name for each in chosen)]
+
+
+def _no_boundaries(known: Collection[Layer], tasks: Sequence[ProposedTask]) -> str:
+    """Why no task finds sentences alone, where some are known."""
+    sentences = Layer("sents")
+    if sentences not in known or any(task.layer == sentences for task in tasks):
+        return ""
+    return f" Docs of one sentence teach no task where sentences begin. {MORE_SENTENCES}"
 
 
 def _propose_all(

@@ -9,7 +9,7 @@ from .coverage import Coverage
 from .findings import Finding, Layers
 from .layer_coverage import Layer
 
-_CURE = (
+MORE_SENTENCES = (
     "Convert with --group 10, which puts up to 10 consecutive sentences of a source document into "
     "a doc (--vars.group 10 in the project)."
 )
@@ -28,14 +28,14 @@ def single_sentences(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Fi
         yield Finding(
             "single-sentences",
             f"Training docs have hardly more than one sentence: {few}. So nothing teaches where "
-            f"one ends and the next begins. {_CURE}",
+            f"one ends and the next begins. {MORE_SENTENCES}",
         )
     for dev in held_out:
         if few := _few({layer: found for layer, found in dev.layers.items() if layer in known}):
             yield Finding(
                 "single-sentences",
                 f"The docs of {dev.path} have hardly more than one sentence: {few}. So no "
-                f"boundary can be missed there, and scores of sentences are too good. {_CURE}",
+                f"boundary can be missed there, and scores of sentences are too good. {MORE_SENTENCES}",
             )
 
 

@@ -179,6 +179,18 @@ def test_unknown_tasks(corpora):
     assert not Path("my.cfg").exists()
 
 
+def test_docs_of_one_sentence_teach_no_sentences(make_doc):
+    """...so that the task is not among those to choose from."""
+    for name in ("train", "dev"):
+        save(f"{name}.spacy", [make_doc("Oh dear", tags=["UH", "JJ"], sent_starts=[True, False])])
+    result = init_config(
+        "a.cfg", "--train", "train.spacy", "--dev", "dev.spacy", "--tasks", "senter"
+    )
+    printed = " ".join(result.output.split())
+    assert "got senter. Docs of one sentence teach no task where sentences begin." in printed
+    assert "Convert with --group 10" in printed
+
+
 def test_warns_only_of_what_the_tasks_learn(corpora, make_doc):
     save("odd.spacy", [make_doc("Oh dear", tags=["UH", "JJ"], ents=["B-X", "O"])])
     data = ("--train", "moods.spacy", "--train", "names.spacy", "--dev", "odd.spacy")
