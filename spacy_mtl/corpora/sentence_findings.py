@@ -35,7 +35,8 @@ def single_sentences(known: Layers, held_out: Sequence[Coverage]) -> Iterator[Fi
             yield Finding(
                 "single-sentences",
                 f"The docs of {dev.path} have hardly more than one sentence: {few}. So no "
-                f"boundary can be missed there, and scores of sentences are too good. {MORE_SENTENCES}",
+                "boundary can be missed there, and scores of sentences are too good. "
+                f"{MORE_SENTENCES}",
             )
 
 
